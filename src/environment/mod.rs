@@ -1,0 +1,22 @@
+//! What the user wrote: loading and validating an environment and its catalog.
+//!
+//! 1. [`load`] reads the files (the only I/O here).
+//! 2. Each is read into a tree that knows where every value stands (`tree`).
+//! 3. The tree is held against the schema of the spec types (`shape`), then read into them (`spec`).
+//! 4. Rules that need more than one value are checked (`rules`), and the [`Cluster`](crate::model::Cluster) is decided (`decide`).
+//!
+//! Problems are collected, not returned one by one: one run tells everything that is wrong.
+
+mod decide;
+mod diagnostic;
+mod formats;
+mod load;
+mod rules;
+mod shape;
+mod source;
+mod spec;
+mod tree;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use load::{Addresses, LoadError, Loaded, list, load};
+pub use source::{Position, Source};

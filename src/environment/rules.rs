@@ -1,0 +1,42 @@
+//! Rules that need more than one value: each finds all of its breaches, and points at them.
+
+mod catalog;
+mod cluster;
+
+use std::ops::Range;
+
+use super::Diagnostics;
+use super::spec::{CatalogSpec, EnvironmentSpec};
+use super::tree::Tree;
+
+/// A file that has been read into its spec type.
+pub struct Document<T> {
+    /// The index of its source.
+    pub file: usize,
+    /// Where everything stands.
+    pub tree: Tree,
+    /// What it says.
+    pub spec: T,
+}
+
+impl<T> Document<T> {
+    /// The place of a value, by its dotted path.
+    fn at(&self, path: &str) -> (usize, Range<usize>) {
+        (self.file, self.tree.locate(path))
+    }
+
+    /// The place of a key, by its dotted path.
+    fn key(&self, path: &str) -> (usize, Range<usize>) {
+        (self.file, self.tree.locate_key(path))
+    }
+}
+
+/// Checks everything that the schema can't.
+pub fn check(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &[Document<CatalogSpec>],
+    problems: &mut Diagnostics,
+) {
+    cluster::check(environment, problems);
+    catalog::check(environment, catalog, problems);
+}

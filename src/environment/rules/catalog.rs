@@ -1,0 +1,516 @@
+//! Rules of the catalog: names that exist, calls that somebody answers, streams that fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::Document;
+use crate::environment::shape::did_you_mean;
+use crate::environment::spec::{
+    AccountSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
+};
+use crate::environment::{Diagnostic, Diagnostics, Severity};
+use crate::model::{AccountName, ByteSize, Category, ServiceName, StreamName, Subject};
+
+/// The account of the servers themselves.
+const SYSTEM: &str = "SYS";
+
+/// The role under which natsops itself signs in.
+const OWN_ROLE: &str = "natsops";
+
+/// An entry of the catalog with the file that it stands in.
+struct Entry<'a, N, S> {
+    document: &'a Document<CatalogSpec>,
+    name: &'a N,
+    spec: &'a S,
+}
+
+struct Catalog<'a> {
+    accounts: Vec<Entry<'a, AccountName, AccountSpec>>,
+    services: Vec<Entry<'a, ServiceName, ServiceSpec>>,
+    streams: Vec<Entry<'a, StreamName, StreamSpec>>,
+}
+
+pub fn check(
+    environment: &Document<EnvironmentSpec>,
+    documents: &[Document<CatalogSpec>],
+    problems: &mut Diagnostics,
+) {
+    let catalog = Catalog {
+        accounts: entries(documents, |spec| &spec.accounts),
+        services: entries(documents, |spec| &spec.services),
+        streams: entries(documents, |spec| &spec.streams),
+    };
+    repeated(&catalog.accounts, "accounts", problems);
+    repeated(&catalog.services, "services", problems);
+    repeated(&catalog.streams, "streams", problems);
+    reserved(&catalog, problems);
+    accounts_exist(&catalog, problems);
+    categories(&catalog, problems);
+    subjects_once(&catalog, problems);
+    served_once(&catalog, problems);
+    calls_are_served(&catalog, problems);
+    subscriptions_are_published(&catalog, problems);
+    grants(&catalog, problems);
+    streams_apart(&catalog, problems);
+    replicas(environment, &catalog, problems);
+    stream_sizes(environment, &catalog, problems);
+    payloads(environment, &catalog, problems);
+}
+
+fn entries<'a, N: Ord, S>(
+    documents: &'a [Document<CatalogSpec>],
+    part: fn(&CatalogSpec) -> &BTreeMap<N, S>,
+) -> Vec<Entry<'a, N, S>> {
+    documents
+        .iter()
+        .flat_map(|document| {
+            part(&document.spec).iter().map(move |(name, spec)| Entry {
+                document,
+                name,
+                spec,
+            })
+        })
+        .collect()
+}
+
+/// Two files that define the same name.
+fn repeated<N: Ord + std::fmt::Display, S>(
+    entries: &[Entry<'_, N, S>],
+    part: &str,
+    problems: &mut Diagnostics,
+) {
+    let mut seen = BTreeMap::new();
+    for entry in entries {
+        let at = entry.document.key(&format!("{part}.{}", entry.name));
+        if let Some(first) = seen.get(entry.name) {
+            let first: &(usize, Range<usize>) = first;
+            problems.push(
+                Diagnostic::error(
+                    "duplicate-name",
+                    at,
+                    format!("`{}` is defined in two files", entry.name),
+                )
+                .other(first.clone(), "first here"),
+            );
+        } else {
+            seen.insert(entry.name, at);
+        }
+    }
+}
+
+fn reserved(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for entry in &catalog.accounts {
+        if entry.name.as_str() == SYSTEM {
+            problems.push(
+                Diagnostic::error(
+                    "reserved-name",
+                    entry.document.key(&format!("accounts.{SYSTEM}")),
+                    format!("`{SYSTEM}` is the system account"),
+                )
+                .help("it exists in every cluster; choose another name"),
+            );
+        }
+    }
+    for entry in &catalog.services {
+        if entry.name.as_str() == OWN_ROLE {
+            problems.push(Diagnostic::error(
+                "reserved-name",
+                entry.document.key(&format!("services.{OWN_ROLE}")),
+                format!("`{OWN_ROLE}` is the role of this tool in every account"),
+            ));
+        }
+    }
+}
+
+fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let known: BTreeSet<&str> = catalog.accounts.iter().map(|a| a.name.as_str()).collect();
+    let mut check = |at: (usize, Range<usize>), account: &AccountName| {
+        if !known.contains(account.as_str()) {
+            let mut problem =
+                Diagnostic::error("unknown-account", at, format!("there is no account `{account}`"));
+            problem.help = did_you_mean(account.as_str(), known.iter().copied())
+                .or_else(|| Some("define it under `accounts:` in a file of the catalog".to_owned()));
+            problems.push(problem);
+        }
+    };
+    for entry in &catalog.services {
+        let path = format!("services.{}.account", entry.name);
+        check(entry.document.at(&path), &entry.spec.account);
+    }
+    for entry in &catalog.streams {
+        let path = format!("streams.{}.account", entry.name);
+        check(entry.document.at(&path), &entry.spec.account);
+    }
+}
+
+/// A subject of a service with where it stands and what is done with it.
+struct Use<'a> {
+    service: &'a Entry<'a, ServiceName, ServiceSpec>,
+    verb: &'static str,
+    subject: &'a Subject,
+    path: String,
+}
+
+impl Use<'_> {
+    fn at(&self) -> (usize, Range<usize>) {
+        self.service.document.at(&self.path)
+    }
+}
+
+fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
+    let spec = service.spec;
+    let lists: [(&'static str, &str, Vec<&Subject>); 4] = [
+        ("serves", ".subject", spec.serves.iter().map(|s| &s.subject).collect()),
+        ("calls", "", spec.calls.iter().collect()),
+        ("publishes", "", spec.publishes.iter().collect()),
+        ("subscribes", ".subject", spec.subscribes.iter().map(|s| &s.subject).collect()),
+    ];
+    lists
+        .into_iter()
+        .flat_map(|(verb, suffix, subjects)| {
+            subjects.into_iter().enumerate().map(move |(index, subject)| Use {
+                service,
+                verb,
+                subject,
+                path: format!("services.{}.{verb}[{index}]{suffix}", service.name),
+            })
+        })
+        .collect()
+}
+
+fn categories(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for used in catalog.services.iter().flat_map(uses) {
+        let request = matches!(used.verb, "serves" | "calls");
+        if request != (used.subject.category() == Category::Service) {
+            let (wanted, other) = if request {
+                ("svc", "publishes or subscribes")
+            } else {
+                ("evt or audit", "serves or calls")
+            };
+            problems.push(
+                Diagnostic::error(
+                    "wrong-category",
+                    used.at(),
+                    format!("`{}` can't stand under {}", used.subject, used.verb),
+                )
+                .label(format!("expected a subject of {wanted}"))
+                .help(format!("perhaps it belongs under {other}")),
+            );
+        }
+    }
+}
+
+fn subjects_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for service in &catalog.services {
+        let mut seen = BTreeMap::new();
+        for used in uses(service) {
+            if let Some(first) = seen.insert((used.verb, used.subject), used.at()) {
+                problems.push(
+                    Diagnostic::error(
+                        "duplicate-subject",
+                        used.at(),
+                        format!("`{}` {} `{}` twice", service.name, used.verb, used.subject),
+                    )
+                    .other(first, "first here"),
+                );
+            }
+        }
+    }
+}
+
+fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let mut seen: BTreeMap<(&AccountName, &Subject), (&ServiceName, (usize, Range<usize>))> =
+        BTreeMap::new();
+    for service in &catalog.services {
+        for used in uses(service).into_iter().filter(|used| used.verb == "serves") {
+            let key = (&service.spec.account, used.subject);
+            match seen.get(&key) {
+                Some((other, first)) if *other != service.name => problems.push(
+                    Diagnostic::error(
+                        "duplicate-subject",
+                        used.at(),
+                        format!("`{}` is also served by `{other}`", used.subject),
+                    )
+                    .other(first.clone(), "first here")
+                    .help("one service answers a subject; its instances share a queue group"),
+                ),
+                Some(_) => {}
+                None => {
+                    seen.insert(key, (service.name, used.at()));
+                }
+            }
+        }
+    }
+}
+
+fn calls_are_served(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let served: Vec<(&AccountName, &Subject, &ServiceName)> = catalog
+        .services
+        .iter()
+        .flat_map(|service| {
+            service
+                .spec
+                .serves
+                .iter()
+                .map(|serve| (&service.spec.account, &serve.subject, service.name))
+        })
+        .collect();
+    for service in &catalog.services {
+        let account = &service.spec.account;
+        for used in uses(service).into_iter().filter(|used| used.verb == "calls") {
+            if served.iter().any(|(a, s, _)| *a == account && *s == used.subject) {
+                continue;
+            }
+            let elsewhere = served.iter().find(|(_, s, _)| *s == used.subject);
+            let (message, help) = match elsewhere {
+                Some((other, _, name)) => (
+                    format!("`{}` is served in account {other}, not in {account}", used.subject),
+                    Some(format!("a call stays inside its account: move this service or `{name}`")),
+                ),
+                None => (
+                    format!("nobody serves `{}`", used.subject),
+                    did_you_mean(used.subject.as_str(), served.iter().map(|(_, s, _)| s.as_str())),
+                ),
+            };
+            let mut problem = Diagnostic::error("call-unserved", used.at(), message);
+            problem.help = help.or_else(|| Some("add it to a service's `serves`".to_owned()));
+            problems.push(problem);
+        }
+    }
+}
+
+fn subscriptions_are_published(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let published: BTreeSet<(&AccountName, &Subject)> = catalog
+        .services
+        .iter()
+        .flat_map(|s| s.spec.publishes.iter().map(|subject| (&s.spec.account, subject)))
+        .collect();
+    for service in &catalog.services {
+        let account = &service.spec.account;
+        for used in uses(service).into_iter().filter(|used| used.verb == "subscribes") {
+            if !published.contains(&(account, used.subject)) {
+                let mut problem = warning(
+                    "subscription-unpublished",
+                    used.at(),
+                    format!("nobody in account {account} publishes `{}`", used.subject),
+                );
+                let near = published.iter().filter(|(a, _)| *a == account);
+                problem.help = did_you_mean(used.subject.as_str(), near.map(|(_, s)| s.as_str()));
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+/// Services without any grant, and events that no stream keeps.
+fn grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for service in &catalog.services {
+        let used = uses(service);
+        if used.is_empty() {
+            problems.push(warning(
+                "service-without-grants",
+                service.document.key(&format!("services.{}", service.name)),
+                format!("`{}` may neither say nor hear anything", service.name),
+            ));
+        }
+        for used in used.into_iter().filter(|used| used.verb == "publishes") {
+            let stored = catalog.streams.iter().any(|stream| {
+                stream.spec.account == service.spec.account
+                    && stream.spec.subjects.iter().any(|p| p.covers(used.subject))
+            });
+            if !stored {
+                problems.push(warning(
+                    "event-unstored",
+                    used.at(),
+                    format!("no stream of {} keeps `{}`", service.spec.account, used.subject),
+                ));
+            }
+        }
+    }
+}
+
+fn warning(code: &'static str, at: (usize, Range<usize>), message: String) -> Diagnostic {
+    let mut problem = Diagnostic::error(code, at, message);
+    problem.severity = Severity::Warning;
+    problem
+}
+
+fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let all: Vec<_> = catalog
+        .streams
+        .iter()
+        .flat_map(|stream| {
+            stream.spec.subjects.iter().enumerate().map(move |(index, pattern)| {
+                (stream, pattern, format!("streams.{}.subjects[{index}]", stream.name))
+            })
+        })
+        .collect();
+    for (index, (stream, pattern, path)) in all.iter().enumerate() {
+        for (other, earlier, first) in &all[..index] {
+            if other.spec.account == stream.spec.account && pattern.overlaps(earlier) {
+                problems.push(
+                    Diagnostic::error(
+                        "stream-overlap",
+                        stream.document.at(path),
+                        format!("`{pattern}` of {} overlaps `{earlier}` of {}", stream.name, other.name),
+                    )
+                    .other(other.document.at(first), "the other stream")
+                    .help("a message belongs to one stream of its account"),
+                );
+            }
+        }
+    }
+    for stream in catalog.streams.iter().filter(|s| s.spec.subjects.is_empty()) {
+        problems.push(Diagnostic::error(
+            "stream-without-subjects",
+            stream.document.key(&format!("streams.{}.subjects", stream.name)),
+            format!("`{}` stores nothing", stream.name),
+        ));
+    }
+}
+
+fn replicas(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &Catalog<'_>,
+    problems: &mut Diagnostics,
+) {
+    let zones: BTreeSet<_> = environment.spec.nats.nodes.iter().map(|n| &n.zone).collect();
+    for stream in &catalog.streams {
+        let count = stream.spec.replicas;
+        let at = || stream.document.at(&format!("streams.{}.replicas", stream.name));
+        if usize::from(count) > zones.len() {
+            problems.push(
+                Diagnostic::error(
+                    "replicas-beyond-zones",
+                    at(),
+                    format!("{count} replicas need {count} zones, and there are {}", zones.len()),
+                )
+                .other(environment.key("nats.nodes"), "the nodes and their zones")
+                .help("each replica lives in a zone of its own, so that a lost zone costs one"),
+            );
+        } else if count.is_multiple_of(2) {
+            problems.push(
+                Diagnostic::error("even-replicas", at(), format!("{count} replicas"))
+                    .help("use 1, 3 or 5: an even number costs more and survives no more"),
+            );
+        }
+    }
+}
+
+fn stream_sizes(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &Catalog<'_>,
+    problems: &mut Diagnostics,
+) {
+    let nats = &environment.spec.nats;
+    let cap = nats.jetstream.max_stream.map_or(u64::MAX, ByteSize::bytes);
+    let size = |stream: &StreamSpec| stream.max_bytes.bytes().min(cap);
+    for account in &catalog.accounts {
+        let own = || catalog.streams.iter().filter(|s| &s.spec.account == account.name);
+        let used: u64 = own().map(|s| s.spec.max_bytes.bytes()).fold(0, u64::saturating_add);
+        let path = format!("accounts.{}.limits", account.name);
+        match &account.spec.limits.jetstream {
+            None if own().next().is_some() => problems.push(
+                Diagnostic::error(
+                    "account-without-storage",
+                    account.document.key(&path),
+                    format!("account {} has streams and no `jetstream` limits", account.name),
+                )
+                .help("add `jetstream: {disk: …, streams: …, consumers: …}`"),
+            ),
+            Some(limits) if used > limits.disk.bytes() => problems.push(Diagnostic::error(
+                "account-storage",
+                account.document.at(&format!("{path}.jetstream.disk")),
+                format!(
+                    "the streams of {} reserve {}, its limit is {}",
+                    account.name,
+                    ByteSize::new(used),
+                    limits.disk
+                ),
+            )),
+            Some(limits) if own().count() > limits.streams as usize => {
+                problems.push(Diagnostic::error(
+                    "account-streams",
+                    account.document.at(&format!("{path}.jetstream.streams")),
+                    format!("{} has {} streams", account.name, own().count()),
+                ));
+            }
+            _ => {}
+        }
+    }
+    fits_the_smallest_zone(environment, catalog, &size, problems);
+}
+
+/// With one replica per zone and as many replicas as zones, each zone holds a copy of every stream:
+/// the zone with the fewest nodes decides what fits.
+fn fits_the_smallest_zone(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &Catalog<'_>,
+    size: &dyn Fn(&StreamSpec) -> u64,
+    problems: &mut Diagnostics,
+) {
+    let nats = &environment.spec.nats;
+    let mut zones: BTreeMap<_, u64> = BTreeMap::new();
+    for node in &nats.nodes {
+        *zones.entry(&node.zone).or_default() += 1;
+    }
+    let Some((zone, nodes)) = zones.iter().min_by_key(|(_, nodes)| **nodes) else {
+        return;
+    };
+    let reserved = catalog
+        .streams
+        .iter()
+        .filter(|s| usize::from(s.spec.replicas) >= zones.len())
+        .fold(0_u64, |sum, s| sum.saturating_add(size(s.spec)));
+    let room = nats.jetstream.max_file.bytes().saturating_mul(*nodes);
+    if reserved > room {
+        problems.push(
+            Diagnostic::error(
+                "streams-beyond-storage",
+                environment.at("nats.jetstream.max_file"),
+                format!(
+                    "the streams reserve {} in zone {zone}, which has {}",
+                    ByteSize::new(reserved),
+                    ByteSize::new(room)
+                ),
+            )
+            .help("raise max_file, lower max_bytes of streams, or add a node to the zone"),
+        );
+    }
+}
+
+fn payloads(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &Catalog<'_>,
+    problems: &mut Diagnostics,
+) {
+    let largest = environment.spec.nats.limits.max_payload;
+    let mut check = |at: (usize, Range<usize>), size: ByteSize| {
+        if size > largest {
+            problems.push(
+                Diagnostic::error(
+                    "payload-too-large",
+                    at,
+                    format!("{size} is more than the servers take ({largest})"),
+                )
+                .other(environment.key("nats.limits.max_payload"), "the servers' limit"),
+            );
+        }
+    };
+    for account in &catalog.accounts {
+        let path = format!("accounts.{}.limits.payload", account.name);
+        check(account.document.at(&path), account.spec.limits.payload);
+    }
+    for stream in &catalog.streams {
+        if let Some(size) = stream.spec.max_message_size {
+            let path = format!("streams.{}.max_message_size", stream.name);
+            check(stream.document.at(&path), size);
+        }
+    }
+    for service in &catalog.services {
+        if let Some(size) = service.spec.limits.payload {
+            let path = format!("services.{}.limits.payload", service.name);
+            check(service.document.at(&path), size);
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! The spec types: the shape of the files, field by field. Their doc comments become the schema's descriptions.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::{
+    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, NodeName,
+    Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern, ZoneName,
+};
+
+/// An environment: one cluster and where it runs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentSpec {
+    /// The name of the environment, which is also the name of its file.
+    pub name: EnvironmentName,
+    /// The folder of the catalog, beside this file.
+    #[serde(default = "catalog_folder")]
+    pub catalog: String,
+    /// Where the nodes run.
+    pub provider: ProviderSpec,
+    /// The NATS cluster.
+    pub nats: NatsSpec,
+    /// The distributed cache.
+    pub redis: Option<RedisSpec>,
+    /// Names, lifetimes and readers of keys and certificates.
+    #[serde(default)]
+    pub identity: IdentitySpec,
+}
+
+fn catalog_folder() -> String {
+    "catalog".to_owned()
+}
+
+/// Where the nodes run: exactly one of these.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderSpec {
+    /// Processes of this machine.
+    Local(LocalSpec),
+    /// Instances on AWS.
+    Aws(AwsSpec),
+}
+
+/// Processes of this machine, each with a loopback address and a folder of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalSpec {
+    /// The disk that each node may count on.
+    pub volume: ByteSize,
+}
+
+/// Instances on AWS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsSpec {
+    /// The region, such as us-east-1.
+    pub region: String,
+    /// The instance type of every node.
+    pub instance_type: String,
+    /// The existing network, by id or by its Name tag.
+    pub vpc: String,
+    /// The data volume of every node.
+    pub volume: VolumeSpec,
+    /// The load balancer in front of the nodes.
+    pub load_balancer: LoadBalancerSpec,
+    /// Who may read the monitoring port.
+    #[serde(default)]
+    pub monitoring: MonitoringSpec,
+}
+
+/// A data volume.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeSpec {
+    /// The volume type.
+    #[serde(rename = "type")]
+    pub kind: VolumeKind,
+    /// Its size.
+    pub size: ByteSize,
+    /// Operations per second.
+    #[schemars(range(min = 3000, max = 80000))]
+    pub iops: u32,
+    /// Bytes per second.
+    pub throughput: ByteRate,
+    /// The alias of the customer-managed key that encrypts it.
+    pub kms_key: String,
+}
+
+/// The volume types on offer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumeKind {
+    /// General purpose SSD whose size, operations and throughput are set apart.
+    Gp3,
+}
+
+/// The load balancer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancerSpec {
+    /// Reachable from inside the network only.
+    pub internal: bool,
+}
+
+/// The monitoring port, which has no authentication of its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonitoringSpec {
+    /// Networks that may read it, as CIDR blocks.
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// The NATS cluster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NatsSpec {
+    /// The name that the servers share.
+    pub cluster: ClusterName,
+    /// The nats-server version, such as 2.15.1.
+    pub version: String,
+    /// The nodes.
+    pub nodes: Vec<NodeSpec>,
+    /// The ports, the same on every node.
+    #[serde(default)]
+    pub ports: PortsSpec,
+    /// What each node stores.
+    pub jetstream: JetStreamSpec,
+    /// What each server grants its clients.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// How a server sheds its clients before it stops.
+    #[serde(default)]
+    pub lame_duck: LameDuckSpec,
+}
+
+/// One node.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: NodeName,
+    /// The zone that it fails with.
+    pub zone: ZoneName,
+}
+
+/// The ports of a node.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PortsSpec {
+    /// Clients, with mTLS.
+    #[schemars(range(min = 1))]
+    pub client: u16,
+    /// Routes between the nodes.
+    #[schemars(range(min = 1))]
+    pub cluster: u16,
+    /// Leafnodes, with mTLS.
+    #[schemars(range(min = 1))]
+    pub leafnode: u16,
+    /// Monitoring over HTTP.
+    #[schemars(range(min = 1))]
+    pub monitor: u16,
+}
+
+impl Default for PortsSpec {
+    fn default() -> Self {
+        Self {
+            client: 4222,
+            cluster: 6222,
+            leafnode: 7422,
+            monitor: 8222,
+        }
+    }
+}
+
+/// What each node stores.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JetStreamSpec {
+    /// File storage that streams may reserve on a node.
+    pub max_file: ByteSize,
+    /// Memory that memory streams may reserve on a node.
+    pub max_memory: ByteSize,
+    /// The size that no stream exceeds in this environment, whatever the catalog says.
+    pub max_stream: Option<ByteSize>,
+    /// The JetStream domain, which keeps leafnodes' own JetStream apart.
+    #[serde(default = "hub")]
+    pub domain: String,
+}
+
+fn hub() -> String {
+    "hub".to_owned()
+}
+
+/// What each server grants its clients.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSpec {
+    /// Client connections.
+    #[schemars(range(min = 1))]
+    pub max_connections: u32,
+    /// The largest message.
+    pub max_payload: ByteSize,
+    /// What a slow client may leave unread.
+    pub max_pending: ByteSize,
+    /// How often a silent connection is asked whether it lives.
+    pub ping_interval: Period,
+    /// How long a write may block.
+    pub write_deadline: Period,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        Self {
+            max_connections: 65_536,
+            max_payload: ByteSize::new(1 << 20),
+            max_pending: ByteSize::new(64 << 20),
+            // Below half of the load balancer's idle time-out of 350 s.
+            ping_interval: Period::seconds(120),
+            write_deadline: Period::seconds(10),
+        }
+    }
+}
+
+/// How a server sheds its clients before it stops.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LameDuckSpec {
+    /// The whole of it, at least 30 seconds.
+    pub duration: Period,
+    /// The wait before the first client is closed.
+    pub grace: Period,
+}
+
+impl Default for LameDuckSpec {
+    fn default() -> Self {
+        Self {
+            duration: Period::seconds(120),
+            grace: Period::seconds(10),
+        }
+    }
+}
+
+/// The distributed cache.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSpec {
+    /// The number of shards.
+    #[schemars(range(min = 1, max = 90))]
+    pub shards: u8,
+    /// Replicas of each shard's primary.
+    #[schemars(range(max = 5))]
+    pub replicas_per_shard: u8,
+    /// The ElastiCache node type, such as cache.r6g.large.
+    pub node_type: Option<String>,
+}
+
+/// Names, lifetimes and readers of keys and certificates.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentitySpec {
+    /// Further DNS names under which clients reach the cluster.
+    pub names: Vec<String>,
+    /// Who may open the secrets besides the engineer at work, as age recipients.
+    pub recipients: Vec<String>,
+    /// How long certificates live.
+    pub validity: ValiditySpec,
+}
+
+/// How long certificates live.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValiditySpec {
+    /// The certificate authority.
+    pub authority: Period,
+    /// Node certificates.
+    pub node: Period,
+    /// Client certificates.
+    pub client: Period,
+}
+
+impl Default for ValiditySpec {
+    fn default() -> Self {
+        Self {
+            authority: Period::days(3650),
+            node: Period::days(397),
+            client: Period::days(397),
+        }
+    }
+}
+
+/// A part of the catalog: the messaging contract that all environments share.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogSpec {
+    /// Accounts, by name.
+    #[schemars(extend("propertyNames" = {"format": "account-name"}))]
+    pub accounts: BTreeMap<AccountName, AccountSpec>,
+    /// Services, by name.
+    #[schemars(extend("propertyNames" = {"format": "service-name"}))]
+    pub services: BTreeMap<ServiceName, ServiceSpec>,
+    /// Streams, by name.
+    #[schemars(extend("propertyNames" = {"format": "stream-name"}))]
+    pub streams: BTreeMap<StreamName, StreamSpec>,
+}
+
+/// An account.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSpec {
+    /// What it is for, in a sentence.
+    pub description: String,
+    /// What all of its users together may use.
+    pub limits: AccountLimitsSpec,
+}
+
+/// What an account may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountLimitsSpec {
+    /// Client connections.
+    #[schemars(range(min = 1))]
+    pub connections: u32,
+    /// Subscriptions per connection.
+    #[schemars(range(min = 1))]
+    pub subscriptions: u32,
+    /// The largest message.
+    pub payload: ByteSize,
+    /// Storage; an account without it has no JetStream.
+    pub jetstream: Option<JetStreamLimitsSpec>,
+}
+
+/// What an account may store, counted once and not per replica.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JetStreamLimitsSpec {
+    /// File storage.
+    pub disk: ByteSize,
+    /// Number of streams.
+    #[schemars(range(min = 1))]
+    pub streams: u32,
+    /// Number of consumers.
+    #[schemars(range(min = 1))]
+    pub consumers: u32,
+}
+
+/// A service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// The account that it lives in.
+    pub account: AccountName,
+    /// What it does, in a sentence.
+    pub description: String,
+    /// Requests that it answers.
+    #[serde(default)]
+    pub serves: Vec<ServeSpec>,
+    /// Requests that it sends.
+    #[serde(default)]
+    pub calls: Vec<Subject>,
+    /// Events and audit records that it publishes.
+    #[serde(default)]
+    pub publishes: Vec<Subject>,
+    /// Events that it receives.
+    #[serde(default)]
+    pub subscribes: Vec<SubscribeSpec>,
+    /// What one connection of it may use.
+    #[serde(default)]
+    pub limits: ServiceLimitsSpec,
+}
+
+/// A request that a service answers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServeSpec {
+    /// The subject of the request.
+    pub subject: Subject,
+    /// The queue group that shares the work.
+    pub queue: QueueName,
+}
+
+/// An event that a service receives.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeSpec {
+    /// The subject of the event.
+    pub subject: Subject,
+    /// The queue group that shares the work; without it every instance receives each event.
+    pub queue: Option<QueueName>,
+}
+
+/// What one connection of a service may use.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceLimitsSpec {
+    /// Subscriptions.
+    #[schemars(range(min = 1))]
+    pub subscriptions: Option<u32>,
+    /// The largest message.
+    pub payload: Option<ByteSize>,
+}
+
+/// A stream.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSpec {
+    /// The account that owns it.
+    pub account: AccountName,
+    /// What it keeps, in a sentence.
+    pub description: String,
+    /// The subjects that it stores.
+    pub subjects: Vec<SubjectPattern>,
+    /// When a message may go.
+    #[serde(default = "limits")]
+    pub retention: Retention,
+    /// What gives way when the stream is full.
+    #[serde(default = "old")]
+    pub discard: Discard,
+    /// The age at which a message goes.
+    pub max_age: Option<Period>,
+    /// The size at which the stream is full.
+    pub max_bytes: ByteSize,
+    /// The largest message that it takes.
+    pub max_message_size: Option<ByteSize>,
+    /// The number of copies, each in a zone of its own.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 5))]
+    pub replicas: u8,
+    /// How long a message id is remembered.
+    #[serde(default = "two_minutes")]
+    pub duplicate_window: Period,
+    /// How the blocks on disk are compressed.
+    #[serde(default = "s2")]
+    pub compression: Compression,
+    /// Refuse to delete single messages.
+    #[serde(default)]
+    pub deny_delete: bool,
+    /// Refuse to purge.
+    #[serde(default)]
+    pub deny_purge: bool,
+}
+
+fn limits() -> Retention {
+    Retention::Limits
+}
+
+fn old() -> Discard {
+    Discard::Old
+}
+
+fn three() -> u8 {
+    3
+}
+
+fn two_minutes() -> Period {
+    Period::seconds(120)
+}
+
+fn s2() -> Compression {
+    Compression::S2
+}

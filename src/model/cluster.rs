@@ -1,0 +1,202 @@
+//! The cluster: everything that an environment decides.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use semver::Version;
+
+use super::{
+    Account, AccountName, ByteRate, ByteSize, ClusterName, EnvironmentName, NodeName, Period,
+    Service, ServiceName, Stream, ZoneName,
+};
+
+/// A whole environment, decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The environment that this is.
+    pub environment: EnvironmentName,
+    /// The name that the servers share.
+    pub name: ClusterName,
+    /// The nats-server version that every node runs.
+    pub version: Version,
+    /// The nodes, in the order of the file.
+    pub nodes: Vec<Node>,
+    /// The ports, the same on every node.
+    pub ports: Ports,
+    /// Storage of each node.
+    pub jetstream: JetStream,
+    /// What each server grants its clients.
+    pub limits: ServerLimits,
+    /// How a server leaves.
+    pub lame_duck: LameDuck,
+    /// How long certificates live.
+    pub validity: Validity,
+    /// Further names under which clients reach the cluster, put into every node's certificate.
+    pub service_names: Vec<String>,
+    /// Who may open the secrets besides the engineer at work, as age recipients.
+    pub recipients: Vec<String>,
+    /// Where the nodes run.
+    pub placement: Placement,
+    /// The cache, if there is one.
+    pub redis: Option<Redis>,
+    /// The accounts of the catalog.
+    pub accounts: BTreeMap<AccountName, Account>,
+    /// The services of the catalog.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// The streams of the catalog, sized for this environment.
+    pub streams: Vec<Stream>,
+}
+
+impl Cluster {
+    /// The services of one account.
+    pub fn services_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Service> {
+        self.services
+            .values()
+            .filter(move |service| &service.account == account)
+    }
+
+    /// The streams of one account.
+    pub fn streams_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Stream> {
+        self.streams
+            .iter()
+            .filter(move |stream| &stream.account == account)
+    }
+
+    /// The node of a name.
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|node| &node.name == name)
+    }
+
+    /// The URLs that a client is given.
+    pub fn client_urls(&self) -> Vec<String> {
+        self.nodes
+            .iter()
+            .map(|node| format!("tls://{}:{}", node.address, self.ports.client))
+            .collect()
+    }
+}
+
+/// One nats-server with a fixed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, which outlives every machine that it runs on.
+    pub name: NodeName,
+    /// The zone that it fails with.
+    pub zone: ZoneName,
+    /// Its address, which its peers and clients know.
+    pub address: Ipv4Addr,
+}
+
+/// The ports of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// Clients, with mTLS.
+    pub client: u16,
+    /// Routes between the nodes, with mTLS.
+    pub cluster: u16,
+    /// Leafnodes, with mTLS.
+    pub leafnode: u16,
+    /// Monitoring over HTTP, without authentication.
+    pub monitor: u16,
+}
+
+/// What a node stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JetStream {
+    /// The domain, so that leafnodes' own JetStream stays apart.
+    pub domain: String,
+    /// File storage that streams may reserve.
+    pub max_file: ByteSize,
+    /// Memory that memory streams may reserve.
+    pub max_memory: ByteSize,
+}
+
+/// What a server grants its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Client connections.
+    pub max_connections: u32,
+    /// The largest message.
+    pub max_payload: ByteSize,
+    /// What a slow client may leave unread.
+    pub max_pending: ByteSize,
+    /// How often a silent connection is asked whether it lives.
+    pub ping_interval: Period,
+    /// How long a write may block.
+    pub write_deadline: Period,
+}
+
+/// How a server sheds its clients before it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LameDuck {
+    /// The whole of it.
+    pub duration: Period,
+    /// The wait before the first client is closed.
+    pub grace: Period,
+}
+
+/// How long certificates live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The certificate authority.
+    pub authority: Period,
+    /// Node certificates.
+    pub node: Period,
+    /// Client certificates.
+    pub client: Period,
+}
+
+/// Where the nodes run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// As processes of this machine.
+    Local {
+        /// The disk that each node may count on.
+        volume: ByteSize,
+    },
+    /// As instances on AWS.
+    Aws(AwsSettings),
+}
+
+/// What AWS provides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The region.
+    pub region: String,
+    /// The instance type of every node.
+    pub instance_type: String,
+    /// The data volume of every node.
+    pub volume: Volume,
+    /// The tag by which the existing network is found.
+    pub vpc: String,
+    /// Whether the load balancer is reachable from inside the network only.
+    pub internal_load_balancer: bool,
+    /// Networks that may read the monitoring port.
+    pub monitoring_allow: Vec<String>,
+}
+
+/// A data volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The volume type, such as gp3.
+    pub kind: String,
+    /// Its size.
+    pub size: ByteSize,
+    /// Operations per second.
+    pub iops: u32,
+    /// Bytes per second.
+    pub throughput: ByteRate,
+    /// The alias of the customer-managed key that encrypts it.
+    pub kms_key: String,
+}
+
+/// The distributed cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// The number of shards.
+    pub shards: u8,
+    /// Replicas of each shard's primary.
+    pub replicas_per_shard: u8,
+    /// The ElastiCache node type.
+    pub node_type: Option<String>,
+}

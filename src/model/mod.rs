@@ -1,0 +1,79 @@
+//! What is meant: the typed, decided model that every later step reads.
+//!
+//! A [`Cluster`] holds no option that somebody must still default, and no text that somebody must still parse.
+
+mod account;
+mod cluster;
+mod name;
+mod permissions;
+mod quantity;
+mod service;
+mod stream;
+mod subject;
+
+pub use account::{Account, AccountLimits, JetStreamLimits};
+pub use cluster::{
+    AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Redis, ServerLimits,
+    Validity, Volume,
+};
+pub use name::{
+    AccountName, ClusterName, EnvironmentName, NodeName, QueueName, ServiceName, StreamName,
+    ZoneName,
+};
+pub use permissions::{Permissions, Subscription};
+pub use quantity::{ByteRate, ByteSize, Period};
+pub use service::{Service, ServiceLimits};
+pub use stream::{Compression, Discard, Retention, Stream};
+pub use subject::{Category, Subject, SubjectPattern};
+
+/// A piece of text that does not have the form its type demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong, in words that follow the text itself.
+    pub problem: String,
+    /// What would be right, when it can be told.
+    pub help: Option<String>,
+}
+
+impl Malformed {
+    /// A problem without a remedy of its own.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            help: None,
+        }
+    }
+
+    /// Adds the remedy.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Gives a type that is parsed from text its serde form, so that it can only be read if it is right.
+macro_rules! text_form {
+    ($($type:ty),+ $(,)?) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+pub(crate) use text_form;

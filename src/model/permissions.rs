@@ -1,0 +1,144 @@
+//! Least privilege: what a service's grants come to, as a NATS server enforces them.
+
+use super::{Category, Service};
+
+/// What the holder of a role may do. An empty direction means *nothing*, not everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// Subjects or patterns that may be published.
+    pub publish: Vec<String>,
+    /// Subscriptions that may be made.
+    pub subscribe: Vec<Subscription>,
+    /// Whether it may answer a request, once, on the request's reply subject.
+    pub replies: bool,
+}
+
+/// One permitted subscription.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subscription {
+    /// The subject or pattern.
+    pub subject: String,
+    /// The queue group that it is bound to: a plain subscription is then refused.
+    pub queue: Option<String>,
+}
+
+impl Subscription {
+    /// The form that claims carry: `subject` or `subject queue`.
+    pub fn claim(&self) -> String {
+        match &self.queue {
+            Some(queue) => format!("{} {queue}", self.subject),
+            None => self.subject.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// The permissions that the grants come to, sorted.
+    ///
+    /// 1. Requests are answered only as a member of the queue group that the catalog names.
+    /// 2. Whoever calls or publishes needs an inbox (for replies and for acknowledgements of streams): its own, never everyone's.
+    /// 3. Whoever publishes may also address its own inbox, so that a message can be traced to the sender
+    ///    (`Nats-Trace-Dest`), which is how the checks prove a grant without delivering anything.
+    pub fn permissions(&self) -> Permissions {
+        let mut publish: Vec<String> = self
+            .calls
+            .iter()
+            .chain(&self.publishes)
+            .map(|subject| subject.as_str().to_owned())
+            .collect();
+        let mut subscribe: Vec<Subscription> = self
+            .serves
+            .iter()
+            .map(|(subject, queue)| (subject, Some(queue)))
+            .chain(
+                self.subscribes
+                    .iter()
+                    .map(|(subject, queue)| (subject, queue.as_ref())),
+            )
+            .map(|(subject, queue)| Subscription {
+                subject: subject.as_str().to_owned(),
+                queue: queue.map(|queue| queue.as_str().to_owned()),
+            })
+            .collect();
+        if !publish.is_empty() {
+            subscribe.push(Subscription {
+                subject: format!("{}.>", self.inbox_prefix()),
+                queue: None,
+            });
+            publish.push(self.trace_subject());
+        }
+        publish.sort();
+        publish.dedup();
+        subscribe.sort();
+        subscribe.dedup();
+        Permissions {
+            publish,
+            subscribe,
+            replies: !self.serves.is_empty(),
+        }
+    }
+
+    /// Where traces of this service's own messages may go.
+    pub fn trace_subject(&self) -> String {
+        format!("{}.trace", self.inbox_prefix())
+    }
+
+    /// Whether the service touches a stream's subjects, so that it waits for acknowledgements.
+    pub fn publishes_to_streams(&self) -> bool {
+        self.publishes
+            .iter()
+            .any(|subject| subject.category() != Category::Service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ServiceLimits;
+
+    fn service() -> Service {
+        Service {
+            name: "llm".parse().unwrap(),
+            account: "GAME".parse().unwrap(),
+            description: String::new(),
+            serves: vec![],
+            calls: vec![],
+            publishes: vec![],
+            subscribes: vec![],
+            limits: ServiceLimits::default(),
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_only_in_its_queue_group() {
+        let mut llm = service();
+        llm.serves = vec![(
+            "svc.ai.llm.v1.infer".parse().unwrap(),
+            "q.ai.llm.infer".parse().unwrap(),
+        )];
+        let permissions = llm.permissions();
+        assert_eq!(
+            permissions.subscribe[0].claim(),
+            "svc.ai.llm.v1.infer q.ai.llm.infer"
+        );
+        assert!(permissions.replies);
+        assert!(permissions.publish.is_empty());
+    }
+
+    #[test]
+    fn a_caller_has_its_own_inbox_and_nobody_elses() {
+        let mut llm = service();
+        llm.calls = vec!["svc.ai.model.v1.get".parse().unwrap()];
+        let inboxes: Vec<_> = llm.permissions().subscribe;
+        assert_eq!(inboxes.len(), 1);
+        assert_eq!(inboxes[0].claim(), "_INBOX.llm.>");
+    }
+
+    #[test]
+    fn a_service_that_only_listens_may_publish_nothing() {
+        let mut listener = service();
+        listener.subscribes = vec![("evt.quest.generated.v1".parse().unwrap(), None)];
+        assert!(listener.permissions().publish.is_empty());
+        assert!(!listener.permissions().replies);
+    }
+}

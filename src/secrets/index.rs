@@ -1,0 +1,104 @@
+//! The public index: which keys exist, and every document that they have signed. It holds no secret.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{KeyKind, KeyName};
+use crate::model::{AccountName, NodeName, ServiceName};
+
+/// What can be known without opening a secret: enough to plan with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// The form of this file.
+    pub format: u32,
+    /// Counts the commits; a commit is refused when it was made on an older one.
+    pub generation: u64,
+    /// Every key, by name.
+    pub keys: BTreeMap<KeyName, KeyEntry>,
+    /// Every signed document, by name.
+    pub documents: BTreeMap<Document, String>,
+}
+
+/// The public side of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    /// What it is.
+    pub kind: KeyKind,
+    /// The public key: an NKey, or the base64 of a certificate key's SubjectPublicKeyInfo.
+    pub public: String,
+    /// Counts the keys that had this name.
+    pub version: u32,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// The name of a signed document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Document(String);
+
+impl Document {
+    /// The operator's claims.
+    pub fn operator() -> Self {
+        Self("jwt/operator".to_owned())
+    }
+
+    /// An account's claims.
+    pub fn account(account: &str) -> Self {
+        Self(format!("jwt/account/{account}"))
+    }
+
+    /// The claims of a service's user.
+    pub fn user(service: &ServiceName) -> Self {
+        Self(format!("jwt/user/{service}"))
+    }
+
+    /// The certificate authority's own certificate.
+    pub fn authority() -> Self {
+        Self("certificate/authority".to_owned())
+    }
+
+    /// A node's certificate.
+    pub fn node(node: &NodeName) -> Self {
+        Self(format!("certificate/node/{node}"))
+    }
+
+    /// A service's client certificate.
+    pub fn client(service: &ServiceName) -> Self {
+        Self(format!("certificate/client/{service}"))
+    }
+
+    /// The claims of a catalog account.
+    pub fn of_account(account: &AccountName) -> Self {
+        Self::account(account.as_str())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Index {
+    /// The form that this version writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The public key of a name.
+    pub fn public(&self, name: &KeyName) -> Option<&str> {
+        self.keys.get(name).map(|entry| entry.public.as_str())
+    }
+
+    /// A document.
+    pub fn document(&self, name: &Document) -> Option<&str> {
+        self.documents.get(name).map(String::as_str)
+    }
+
+    /// Whether nothing has ever been committed.
+    pub fn is_empty(&self) -> bool {
+        self.generation == 0
+    }
+}

@@ -1,0 +1,105 @@
+//! The names of keys in the store: each key has one purpose, and its name says which.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountName, NodeName, ServiceName};
+
+/// The name of a key, such as `account/GAME/role/quest-generator`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyName(String);
+
+/// What a key is, which decides its form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyKind {
+    /// An NKey that signs accounts.
+    Operator,
+    /// An NKey that signs users.
+    Account,
+    /// An NKey that signs in.
+    User,
+    /// A P-256 key of a certificate.
+    Certificate,
+}
+
+/// The role under which natsops itself signs in to an account.
+pub const OWN_ROLE: &str = "natsops";
+
+/// The name of the system account.
+pub const SYSTEM_ACCOUNT: &str = "SYS";
+
+impl KeyName {
+    /// The operator's identity key, which can be taken offline.
+    pub fn operator() -> Self {
+        Self("operator/identity".to_owned())
+    }
+
+    /// An operator signing key, counted from 1: the first signs, the others stand by.
+    pub fn operator_signing(number: u8) -> Self {
+        Self(format!("operator/signing-{number}"))
+    }
+
+    /// An account's identity key.
+    pub fn account(account: &str) -> Self {
+        Self(format!("account/{account}/identity"))
+    }
+
+    /// The scoped signing key of a role in an account.
+    pub fn role(account: &str, role: &str) -> Self {
+        Self(format!("account/{account}/role/{role}"))
+    }
+
+    /// The user key of a service.
+    pub fn user(service: &ServiceName) -> Self {
+        Self(format!("user/{service}"))
+    }
+
+    /// The certificate authority's key.
+    pub fn authority() -> Self {
+        Self("authority".to_owned())
+    }
+
+    /// The key of a node's certificate.
+    pub fn node(node: &NodeName) -> Self {
+        Self(format!("node/{node}"))
+    }
+
+    /// The key of a service's client certificate.
+    pub fn client(service: &ServiceName) -> Self {
+        Self(format!("client/{service}"))
+    }
+
+    /// The identity key of a catalog account.
+    pub fn of_account(account: &AccountName) -> Self {
+        Self::account(account.as_str())
+    }
+
+    /// What the key is, told by its name.
+    pub fn kind(&self) -> KeyKind {
+        match self.0.split('/').next() {
+            Some("operator") => KeyKind::Operator,
+            Some("account") => KeyKind::Account,
+            Some("user") => KeyKind::User,
+            _ => KeyKind::Certificate,
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as a file name.
+    pub fn file_stem(&self) -> String {
+        self.0.replace('/', ".")
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,17 @@
+//! Keys at rest: a type that can't be printed, a public index, and the store port with its adapters.
+
+mod identity;
+mod index;
+mod key_name;
+mod secret;
+mod sealed;
+mod stand_in;
+mod store;
+
+pub use identity::{IdentityError, identity_path, own_identity};
+pub use index::{Document, Index, KeyEntry};
+pub use key_name::{KeyKind, KeyName};
+pub use sealed::SealedDirectory;
+pub use secret::Secret;
+pub use stand_in::{OsEntropy, Entropy, StandIn};
+pub use store::{Change, NewKey, SecretStore, StoreError};
