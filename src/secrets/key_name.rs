@@ -25,11 +25,6 @@ pub enum KeyKind {
     Certificate,
 }
 
-/// The role under which natsops itself signs in to an account.
-pub const OWN_ROLE: &str = "natsops";
-
-/// The name of the system account.
-pub const SYSTEM_ACCOUNT: &str = "SYS";
 
 impl KeyName {
     /// The operator's identity key, which can be taken offline.

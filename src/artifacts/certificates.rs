@@ -1,0 +1,69 @@
+//! Certificates from the model: who needs one, and under which names.
+
+use super::paper::{Paper, public};
+use crate::model::{Cluster, Period};
+use crate::pki::Purpose;
+use crate::secrets::{Document, Index};
+
+/// What a certificate must say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The subject's common name.
+    pub subject: String,
+    /// DNS names and addresses, sorted.
+    pub names: Vec<String>,
+    /// What it is for; none for the authority itself.
+    pub purpose: Option<Purpose>,
+    /// How long it lasts when it is issued.
+    pub validity: Period,
+    /// The public key that it is about.
+    pub public: String,
+}
+
+/// What the certificate of a paper must say; none for a paper that is no certificate.
+pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted> {
+    let public = public(index, &paper.subject());
+    let wanted = match paper {
+        Paper::Authority => Wanted {
+            subject: format!("natsops {} authority", cluster.environment),
+            names: Vec::new(),
+            purpose: None,
+            validity: cluster.validity.authority,
+            public,
+        },
+        Paper::Node(name) => {
+            let node = cluster.node(name)?;
+            let mut names = vec![
+                name.to_string(),
+                node.address.to_string(),
+                "localhost".to_owned(),
+            ];
+            for service_name in &cluster.service_names {
+                names.push(format!("{name}.{service_name}"));
+                names.push(service_name.clone());
+            }
+            names.sort();
+            Wanted {
+                subject: name.to_string(),
+                names,
+                purpose: Some(Purpose::Node),
+                validity: cluster.validity.node,
+                public,
+            }
+        }
+        Paper::Client(service) => Wanted {
+            subject: service.to_string(),
+            names: vec![service.to_string()],
+            purpose: Some(Purpose::Client),
+            validity: cluster.validity.client,
+            public,
+        },
+        Paper::Operator | Paper::System | Paper::Account(_) | Paper::User(_) => return None,
+    };
+    Some(wanted)
+}
+
+/// The authority's certificate, where there is one.
+pub fn authority(index: &Index) -> Option<&str> {
+    index.document(&Document::authority())
+}

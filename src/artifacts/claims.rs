@@ -1,0 +1,202 @@
+//! Claims from the model: what each token must say, whoever will sign it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::paper::{OWN_ROLE, SYSTEM_ACCOUNT, operator_signing_keys, public};
+use crate::jwt::{
+    AccountBody, AccountLimitsClaim, Allow, Claims, JetStreamTier, OperatorBody, Responses,
+    ScopedKey, SigningKey, Template, UserBody,
+};
+use crate::model::{Account, Cluster, Service};
+use crate::secrets::{Index, KeyName};
+
+/// -1 is how claims write "no limit".
+const NO_LIMIT: i64 = -1;
+
+/// A request may be answered once, within two minutes: the server's own defaults, said aloud.
+const RESPONSES: Responses = Responses {
+    max: 1,
+    ttl: 120_000_000_000,
+};
+
+fn unsigned<B>(issuer: String, name: &str, subject: String, nats: B) -> Claims<B> {
+    Claims {
+        exp: None,
+        jti: String::new(),
+        iat: 0,
+        iss: issuer,
+        name: name.to_owned(),
+        sub: subject,
+        nats,
+    }
+}
+
+/// The operator's claims, signed by its identity key.
+pub fn operator(cluster: &Cluster, index: &Index) -> Claims<OperatorBody> {
+    let identity = public(index, &KeyName::operator());
+    let signing = operator_signing_keys().map(|name| public(index, &name)).collect();
+    let system = public(index, &KeyName::account(SYSTEM_ACCOUNT));
+    unsigned(
+        identity.clone(),
+        cluster.name.as_str(),
+        identity,
+        OperatorBody::new(signing, system),
+    )
+}
+
+/// The system account's claims: natsops itself is the only role in it.
+pub fn system(index: &Index) -> Claims<AccountBody> {
+    let limits = AccountLimitsClaim {
+        subs: NO_LIMIT,
+        data: NO_LIMIT,
+        payload: NO_LIMIT,
+        imports: NO_LIMIT,
+        exports: NO_LIMIT,
+        wildcards: true,
+        disallow_bearer: true,
+        conn: NO_LIMIT,
+        leaf: NO_LIMIT,
+        tiered_limits: BTreeMap::new(),
+    };
+    let own = Template {
+        publish: Allow::only(vec!["$SYS.REQ.>".to_owned(), "$JS.API.>".to_owned()]),
+        subscribe: Allow::only(vec![own_inbox(), "$SYS.>".to_owned()]),
+        ..closed_template()
+    };
+    let body = AccountBody {
+        limits,
+        signing_keys: vec![scoped(index, SYSTEM_ACCOUNT, OWN_ROLE, own, "The tool that operates this cluster.")],
+        revocations: BTreeMap::new(),
+        description: "The servers themselves.".to_owned(),
+        kind: "account".to_owned(),
+        version: 2,
+    };
+    unsigned(
+        public(index, &KeyName::operator_signing(1)),
+        SYSTEM_ACCOUNT,
+        public(index, &KeyName::account(SYSTEM_ACCOUNT)),
+        body,
+    )
+}
+
+/// An account's claims: one scoped key per service, and one for natsops to manage its streams.
+pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<AccountBody> {
+    let name = account.name.as_str();
+    let own = Template {
+        publish: Allow::only(vec!["$JS.API.>".to_owned()]),
+        subscribe: Allow::only(vec![own_inbox()]),
+        ..closed_template()
+    };
+    let mut signing_keys = vec![scoped(
+        index,
+        name,
+        OWN_ROLE,
+        own,
+        "The tool that operates this cluster.",
+    )];
+    signing_keys.extend(cluster.services_of(&account.name).map(|service| {
+        scoped(index, name, service.name.as_str(), template(service), &service.description)
+    }));
+    let body = AccountBody {
+        limits: limits(cluster, account),
+        signing_keys,
+        revocations: BTreeMap::new(),
+        description: account.description.clone(),
+        kind: "account".to_owned(),
+        version: 2,
+    };
+    unsigned(
+        public(index, &KeyName::operator_signing(1)),
+        name,
+        public(index, &KeyName::of_account(&account.name)),
+        body,
+    )
+}
+
+/// A service's user, who carries no permission of their own.
+pub fn user(service: &Service, index: &Index) -> Claims<UserBody> {
+    unsigned(
+        public(index, &KeyName::role(service.account.as_str(), service.name.as_str())),
+        service.name.as_str(),
+        public(index, &KeyName::user(&service.name)),
+        UserBody::scoped(public(index, &KeyName::of_account(&service.account))),
+    )
+}
+
+fn own_inbox() -> String {
+    format!("_INBOX.{OWN_ROLE}.>")
+}
+
+fn scoped(index: &Index, account: &str, role: &str, template: Template, description: &str) -> SigningKey {
+    SigningKey::Scoped(ScopedKey {
+        kind: "user_scope".to_owned(),
+        key: public(index, &KeyName::role(account, role)),
+        role: role.to_owned(),
+        template,
+        description: description.to_owned(),
+    })
+}
+
+/// A role that may do nothing, over ordinary connections only.
+fn closed_template() -> Template {
+    Template {
+        publish: Allow::only(Vec::new()),
+        subscribe: Allow::only(Vec::new()),
+        responses: None,
+        subs: NO_LIMIT,
+        data: NO_LIMIT,
+        payload: NO_LIMIT,
+        allowed_connection_types: vec!["STANDARD".to_owned()],
+    }
+}
+
+fn template(service: &Service) -> Template {
+    let permissions = service.permissions();
+    // To a server, `resp` alone closes publishing; a denial of everything would close the answers as well.
+    let publish = if permissions.replies && permissions.publish.is_empty() {
+        Allow::default()
+    } else {
+        Allow::only(permissions.publish)
+    };
+    Template {
+        publish,
+        subscribe: Allow::only(permissions.subscribe.iter().map(|s| s.claim()).collect()),
+        responses: permissions.replies.then_some(RESPONSES),
+        subs: service.limits.subscriptions.map_or(NO_LIMIT, i64::from),
+        payload: service.limits.payload.map_or(NO_LIMIT, |size| signed(size.bytes())),
+        ..closed_template()
+    }
+}
+
+fn limits(cluster: &Cluster, account: &Account) -> AccountLimitsClaim {
+    let limits = &account.limits;
+    let replicas: BTreeSet<u8> = cluster.streams_of(&account.name).map(|s| s.replicas).collect();
+    let tiers = limits.jetstream.as_ref().map(|jetstream| {
+        let tier = JetStreamTier {
+            mem_storage: 0,
+            disk_storage: signed(jetstream.disk.bytes()),
+            streams: i64::from(jetstream.streams),
+            consumer: i64::from(jetstream.consumers),
+            max_bytes_required: true,
+        };
+        let tiers = replicas.iter().map(|count| (format!("R{count}"), tier.clone()));
+        tiers.collect::<BTreeMap<_, _>>()
+    });
+    AccountLimitsClaim {
+        subs: i64::from(limits.subscriptions),
+        data: NO_LIMIT,
+        payload: signed(limits.payload.bytes()),
+        imports: NO_LIMIT,
+        exports: NO_LIMIT,
+        wildcards: true,
+        disallow_bearer: true,
+        conn: i64::from(limits.connections),
+        leaf: 0,
+        tiered_limits: tiers.unwrap_or_default(),
+    }
+}
+
+/// Sizes are parsed to fit into the servers' signed integers.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,229 @@
+//! Makes missing keys and signs what has changed: one signing per change.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::paper::{OWN_ROLE, Paper, key_names};
+use super::review::is_current;
+use super::{Newer, certificates, claims};
+use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
+use crate::model::{Cluster, Period};
+use crate::pki::{self, CertificateError, CertificateKey, Lifetime, Purpose};
+use crate::secrets::{
+    Change, Document, Entropy, Index, KeyName, NewKey, Secret, SecretStore, StoreError,
+};
+
+/// Why something could not be issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The signer's key.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A paper that its signer does not have yet.
+    #[error("there is no `{0}` yet; run `natsops apply` first")]
+    Missing(String),
+}
+
+/// Keys that are in memory because they were just made, or because they were opened before.
+struct Keys<'a> {
+    store: &'a dyn SecretStore,
+    open: BTreeMap<KeyName, Secret<String>>,
+}
+
+impl Keys<'_> {
+    fn get(&mut self, name: &KeyName) -> Result<Secret<String>, StoreError> {
+        if let Some(secret) = self.open.get(name) {
+            return Ok(secret.clone());
+        }
+        let secret = self.store.open(name)?;
+        self.open.insert(name.clone(), secret.clone());
+        Ok(secret)
+    }
+}
+
+/// Makes what the index lacks. The change is to be committed on top of `index`; it is empty where nothing is lacking.
+pub fn issue(
+    cluster: &Cluster,
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+    newer: &Newer,
+) -> Result<Change, IssueError> {
+    let mut change = Change::default();
+    let mut index = index.clone();
+    let mut keys = Keys {
+        store,
+        open: BTreeMap::new(),
+    };
+    for name in key_names(cluster) {
+        if index.public(&name).is_none() {
+            let key = entropy.make(&name, now);
+            index.keys.insert(name.clone(), key.entry.clone());
+            keys.open.insert(name.clone(), key.secret.clone());
+            change.keys.push((name, key));
+        }
+    }
+    for paper in Paper::all(cluster) {
+        if is_current(cluster, &paper, &index, now, newer) {
+            continue;
+        }
+        let text = write(cluster, &paper, &index, &mut keys, now, newer)?;
+        index.documents.insert(paper.document(), text.clone());
+        change.documents.push((paper.document(), text));
+    }
+    Ok(change)
+}
+
+fn write(
+    cluster: &Cluster,
+    paper: &Paper,
+    index: &Index,
+    keys: &mut Keys<'_>,
+    now: Timestamp,
+    newer: &Newer,
+) -> Result<String, IssueError> {
+    let signer = keys.get(&paper.signer(cluster))?;
+    let old = index.document(&paper.document());
+    match paper {
+        Paper::Operator => token(claims::operator(cluster, index), &signer, old, now, None),
+        Paper::System => {
+            let held = newer.get(super::SYSTEM_ACCOUNT).copied();
+            token(claims::system(index), &signer, old, now, held)
+        }
+        Paper::Account(account) => {
+            let held = newer.get(account.as_str()).copied();
+            let claims = claims::account(cluster, &cluster.accounts[account], index);
+            token(claims, &signer, old, now, held)
+        }
+        Paper::User(service) => {
+            let claims = claims::user(&cluster.services[service], index);
+            token(claims, &signer, old, now, None)
+        }
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+            let subject = keys.get(&paper.subject())?;
+            certificate(cluster, paper, index, (&signer, &subject), now)
+        }
+    }
+}
+
+fn token<B: Serialize + DeserializeOwned>(
+    mut claims: Claims<B>,
+    signer: &Secret<String>,
+    old: Option<&str>,
+    now: Timestamp,
+    held: Option<i64>,
+) -> Result<String, IssueError> {
+    let old = old.and_then(|old| decode::<serde_json::Value>(old).ok());
+    let previous = old.map(|old| old.claims.iat).max(held);
+    claims.iat = issued_after(now.as_second(), previous);
+    Ok(sign(claims, signer)?)
+}
+
+fn certificate(
+    cluster: &Cluster,
+    paper: &Paper,
+    index: &Index,
+    (signer, subject): (&Secret<String>, &Secret<String>),
+    now: Timestamp,
+) -> Result<String, IssueError> {
+    let wanted = certificates::wanted(cluster, paper, index).expect("the paper is a certificate");
+    let lifetime = Lifetime {
+        now,
+        validity: wanted.validity,
+    };
+    let authority = CertificateKey::from_pem(signer)?;
+    let Some(purpose) = wanted.purpose else {
+        return Ok(pki::issue_authority(&wanted.subject, &authority, lifetime)?);
+    };
+    let own = certificates::authority(index)
+        .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
+    let key = CertificateKey::from_pem(subject)?;
+    Ok(pki::issue(
+        (own, &authority),
+        purpose,
+        &wanted.subject,
+        &wanted.names,
+        &key,
+        lifetime,
+    )?)
+}
+
+/// What lets somebody in: a user's JWT with its seed, or a certificate with its key.
+pub struct Ticket {
+    /// The public part: a JWT or a PEM certificate.
+    pub public: String,
+    /// The secret part: a seed or a PEM key.
+    pub secret: Secret<String>,
+}
+
+/// How long a ticket of natsops itself is good for; every run makes its own and keeps none.
+const TICKET: Period = Period::seconds(3600);
+
+/// A user of natsops' own role in an account, for the length of a run. It is never stored.
+pub fn short_lived_user(
+    account: &str,
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let role = KeyName::role(account, OWN_ROLE);
+    let signer = store.open(&role)?;
+    let NewKey { entry, secret } = entropy.make(&own_user(), now);
+    let lasts = i64::try_from(TICKET.duration().as_secs()).unwrap_or(0);
+    let public = |name: &KeyName| {
+        let public = index.public(name).map(str::to_owned);
+        public.ok_or_else(|| StoreError::Missing(name.clone()))
+    };
+    let claims = Claims {
+        exp: Some(now.as_second() + lasts),
+        jti: String::new(),
+        iat: now.as_second(),
+        iss: public(&role)?,
+        name: OWN_ROLE.to_owned(),
+        sub: entry.public,
+        nats: UserBody::scoped(public(&KeyName::account(account))?),
+    };
+    Ok(Ticket {
+        public: sign(claims, &signer)?,
+        secret,
+    })
+}
+
+/// A client certificate of natsops itself, for the length of a run. It is never stored.
+pub fn short_lived_client(
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let authority = CertificateKey::from_pem(&store.open(&KeyName::authority())?)?;
+    let own = index
+        .document(&Document::authority())
+        .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
+    let name: crate::model::ServiceName = OWN_ROLE.parse().expect("it has the form of a service");
+    let key = CertificateKey::from_bytes(&entropy.bytes(&KeyName::client(&name)));
+    let lifetime = Lifetime {
+        now,
+        validity: TICKET,
+    };
+    let names = [OWN_ROLE.to_owned()];
+    Ok(Ticket {
+        public: pki::issue((own, &authority), Purpose::Client, OWN_ROLE, &names, &key, lifetime)?,
+        secret: key.to_pem(),
+    })
+}
+
+fn own_user() -> KeyName {
+    KeyName::user(&OWN_ROLE.parse().expect("it has the form of a service"))
+}

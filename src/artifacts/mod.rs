@@ -1,0 +1,20 @@
+//! The only issuer: keys, claims, certificates and node folders, from model and keys.
+//!
+//! 1. [`key_names`] says which keys must exist.
+//! 2. [`review`] compares what the index holds with what the model asks, as records: no secret is opened.
+//! 3. [`issue`] makes what is missing and signs what has changed, once each.
+//! 4. [`bundle`] puts a node's folder together; [`client_files`] a client's.
+
+mod bundle;
+mod certificates;
+mod claims;
+mod client;
+mod issue;
+mod paper;
+mod review;
+
+pub use bundle::{Bundle, BundleFile, Content, PreparedNode, bundle, prepare_node};
+pub use client::client_files;
+pub use issue::{IssueError, Ticket, issue, short_lived_client, short_lived_user};
+pub use paper::{OWN_ROLE, SYSTEM_ACCOUNT, key_names};
+pub use review::{Newer, review};

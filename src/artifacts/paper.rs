@@ -1,0 +1,115 @@
+//! What must exist: keys by name, and the documents that they sign.
+
+use crate::model::{AccountName, Cluster, NodeName, ServiceName};
+use crate::secrets::{Document, Index, KeyName};
+
+/// The role under which natsops itself signs in to an account.
+pub const OWN_ROLE: &str = "natsops";
+
+/// The account of the servers themselves.
+pub const SYSTEM_ACCOUNT: &str = "SYS";
+
+/// The first signing key signs; the others stand by, because adding one later means a rolling restart.
+const OPERATOR_SIGNING_KEYS: u8 = 3;
+
+/// A document that the model asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paper {
+    /// The operator's claims.
+    Operator,
+    /// The system account's claims.
+    System,
+    /// An account's claims.
+    Account(AccountName),
+    /// The claims of a service's user.
+    User(ServiceName),
+    /// The certificate authority's own certificate.
+    Authority,
+    /// A node's certificate.
+    Node(NodeName),
+    /// A service's client certificate.
+    Client(ServiceName),
+}
+
+impl Paper {
+    /// Every document that the model asks for, signers before those whom they sign.
+    pub fn all(cluster: &Cluster) -> Vec<Self> {
+        let mut papers = vec![Self::Operator, Self::System];
+        papers.extend(cluster.accounts.keys().cloned().map(Self::Account));
+        papers.extend(cluster.services.keys().cloned().map(Self::User));
+        papers.push(Self::Authority);
+        papers.extend(cluster.nodes.iter().map(|node| Self::Node(node.name.clone())));
+        papers.extend(cluster.services.keys().cloned().map(Self::Client));
+        papers
+    }
+
+    /// The name under which it is kept.
+    pub fn document(&self) -> Document {
+        match self {
+            Self::Operator => Document::operator(),
+            Self::System => Document::account(SYSTEM_ACCOUNT),
+            Self::Account(account) => Document::of_account(account),
+            Self::User(service) => Document::user(service),
+            Self::Authority => Document::authority(),
+            Self::Node(node) => Document::node(node),
+            Self::Client(service) => Document::client(service),
+        }
+    }
+
+    /// The key that it is about.
+    pub fn subject(&self) -> KeyName {
+        match self {
+            Self::Operator => KeyName::operator(),
+            Self::System => KeyName::account(SYSTEM_ACCOUNT),
+            Self::Account(account) => KeyName::of_account(account),
+            Self::User(service) => KeyName::user(service),
+            Self::Authority => KeyName::authority(),
+            Self::Node(node) => KeyName::node(node),
+            Self::Client(service) => KeyName::client(service),
+        }
+    }
+
+    /// The key that signs it.
+    pub fn signer(&self, cluster: &Cluster) -> KeyName {
+        match self {
+            Self::Operator => KeyName::operator(),
+            Self::System | Self::Account(_) => KeyName::operator_signing(1),
+            Self::User(service) => KeyName::role(
+                cluster.services[service].account.as_str(),
+                service.as_str(),
+            ),
+            Self::Authority | Self::Node(_) | Self::Client(_) => KeyName::authority(),
+        }
+    }
+}
+
+/// The operator's signing keys, the current one first.
+pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> {
+    (1..=OPERATOR_SIGNING_KEYS).map(KeyName::operator_signing)
+}
+
+/// Every key that must exist.
+pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
+    let mut names = vec![KeyName::operator()];
+    names.extend(operator_signing_keys());
+    for account in std::iter::once(SYSTEM_ACCOUNT).chain(cluster.accounts.keys().map(AccountName::as_str)) {
+        names.push(KeyName::account(account));
+        names.push(KeyName::role(account, OWN_ROLE));
+    }
+    for service in cluster.services.values() {
+        names.push(KeyName::role(service.account.as_str(), service.name.as_str()));
+        names.push(KeyName::user(&service.name));
+        names.push(KeyName::client(&service.name));
+    }
+    names.push(KeyName::authority());
+    names.extend(cluster.nodes.iter().map(|node| KeyName::node(&node.name)));
+    names
+}
+
+/// The public key of a name, or what stands for it until it is made.
+pub fn public(index: &Index, name: &KeyName) -> String {
+    index
+        .public(name)
+        .unwrap_or(crate::plan::PENDING)
+        .to_owned()
+}

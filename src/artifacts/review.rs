@@ -1,0 +1,215 @@
+//! Compares the index with the model, as records: by meaning, never by bytes, and without opening a secret.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::paper::{Paper, key_names};
+use super::{certificates, claims};
+use crate::jwt::{AccountBody, Claims, OperatorBody, UserBody, decode};
+use crate::model::{Cluster, Period};
+use crate::pki::Certificate;
+use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
+use crate::secrets::Index;
+
+/// A certificate is replaced when less than this is left: long enough for a month of holidays.
+const RENEW_BEFORE: Period = Period::days(30);
+
+/// Account claims that the servers hold in a newer version than the index: the `iat` of each, by account.
+pub type Newer = BTreeMap<String, i64>;
+
+/// Plans what must be made or signed for the index to be what the model asks.
+pub fn review(cluster: &Cluster, index: &Index, now: Timestamp, newer: &Newer) -> Plan {
+    let mut desired = Vec::new();
+    let mut observed = Observed::default();
+    for name in key_names(cluster) {
+        let id = RecordId::new(Kind::Key, &name);
+        if index.public(&name).is_some() {
+            observed.records.push(Record::new(id.clone()));
+        }
+        desired.push(Record::new(id));
+    }
+    for paper in Paper::all(cluster) {
+        let (wanted, found) = compare(cluster, &paper, index, now, newer);
+        desired.push(wanted);
+        observed.records.extend(found);
+    }
+    let mut plan = plan(desired, observed);
+    // Keys of services that the catalog no longer has stay in the store; they open nothing any more.
+    plan.unmanaged.clear();
+    plan
+}
+
+/// Whether a paper is as the model asks.
+pub fn is_current(
+    cluster: &Cluster,
+    paper: &Paper,
+    index: &Index,
+    now: Timestamp,
+    newer: &Newer,
+) -> bool {
+    let (wanted, found) = compare(cluster, paper, index, now, newer);
+    let observed = Observed {
+        records: found.into_iter().collect(),
+        not_observed: Vec::new(),
+    };
+    plan(vec![wanted], observed).is_empty()
+}
+
+fn compare(
+    cluster: &Cluster,
+    paper: &Paper,
+    index: &Index,
+    now: Timestamp,
+    newer: &Newer,
+) -> (Record, Option<Record>) {
+    let document = paper.document();
+    let kind = match paper {
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) => Kind::Certificate,
+        _ => Kind::Jwt,
+    };
+    let name = document.as_str().split_once('/').map_or("", |(_, name)| name);
+    let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
+    let record = Record::new(RecordId::new(kind, name)).needs(needs);
+    let text = index.document(&document);
+    match paper {
+        Paper::Operator => {
+            let wanted = claims::operator(cluster, index);
+            tokens::<OperatorBody>(record, &wanted, text, None)
+        }
+        Paper::System => {
+            let wanted = claims::system(index);
+            tokens::<AccountBody>(record, &wanted, text, newer.get(super::SYSTEM_ACCOUNT))
+        }
+        Paper::Account(account) => {
+            let wanted = claims::account(cluster, &cluster.accounts[account], index);
+            tokens::<AccountBody>(record, &wanted, text, newer.get(account.as_str()))
+        }
+        Paper::User(service) => {
+            let wanted = claims::user(&cluster.services[service], index);
+            tokens::<UserBody>(record, &wanted, text, None)
+        }
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+            let wanted = certificates::wanted(cluster, paper, index)
+                .expect("these papers are certificates");
+            (
+                certificate_record(record.clone(), &wanted, index),
+                text.map(|text| found_certificate(record, text, now)),
+            )
+        }
+    }
+}
+
+/// The records of a token: claims as fields, so that a change can be named.
+fn tokens<B: Serialize + DeserializeOwned + Clone>(
+    record: Record,
+    wanted: &Claims<B>,
+    text: Option<&str>,
+    newer: Option<&i64>,
+) -> (Record, Option<Record>) {
+    let found = text.map(|text| match decode::<B>(text) {
+        Ok(token) => {
+            let stale = newer.is_some_and(|newer| *newer > token.claims.iat);
+            let version = if stale { "older than what the servers hold" } else { "newest" };
+            claim_fields(record.clone(), &token.claims).field("version", version, OnChange::InPlace)
+        }
+        Err(reason) => record.clone().field("version", reason, OnChange::InPlace),
+    });
+    let wanted = claim_fields(record, wanted).field("version", "newest", OnChange::InPlace);
+    (wanted, found.map(Record::complete))
+}
+
+fn claim_fields<B: Serialize>(record: Record, claims: &Claims<B>) -> Record {
+    let body = serde_json::to_value(&claims.nats).expect("claims always have a JSON form");
+    let mut fields = BTreeMap::new();
+    flatten(String::new(), &body, &mut fields);
+    fields
+        .into_iter()
+        .fold(record, |record, (name, value)| {
+            let on_change = effect(&name);
+            record.field(&name, value, on_change)
+        })
+        .field("issuer", &claims.iss, OnChange::InPlace)
+        .field("name", &claims.name, OnChange::InPlace)
+        .field("subject", &claims.sub, OnChange::InPlace)
+}
+
+/// Changing a role's template, or its key, closes the connections of that role and of no other (measured on 2.15.1).
+fn effect(field: &str) -> OnChange {
+    let mut steps = field.split('.');
+    match (steps.next(), steps.next(), steps.next()) {
+        (Some("signing_keys"), Some(role), Some("template" | "key")) => {
+            OnChange::Reconnect(role.to_owned())
+        }
+        _ => OnChange::InPlace,
+    }
+}
+
+/// Objects become dotted paths; lists of objects go by their role; lists of words are one value.
+fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
+    let join = |step: &str| {
+        if path.is_empty() {
+            step.to_owned()
+        } else {
+            format!("{path}.{step}")
+        }
+    };
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                flatten(join(key), value, fields);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for item in items {
+                let step = item["role"].as_str().or(item.as_str()).unwrap_or("?");
+                flatten(join(step), item, fields);
+            }
+        }
+        Value::Array(items) => {
+            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            fields.insert(path, items.join(", "));
+        }
+        Value::String(text) => {
+            fields.insert(path, text.clone());
+        }
+        other => {
+            fields.insert(path, other.to_string());
+        }
+    }
+}
+
+fn certificate_record(record: Record, wanted: &certificates::Wanted, index: &Index) -> Record {
+    let authority = certificates::authority(index).and_then(|pem| Certificate::read(pem).ok());
+    let authority = match wanted.purpose {
+        None => String::new(),
+        Some(_) => authority.map_or(PENDING.to_owned(), |authority| authority.identifier),
+    };
+    record
+        .field("subject", &wanted.subject, OnChange::InPlace)
+        .field("names", wanted.names.join(", "), OnChange::InPlace)
+        .field("key", &wanted.public, OnChange::InPlace)
+        .field("authority", authority, OnChange::InPlace)
+        .field("life", "valid", OnChange::InPlace)
+}
+
+fn found_certificate(record: Record, pem: &str, now: Timestamp) -> Record {
+    let certificate = match Certificate::read(pem) {
+        Ok(certificate) => certificate,
+        Err(reason) => return record.field("life", reason, OnChange::InPlace),
+    };
+    let life = if certificate.remaining(now) > RENEW_BEFORE {
+        "valid".to_owned()
+    } else {
+        format!("ends {}", certificate.not_after)
+    };
+    record
+        .field("subject", &certificate.subject, OnChange::InPlace)
+        .field("names", certificate.names.join(", "), OnChange::InPlace)
+        .field("key", &certificate.public, OnChange::InPlace)
+        .field("authority", &certificate.authority, OnChange::InPlace)
+        .field("life", life, OnChange::InPlace)
+}

@@ -1,0 +1,11 @@
+//! Desired records against observed ones: a plan, made without touching anything.
+
+mod action;
+mod graph;
+mod planner;
+mod record;
+
+pub use action::{Action, ActionKind, Effect, FieldChange, NotObserved, Plan};
+pub use graph::{Cycle, order};
+pub use planner::{Observed, plan};
+pub use record::{Field, Kind, OnChange, PENDING, Record, RecordId};

@@ -1,0 +1,140 @@
+//! One managed thing, flattened into comparable fields.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+/// The value of what only an apply can know, such as the public key of a key that does not exist yet.
+pub const PENDING: &str = "(known after apply)";
+
+/// What kinds of things are managed, in the order in which they come to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A key in the secret store.
+    Key,
+    /// A certificate in the secret store.
+    Certificate,
+    /// A signed token in the secret store.
+    Jwt,
+    /// A node: its files and its process.
+    Node,
+    /// An account's claims on the servers.
+    Claims,
+    /// A stream.
+    Stream,
+}
+
+impl Kind {
+    /// The word for one of them.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Certificate => "certificate",
+            Self::Jwt => "JWT",
+            Self::Node => "node",
+            Self::Claims => "claims",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// Which thing a record is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RecordId {
+    /// The kind of thing.
+    pub kind: Kind,
+    /// Its name among its kind.
+    pub name: String,
+}
+
+impl RecordId {
+    /// The id of a thing.
+    pub fn new(kind: Kind, name: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            name: name.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.name)
+    }
+}
+
+/// What a change of a field means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnChange {
+    /// Nobody notices.
+    InPlace,
+    /// The connections of one service are closed, and come back by themselves.
+    Reconnect(String),
+    /// The node restarts, one at a time.
+    Restart,
+    /// It can't be changed; the reason says why, and the way round.
+    Forbidden(&'static str),
+}
+
+/// A field: its value, and what it means to change it. Secrets never stand here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The value.
+    pub value: String,
+    /// What a change means.
+    pub on_change: OnChange,
+}
+
+/// One managed thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which one.
+    pub id: RecordId,
+    /// Its fields.
+    pub fields: BTreeMap<String, Field>,
+    /// What must be there before it.
+    pub needs: Vec<RecordId>,
+    /// Whether a field that is not here is known not to be; otherwise it was just not looked at.
+    pub complete: bool,
+}
+
+impl Record {
+    /// A record without fields.
+    pub fn new(id: RecordId) -> Self {
+        Self {
+            id,
+            fields: BTreeMap::new(),
+            needs: Vec::new(),
+            complete: false,
+        }
+    }
+
+    /// Says that every field was looked at.
+    #[must_use]
+    pub fn complete(mut self) -> Self {
+        self.complete = true;
+        self
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl fmt::Display, on_change: OnChange) -> Self {
+        self.fields.insert(
+            name.to_owned(),
+            Field {
+                value: value.to_string(),
+                on_change,
+            },
+        );
+        self
+    }
+
+    /// Adds what must be there before.
+    #[must_use]
+    pub fn needs(mut self, needs: impl IntoIterator<Item = RecordId>) -> Self {
+        self.needs.extend(needs);
+        self
+    }
+}
