@@ -2,8 +2,12 @@
 pub mod artifacts;
 pub mod environment;
 pub mod jwt;
+pub mod lease;
 pub mod model;
+pub mod nats;
+pub mod ops;
 pub mod pki;
 pub mod plan;
+pub mod provider;
 pub mod render;
 pub mod secrets;

@@ -3,13 +3,12 @@
 //! Files that can change carry a fingerprint in their names. So the configuration names exactly what it was made with,
 //! its digest proves all of it, and writing a new folder never disturbs a server that still uses the old one.
 
-use crate::model::{Cluster, Node};
+use crate::model::{Cluster, Node, SYSTEM_ACCOUNT};
 use crate::pki::Certificate;
 use crate::plan::PENDING;
 use crate::render::{ConfigError, ConfigTree, RenderError, ServerIdentity, server_config};
 use crate::secrets::{Document, Index, KeyName, Secret};
 
-use super::SYSTEM_ACCOUNT;
 
 /// Everything about a node's folder that is no secret.
 #[derive(Debug, Clone)]

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::paper::{OWN_ROLE, SYSTEM_ACCOUNT, operator_signing_keys, public};
+use super::paper::{operator_signing_keys, public};
 use crate::jwt::{
     AccountBody, AccountLimitsClaim, Allow, Claims, JetStreamTier, OperatorBody, Responses,
     ScopedKey, SigningKey, Template, UserBody,
 };
-use crate::model::{Account, Cluster, Service};
+use crate::model::{Account, Cluster, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::secrets::{Index, KeyName};
 
 /// -1 is how claims write "no limit".

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::paper::{OWN_ROLE, Paper, key_names};
+use super::paper::{Paper, key_names};
 use super::review::is_current;
 use super::{Newer, certificates, claims};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
-use crate::model::{Cluster, Period};
+use crate::model::{Cluster, OWN_ROLE, Period, SYSTEM_ACCOUNT};
 use crate::pki::{self, CertificateError, CertificateKey, Lifetime, Purpose};
 use crate::secrets::{
-    Change, Document, Entropy, Index, KeyName, NewKey, Secret, SecretStore, StoreError,
+    Change, Document, Entropy, Index, KeyName, NewKey, Secret, SecretStore, StoreError, Ticket,
 };
 
 /// Why something could not be issued.
@@ -97,7 +97,7 @@ fn write(
     match paper {
         Paper::Operator => token(claims::operator(cluster, index), &signer, old, now, None),
         Paper::System => {
-            let held = newer.get(super::SYSTEM_ACCOUNT).copied();
+            let held = newer.get(SYSTEM_ACCOUNT).copied();
             token(claims::system(index), &signer, old, now, held)
         }
         Paper::Account(account) => {
@@ -156,14 +156,6 @@ fn certificate(
         &key,
         lifetime,
     )?)
-}
-
-/// What lets somebody in: a user's JWT with its seed, or a certificate with its key.
-pub struct Ticket {
-    /// The public part: a JWT or a PEM certificate.
-    pub public: String,
-    /// The secret part: a seed or a PEM key.
-    pub secret: Secret<String>,
 }
 
 /// How long a ticket of natsops itself is good for; every run makes its own and keeps none.

@@ -13,8 +13,8 @@ mod issue;
 mod paper;
 mod review;
 
-pub use bundle::{Bundle, BundleFile, Content, PreparedNode, bundle, prepare_node};
+pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
-pub use issue::{IssueError, Ticket, issue, short_lived_client, short_lived_user};
-pub use paper::{OWN_ROLE, SYSTEM_ACCOUNT, key_names};
+pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
+pub use paper::key_names;
 pub use review::{Newer, review};

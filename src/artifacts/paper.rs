@@ -1,13 +1,7 @@
 //! What must exist: keys by name, and the documents that they sign.
 
-use crate::model::{AccountName, Cluster, NodeName, ServiceName};
+use crate::model::{AccountName, Cluster, NodeName, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName};
 use crate::secrets::{Document, Index, KeyName};
-
-/// The role under which natsops itself signs in to an account.
-pub const OWN_ROLE: &str = "natsops";
-
-/// The account of the servers themselves.
-pub const SYSTEM_ACCOUNT: &str = "SYS";
 
 /// The first signing key signs; the others stand by, because adding one later means a rolling restart.
 const OPERATOR_SIGNING_KEYS: u8 = 3;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::paper::{Paper, key_names};
 use super::{certificates, claims};
 use crate::jwt::{AccountBody, Claims, OperatorBody, UserBody, decode};
-use crate::model::{Cluster, Period};
+use crate::model::{Cluster, Period, SYSTEM_ACCOUNT};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
 use crate::secrets::Index;
@@ -82,7 +82,7 @@ fn compare(
         }
         Paper::System => {
             let wanted = claims::system(index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(super::SYSTEM_ACCOUNT))
+            tokens::<AccountBody>(record, &wanted, text, newer.get(SYSTEM_ACCOUNT))
         }
         Paper::Account(account) => {
             let wanted = claims::account(cluster, &cluster.accounts[account], index);

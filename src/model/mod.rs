@@ -26,6 +26,12 @@ pub use service::{Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
 pub use subject::{Category, Subject, SubjectPattern};
 
+/// The role under which natsops itself signs in to an account.
+pub const OWN_ROLE: &str = "natsops";
+
+/// The account of the servers themselves.
+pub const SYSTEM_ACCOUNT: &str = "SYS";
+
 /// A piece of text that does not have the form its type demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {

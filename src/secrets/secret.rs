@@ -28,3 +28,11 @@ impl<T: Zeroize + Clone> Clone for Secret<T> {
         Self(self.0.clone())
     }
 }
+
+/// What lets somebody in: a user's JWT with its seed, or a certificate with its key.
+pub struct Ticket {
+    /// The public part: a JWT or a PEM certificate.
+    pub public: String,
+    /// The secret part: a seed or a PEM key.
+    pub secret: Secret<String>,
+}

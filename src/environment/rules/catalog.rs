@@ -9,13 +9,9 @@ use crate::environment::spec::{
     AccountSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
 };
 use crate::environment::{Diagnostic, Diagnostics, Severity};
-use crate::model::{AccountName, ByteSize, Category, ServiceName, StreamName, Subject};
-
-/// The account of the servers themselves.
-const SYSTEM: &str = "SYS";
-
-/// The role under which natsops itself signs in.
-const OWN_ROLE: &str = "natsops";
+use crate::model::{
+    AccountName, ByteSize, Category, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName, StreamName, Subject,
+};
 
 /// An entry of the catalog with the file that it stands in.
 struct Entry<'a, N, S> {
@@ -100,12 +96,12 @@ fn repeated<N: Ord + std::fmt::Display, S>(
 
 fn reserved(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     for entry in &catalog.accounts {
-        if entry.name.as_str() == SYSTEM {
+        if entry.name.as_str() == SYSTEM_ACCOUNT {
             problems.push(
                 Diagnostic::error(
                     "reserved-name",
-                    entry.document.key(&format!("accounts.{SYSTEM}")),
-                    format!("`{SYSTEM}` is the system account"),
+                    entry.document.key(&format!("accounts.{SYSTEM_ACCOUNT}")),
+                    format!("`{SYSTEM_ACCOUNT}` is the system account"),
                 )
                 .help("it exists in every cluster; choose another name"),
             );

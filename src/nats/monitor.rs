@@ -1,0 +1,218 @@
+//! The monitoring port of a server: read-only, over HTTP, without authentication.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+/// How long a healthy server takes at most to answer on a local network, with much to spare.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// More than any answer that is read here.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// A server's monitoring port.
+#[derive(Debug, Clone, Copy)]
+pub struct Monitor {
+    address: SocketAddr,
+}
+
+/// Why a server did not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum MonitorError {
+    /// Nobody listens, or nobody answers.
+    #[error("{address} does not answer: {reason}")]
+    Silent {
+        /// The port.
+        address: SocketAddr,
+        /// What happened instead.
+        reason: String,
+    },
+    /// The answer is not what this version of the server says.
+    #[error("{address}{path} answers something else: {reason}")]
+    Strange {
+        /// The port.
+        address: SocketAddr,
+        /// The page.
+        path: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What `/varz` tells.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Varz {
+    /// The server's id, new with each start.
+    pub server_id: String,
+    /// Its name.
+    pub server_name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest of the configuration that it runs.
+    #[serde(default)]
+    pub config_digest: String,
+    /// How long it has been running.
+    pub uptime: String,
+    /// Client connections.
+    pub connections: u64,
+    /// Resident memory, in bytes.
+    pub mem: u64,
+    /// The operators that it trusts.
+    #[serde(default)]
+    pub trusted_operators_jwt: Vec<String>,
+    /// JetStream.
+    #[serde(default)]
+    pub jetstream: JetStreamVarz,
+}
+
+impl Varz {
+    /// The leader of the meta group, as this server sees it.
+    pub fn meta_leader(&self) -> Option<&str> {
+        let leader = &self.jetstream.meta.as_ref()?.leader;
+        (!leader.is_empty()).then_some(leader)
+    }
+}
+
+/// The part of `/varz` about JetStream.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct JetStreamVarz {
+    /// The meta group; none until the server has joined it.
+    pub meta: Option<Meta>,
+}
+
+/// What `/healthz` tells: everything that the server checks of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// All of it is well.
+    Good,
+    /// Something is not, in the server's words.
+    Bad(String),
+}
+
+/// The meta group, as one server sees it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Meta {
+    /// The leader's name; none or empty while there is no leader.
+    #[serde(default)]
+    pub leader: String,
+    /// How many servers belong to it.
+    #[serde(default)]
+    pub cluster_size: usize,
+    /// The others, as the leader sees them; other servers know less.
+    #[serde(default)]
+    pub replicas: Vec<Peer>,
+}
+
+/// A member of the meta group.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Whether it has everything that the leader has.
+    pub current: bool,
+    /// Whether it is away.
+    #[serde(default)]
+    pub offline: bool,
+}
+
+#[derive(Deserialize)]
+struct HealthPage {
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct ConnectionsPage {
+    #[serde(default)]
+    connections: Vec<ClientConnection>,
+}
+
+/// A client connection of a server.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ClientConnection {
+    /// The public key of the user that signed in.
+    #[serde(default)]
+    pub authorized_user: String,
+    /// What it subscribes.
+    #[serde(default)]
+    pub subscriptions_list_detail: Vec<LiveSubscription>,
+}
+
+/// A subscription of a client connection.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LiveSubscription {
+    /// The subject.
+    pub subject: String,
+    /// The queue group.
+    #[serde(default)]
+    pub qgroup: String,
+}
+
+impl Monitor {
+    /// The monitoring port at `address`.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// General figures.
+    pub async fn varz(&self) -> Result<Varz, MonitorError> {
+        self.page("/varz").await
+    }
+
+    /// The full health check: listener, JetStream, meta group, every stream and consumer of this server.
+    pub async fn health(&self) -> Result<Health, MonitorError> {
+        let page: HealthPage = self.page("/healthz").await?;
+        Ok(if page.status == "ok" {
+            Health::Good
+        } else if page.error.is_empty() {
+            Health::Bad(page.status)
+        } else {
+            Health::Bad(page.error)
+        })
+    }
+
+    /// The client connections, with their users and subscriptions.
+    pub async fn connections(&self) -> Result<Vec<ClientConnection>, MonitorError> {
+        let page: ConnectionsPage = self.page("/connz?auth=true&subs=detail&limit=65536").await?;
+        Ok(page.connections)
+    }
+
+    async fn page<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, MonitorError> {
+        let silent = |reason: String| MonitorError::Silent {
+            address: self.address,
+            reason,
+        };
+        let body = tokio::time::timeout(TIMEOUT, self.get(path))
+            .await
+            .map_err(|_| silent(format!("no answer within {} s", TIMEOUT.as_secs())))?
+            .map_err(|error| silent(error.to_string()))?;
+        serde_json::from_slice(&body).map_err(|error| MonitorError::Strange {
+            address: self.address,
+            path,
+            reason: error.to_string(),
+        })
+    }
+
+    async fn get(&self, path: &str) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(connection);
+        let request = hyper::Request::get(path)
+            .header(hyper::header::HOST, self.address.to_string())
+            .header(hyper::header::CONNECTION, "close")
+            .body(Empty::<Bytes>::new())?;
+        let answer = sender.send_request(request).await?;
+        let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await?.to_bytes();
+        driver.abort();
+        Ok(body)
+    }
+}

@@ -1,0 +1,177 @@
+//! A client that says exactly what it is told to, and hears exactly what the server answers.
+//!
+//! Ordinary clients refuse to speak plaintext to a TLS server and hide refusals in callbacks. Proving that a server
+//! refuses needs somebody less polite: this one speaks the text protocol over any stream, pipelined, one flush a question.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::secrets::Ticket;
+
+/// How long a server may think about a question.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than any answer that a probe provokes.
+const LARGEST_ANSWER: usize = 4 << 20;
+
+/// Whether the conversation is encrypted.
+#[derive(Clone)]
+pub enum Tls {
+    /// In the clear, whatever the server asks.
+    Never,
+    /// With this configuration.
+    With(Arc<ClientConfig>),
+}
+
+/// An open conversation.
+pub struct Probe {
+    stream: Box<dyn Duplex>,
+    nonce: String,
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// What a server said to a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Its refusals, in order, without `-ERR` and quotation marks.
+    pub errors: Vec<String>,
+    /// The payloads of messages that it delivered.
+    pub messages: Vec<String>,
+}
+
+/// Why a conversation ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// Nobody listens.
+    #[error("{0} does not answer: {1}")]
+    Silent(SocketAddr, std::io::Error),
+    /// The server closed the connection, or would not shake hands.
+    #[error("the server closed the connection: {0}")]
+    Closed(String),
+    /// The server refused, and closed the connection.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing came back.
+    #[error("the server did not answer within {} s", TIMEOUT.as_secs())]
+    Late,
+}
+
+impl Probe {
+    /// Opens a conversation: reads the server's greeting, and encrypts if told to.
+    pub async fn open(address: SocketAddr, tls: &Tls) -> Result<Self, ProbeError> {
+        within(async {
+            let mut stream = TcpStream::connect(address)
+                .await
+                .map_err(|error| ProbeError::Silent(address, error))?;
+            let greeting = read_line(&mut stream).await?;
+            let nonce = greeting
+                .strip_prefix("INFO ")
+                .and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok())
+                .and_then(|info| info["nonce"].as_str().map(str::to_owned))
+                .unwrap_or_default();
+            let stream: Box<dyn Duplex> = match tls {
+                Tls::Never => Box::new(stream),
+                Tls::With(config) => {
+                    let connector = TlsConnector::from(Arc::clone(config));
+                    let name = ServerName::from(address.ip());
+                    let stream = connector.connect(name, stream).await;
+                    Box::new(stream.map_err(|error| ProbeError::Closed(error.to_string()))?)
+                }
+            };
+            Ok(Self { stream, nonce })
+        })
+        .await
+    }
+
+    /// Signs in, with a user or as nobody.
+    pub async fn sign_in(&mut self, user: Option<&Ticket>) -> Result<(), ProbeError> {
+        let mut options = serde_json::json!({
+            "verbose": false, "pedantic": false, "headers": true, "no_responders": true,
+            "lang": "rust", "version": env!("CARGO_PKG_VERSION"), "name": "natsops probe", "protocol": 1,
+        });
+        if let Some(user) = user {
+            let refused = |error: nkeys::error::Error| ProbeError::Refused(error.to_string());
+            let key = nkeys::KeyPair::from_seed(user.secret.expose()).map_err(refused)?;
+            let signature = key.sign(self.nonce.as_bytes()).map_err(refused)?;
+            options["jwt"] = user.public.as_str().into();
+            options["sig"] = BASE64URL_NOPAD.encode(&signature).into();
+        }
+        let answer = self.ask(&format!("CONNECT {options}\r\n")).await?;
+        match answer.errors.first() {
+            Some(error) => Err(ProbeError::Refused(error.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Says something, and collects everything up to the server's sign that it has dealt with all of it.
+    pub async fn ask(&mut self, words: &str) -> Result<Answer, ProbeError> {
+        within(async {
+            let text = format!("{words}PING\r\n");
+            let closed = |error: std::io::Error| ProbeError::Closed(error.to_string());
+            self.stream.write_all(text.as_bytes()).await.map_err(closed)?;
+            self.stream.flush().await.map_err(closed)?;
+            self.listen().await
+        })
+        .await
+    }
+
+    async fn listen(&mut self) -> Result<Answer, ProbeError> {
+        let mut answer = Answer::default();
+        let mut read = 0;
+        loop {
+            let line = match read_line(&mut self.stream).await {
+                Ok(line) => line,
+                // The reason, where there was one, says more than the end of the connection.
+                Err(error) => return Err(answer.errors.pop().map_or(error, ProbeError::Refused)),
+            };
+            read += line.len();
+            if read > LARGEST_ANSWER {
+                return Err(ProbeError::Closed("it says too much".to_owned()));
+            }
+            if line == "PONG" {
+                return Ok(answer);
+            } else if let Some(error) = line.strip_prefix("-ERR ") {
+                answer.errors.push(error.trim_matches('\'').to_owned());
+            } else if line.starts_with("MSG ") || line.starts_with("HMSG ") {
+                let size = line.rsplit(' ').next().and_then(|size| size.parse::<usize>().ok());
+                let size = size.filter(|size| *size <= LARGEST_ANSWER).unwrap_or(0);
+                let mut payload = vec![0; size + 2];
+                let closed = |error: std::io::Error| ProbeError::Closed(error.to_string());
+                self.stream.read_exact(&mut payload).await.map_err(closed)?;
+                payload.truncate(size);
+                answer.messages.push(String::from_utf8_lossy(&payload).into_owned());
+            }
+        }
+    }
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, ProbeError>>) -> Result<T, ProbeError> {
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(ProbeError::Late),
+    }
+}
+
+/// One line, without its end. Byte by byte, since what follows a greeting may be a TLS record.
+async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, ProbeError> {
+    let mut line = Vec::new();
+    loop {
+        match stream.read_u8().await {
+            Ok(b'\n') => break,
+            Ok(byte) if line.len() < LARGEST_ANSWER => line.push(byte),
+            Ok(_) => return Err(ProbeError::Closed("a line has no end".to_owned())),
+            Err(error) => return Err(ProbeError::Closed(error.to_string())),
+        }
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+}

@@ -1,0 +1,201 @@
+//! Streams on the servers: what the catalog asks, what is there, and the way from one to the other.
+
+use std::collections::BTreeMap;
+
+use async_nats::jetstream::{self, stream::Config};
+use async_nats::jetstream::stream::{
+    Compression as WireCompression, DiscardPolicy, Info, RetentionPolicy, StorageType,
+};
+use futures_util::TryStreamExt as _;
+
+use super::Connection;
+use crate::model::{Compression, Discard, Retention, Stream};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+/// Why a stream could not be looked at or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("stream {stream}: {reason}")]
+pub struct StreamError {
+    /// The stream, or the account whose streams could not be listed.
+    pub stream: String,
+    /// The server's words.
+    pub reason: String,
+}
+
+/// A stream with where its replicas are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedStream {
+    /// Its name.
+    pub name: String,
+    /// The leader, if there is one.
+    pub leader: Option<String>,
+    /// The other replicas, and whether each is current and there.
+    pub followers: Vec<(String, bool)>,
+    /// How many messages it holds.
+    pub messages: u64,
+    /// How many bytes it holds.
+    pub bytes: u64,
+}
+
+impl PlacedStream {
+    /// The servers that hold a current replica.
+    pub fn current(&self) -> impl Iterator<Item = &str> {
+        let followers = self.followers.iter().filter(|(_, current)| *current);
+        self.leader
+            .iter()
+            .map(String::as_str)
+            .chain(followers.map(|(name, _)| name.as_str()))
+    }
+}
+
+/// The records that the catalog asks for in an account.
+pub fn desired_streams<'a>(streams: impl Iterator<Item = &'a Stream>) -> Vec<Record> {
+    streams
+        .map(|stream| {
+            record(id(stream.account.as_str(), stream.name.as_str()), &wire(stream))
+                .needs([RecordId::new(Kind::Claims, &stream.account)])
+        })
+        .collect()
+}
+
+/// The streams of an account, with their records and their places.
+pub async fn found_streams(
+    connection: &Connection,
+    account: &str,
+) -> Result<Vec<(Record, PlacedStream)>, StreamError> {
+    let context = jetstream::new(connection.clone());
+    let infos: Vec<Info> = context.streams().try_collect().await.map_err(|error| StreamError {
+        stream: format!("of {account}"),
+        reason: error.to_string(),
+    })?;
+    Ok(infos
+        .into_iter()
+        .map(|info| {
+            let record = record(id(account, &info.config.name), &info.config).complete();
+            (record, placed(&info))
+        })
+        .collect())
+}
+
+/// Creates a stream, or changes it into what the catalog asks. Doing it twice does no harm.
+pub async fn put_stream(connection: &Connection, stream: &Stream, exists: bool) -> Result<(), StreamError> {
+    let context = jetstream::new(connection.clone());
+    let config = wire(stream);
+    let failed = |reason: String| StreamError {
+        stream: stream.name.to_string(),
+        reason,
+    };
+    if exists {
+        context.update_stream(config).await.map_err(|error| failed(error.to_string()))?;
+    } else {
+        context.create_stream(config).await.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn id(account: &str, stream: &str) -> RecordId {
+    RecordId::new(Kind::Stream, format!("{account}/{stream}"))
+}
+
+fn placed(info: &Info) -> PlacedStream {
+    let cluster = info.cluster.as_ref();
+    PlacedStream {
+        name: info.config.name.clone(),
+        leader: cluster.and_then(|cluster| cluster.leader.clone()).filter(|name| !name.is_empty()),
+        followers: cluster.map_or_else(Vec::new, |cluster| {
+            let peers = cluster.replicas.iter();
+            peers.map(|peer| (peer.name.clone(), peer.current && !peer.offline)).collect()
+        }),
+        messages: info.state.messages,
+        bytes: info.state.bytes,
+    }
+}
+
+/// The stream as the API has it.
+fn wire(stream: &Stream) -> Config {
+    let Stream {
+        name,
+        account: _,
+        description,
+        subjects,
+        retention,
+        discard,
+        max_age,
+        max_bytes,
+        max_message_size,
+        replicas,
+        duplicate_window,
+        compression,
+        deny_delete,
+        deny_purge,
+    } = stream;
+    Config {
+        name: name.to_string(),
+        description: Some(description.clone()),
+        subjects: subjects.iter().map(ToString::to_string).collect(),
+        retention: match retention {
+            Retention::Limits => RetentionPolicy::Limits,
+            Retention::Interest => RetentionPolicy::Interest,
+            Retention::WorkQueue => RetentionPolicy::WorkQueue,
+        },
+        discard: match discard {
+            Discard::Old => DiscardPolicy::Old,
+            Discard::New => DiscardPolicy::New,
+        },
+        max_age: max_age.map_or(std::time::Duration::ZERO, |age| age.duration()),
+        max_bytes: i64::try_from(max_bytes.bytes()).unwrap_or(i64::MAX),
+        max_message_size: max_message_size
+            .map_or(-1, |size| i32::try_from(size.bytes()).unwrap_or(i32::MAX)),
+        max_messages: -1,
+        max_messages_per_subject: -1,
+        max_consumers: -1,
+        storage: StorageType::File,
+        num_replicas: usize::from(*replicas),
+        duplicate_window: duplicate_window.duration(),
+        compression: Some(match compression {
+            Compression::None => WireCompression::None,
+            Compression::S2 => WireCompression::S2,
+        }),
+        allow_direct: true,
+        deny_delete: *deny_delete,
+        deny_purge: *deny_purge,
+        ..Config::default()
+    }
+}
+
+const NEW_STREAM: &str = "the server can't change this: make a stream of another name, copy, and switch over";
+const ONE_WAY: &str = "the server does not take this protection back: make a stream of another name";
+
+/// The fields of a stream, the same for what is asked and what is found.
+fn record(id: RecordId, config: &Config) -> Record {
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+    let figure = |value: i64| if value <= 0 { "none".to_owned() } else { value.to_string() };
+    let mut subjects = config.subjects.clone();
+    subjects.sort();
+    let one_way = |set: bool| if set { OnChange::InPlace } else { OnChange::Forbidden(ONE_WAY) };
+    let plain: BTreeMap<&str, String> = BTreeMap::from([
+        ("description", config.description.clone().unwrap_or_default()),
+        ("subjects", subjects.join(", ")),
+        ("discard", text(&config.discard)),
+        ("max_age", format!("{:?}", config.max_age)),
+        ("max_bytes", figure(config.max_bytes)),
+        ("max_message_size", figure(config.max_message_size.into())),
+        ("max_messages", figure(config.max_messages)),
+        ("max_messages_per_subject", figure(config.max_messages_per_subject)),
+        ("max_consumers", figure(config.max_consumers.into())),
+        ("replicas", config.num_replicas.to_string()),
+        ("duplicate_window", format!("{:?}", config.duplicate_window)),
+        ("compression", text(config.compression.as_ref().unwrap_or(&WireCompression::None))),
+        ("allow_direct", config.allow_direct.to_string()),
+        ("no_ack", config.no_ack.to_string()),
+    ]);
+    plain
+        .into_iter()
+        .fold(Record::new(id), |record, (name, value)| {
+            record.field(name, value, OnChange::InPlace)
+        })
+        .field("retention", text(&config.retention), OnChange::Forbidden(NEW_STREAM))
+        .field("storage", text(&config.storage), OnChange::Forbidden(NEW_STREAM))
+        .field("deny_delete", config.deny_delete, one_way(config.deny_delete))
+        .field("deny_purge", config.deny_purge, one_way(config.deny_purge))
+}

@@ -1,0 +1,215 @@
+//! Every service can do what the catalog grants, and is refused a neighbouring thing: tried with its own creds.
+//!
+//! Nothing is delivered. A publication is traced and goes nowhere (`Nats-Trace-Only`); a subscription is given back
+//! in the same breath. A subscription that a running instance holds at this moment is proven by that,
+//! and is not tried, because a second member of a queue group could be handed a request.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+
+use super::neighbours::{Forbidden, neighbours};
+use super::{Finding, Scene};
+use crate::model::{Service, Subscription};
+use crate::nats::{Probe, Tls, tls};
+use crate::ops::OpsError;
+use crate::provider::Provider;
+use crate::secrets::{Document, KeyName, StoreError, Ticket};
+
+/// How many services sign in at a time.
+const AT_A_TIME: usize = 8;
+
+/// What a service's trial came to.
+#[derive(Default)]
+struct Trial {
+    granted: usize,
+    refused: usize,
+    problems: Vec<String>,
+}
+
+/// User key, subject and queue group of every subscription on the cluster.
+type Live = BTreeSet<(String, String, String)>;
+
+/// Tries every service.
+pub async fn grants<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
+    let cluster = scene.site.cluster;
+    let live = live(scene).await;
+    let trials: Vec<Trial> = stream::iter(cluster.services.values().enumerate())
+        .map(|(number, service)| trial(scene, service, number, &live))
+        .buffer_unordered(AT_A_TIME)
+        .collect()
+        .await;
+    let services = trials.len();
+    let granted: usize = trials.iter().map(|trial| trial.granted).sum();
+    let refused: usize = trials.iter().map(|trial| trial.refused).sum();
+    let mut problems: Vec<&str> =
+        trials.iter().flat_map(|trial| trial.problems.iter().map(String::as_str)).collect();
+    problems.sort_unstable();
+    if problems.is_empty() {
+        return Ok(format!(
+            "{services} services can do all {granted} granted things and none of {refused} neighbouring ones"
+        ));
+    }
+    const SHOWN: usize = 5;
+    let more = match problems.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let shown = problems.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
+    Err((
+        format!("{} deviations: {shown}{more}", problems.len()),
+        format!("natsops plan {}: are the account's claims current?", cluster.environment),
+    ))
+}
+
+async fn live<P: Provider>(scene: &Scene<'_, '_, P>) -> Live {
+    let asked = scene.site.cluster.nodes.iter().map(async |node| {
+        scene.site.monitor(node).connections().await.unwrap_or_default()
+    });
+    let connections = join_all(asked).await.into_iter().flatten();
+    connections
+        .flat_map(|connection| {
+            let user = connection.authorized_user;
+            let held = connection.subscriptions_list_detail.into_iter();
+            held.map(move |held| (user.clone(), held.subject, held.qgroup))
+        })
+        .collect()
+}
+
+async fn trial<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    service: &Service,
+    number: usize,
+    live: &Live,
+) -> Trial {
+    let mut trial = Trial::default();
+    // Each service knocks at another node, so that all nodes are seen to know all claims.
+    let nodes = &scene.site.cluster.nodes;
+    let node = &nodes[number % nodes.len()];
+    let address = SocketAddr::from((node.address, scene.site.cluster.ports.client));
+    let outcome = async {
+        let mut probe = sign_in(scene, service, address).await?;
+        let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
+        try_grants(&mut probe, service, user, live, &mut trial).await?;
+        try_neighbours(scene, &mut probe, service, &mut trial).await
+    };
+    if let Err(reason) = outcome.await {
+        trial.problems.push(format!("{} at {}: {reason}", service.name, node.name));
+    }
+    trial
+}
+
+/// Signs in exactly as the service does: with its own certificate and its own creds.
+async fn sign_in<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    service: &Service,
+    address: SocketAddr,
+) -> Result<Probe, String> {
+    let ticket = |document: Document, key: KeyName| -> Result<Ticket, OpsError> {
+        let public = scene.index.document(&document);
+        let public = public.ok_or_else(|| StoreError::Missing(key.clone()))?.to_owned();
+        let secret = scene.site.store.open(&key)?;
+        Ok(Ticket { public, secret })
+    };
+    let certificate = ticket(Document::client(&service.name), KeyName::client(&service.name));
+    let certificate = certificate.map_err(|error| error.to_string())?;
+    let user = ticket(Document::user(&service.name), KeyName::user(&service.name));
+    let user = user.map_err(|error| error.to_string())?;
+    let config = tls(
+        &scene.access.authority,
+        Some((&certificate.public, &certificate.secret)),
+    );
+    let config = config.map_err(|error| error.to_string())?;
+    let mut probe = Probe::open(address, &Tls::With(Arc::new(config)))
+        .await
+        .map_err(|error| error.to_string())?;
+    probe.sign_in(Some(&user)).await.map_err(|error| error.to_string())?;
+    Ok(probe)
+}
+
+async fn try_grants(
+    probe: &mut Probe,
+    service: &Service,
+    user: &str,
+    live: &Live,
+    trial: &mut Trial,
+) -> Result<(), String> {
+    let permissions = service.permissions();
+    for subject in service.calls.iter().chain(&service.publishes) {
+        let subject = subject.concrete();
+        let words = traced(&subject, &service.trace_subject());
+        expect(probe, &words, true, &format!("{} publish {subject}", service.name), trial).await?;
+    }
+    for subscription in &permissions.subscribe {
+        let Subscription { subject, queue } = subscription;
+        let queue = queue.clone().unwrap_or_default();
+        if live.contains(&(user.to_owned(), subject.clone(), queue.clone())) {
+            trial.granted += 1;
+            continue;
+        }
+        let words = format!("SUB {subject} {queue} 1\r\nUNSUB 1\r\n");
+        expect(probe, &words, true, &format!("{} subscribe {subject}", service.name), trial).await?;
+    }
+    Ok(())
+}
+
+async fn try_neighbours<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    probe: &mut Probe,
+    service: &Service,
+    trial: &mut Trial,
+) -> Result<(), String> {
+    let has_inbox = !service.permissions().publish.is_empty();
+    for forbidden in neighbours(scene.site.cluster, service) {
+        let (words, what) = match forbidden {
+            Forbidden::Publish(subject) => {
+                let words = if has_inbox {
+                    traced(&subject, &service.trace_subject())
+                } else if subject.starts_with("svc.natsops.") {
+                    // Without an inbox nothing can be traced; this subject has no listener anywhere.
+                    format!("PUB {subject} 0\r\n\r\n")
+                } else {
+                    continue;
+                };
+                (words, format!("{} publish {subject}", service.name))
+            }
+            Forbidden::Subscribe(subject, queue) => {
+                let queue = queue.unwrap_or_default();
+                let words = format!("SUB {subject} {queue} 1\r\nUNSUB 1\r\n");
+                let group = if queue.is_empty() { String::new() } else { format!(" in {queue}") };
+                (words, format!("{} subscribe {subject}{group}", service.name))
+            }
+        };
+        expect(probe, &words, false, &what, trial).await?;
+    }
+    Ok(())
+}
+
+async fn expect(
+    probe: &mut Probe,
+    words: &str,
+    granted: bool,
+    what: &str,
+    trial: &mut Trial,
+) -> Result<(), String> {
+    let answer = probe.ask(words).await.map_err(|error| error.to_string())?;
+    let allowed = answer.errors.is_empty();
+    match (granted, allowed) {
+        (true, true) => trial.granted += 1,
+        (false, false) => trial.refused += 1,
+        (true, false) => trial.problems.push(format!("{what} is refused")),
+        (false, true) => trial.problems.push(format!("{what} is allowed")),
+    }
+    Ok(())
+}
+
+/// A publication that is checked, traced to `inbox` and delivered to nobody.
+fn traced(subject: &str, inbox: &str) -> String {
+    let headers = format!("NATS/1.0\r\nNats-Trace-Dest: {inbox}\r\nNats-Trace-Only: true\r\n\r\n");
+    let size = headers.len();
+    format!("HPUB {subject} {size} {size}\r\n{headers}\r\n")
+}

@@ -1,0 +1,40 @@
+//! Nodes fully healthy, the meta group whole.
+
+use super::{Finding, Scene};
+use crate::ops::gate;
+
+/// Every node answers its full health check with "ok".
+pub fn nodes<P>(scene: &Scene<'_, '_, P>) -> Finding {
+    let all = scene.nodes.len();
+    let ill: Vec<(&str, &str)> = scene
+        .site
+        .cluster
+        .nodes
+        .iter()
+        .zip(&scene.nodes)
+        .filter_map(|(node, health)| Some((node.name.as_str(), health.problem.as_deref()?)))
+        .collect();
+    let Some((name, _)) = ill.first() else {
+        return Ok(format!("{all} of {all} nodes fully healthy"));
+    };
+    let environment = &scene.site.cluster.environment;
+    let list: Vec<String> = ill.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
+    Err((
+        format!("{} of {all} nodes fully healthy; {}", all - ill.len(), list.join("; ")),
+        format!("natsops logs {environment} {name}"),
+    ))
+}
+
+/// The meta group has a leader, and every node is a current member.
+pub fn meta<P>(scene: &Scene<'_, '_, P>) -> Finding {
+    let all = scene.nodes.len();
+    if let Some(problem) = gate::meta_problem(&scene.nodes) {
+        return Err((problem, format!("natsops status {}", scene.site.cluster.environment)));
+    }
+    let leader = scene
+        .nodes
+        .iter()
+        .find_map(|node| node.varz.as_ref()?.meta_leader())
+        .unwrap_or("unknown");
+    Ok(format!("leader {leader}, {all} of {all} members current"))
+}

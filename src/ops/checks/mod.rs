@@ -1,0 +1,108 @@
+//! Named checks, each printed with its figure: the proof at the end of an apply, and `doctor`.
+//!
+//! A check looks at the running cluster as a client, a stranger or an operator would, never at our own files.
+
+mod doors;
+mod grants;
+mod health;
+mod neighbours;
+mod replicas;
+
+use serde::Serialize;
+
+use super::execute::StopSign;
+use super::gate::{self, NodeHealth};
+use super::{Event, OpsError, Site};
+use crate::nats::Access;
+use crate::provider::Provider;
+use crate::secrets::Index;
+
+/// The outcome of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The check's name.
+    pub check: &'static str,
+    /// Whether it passed.
+    pub passed: bool,
+    /// What was found, with its figure.
+    pub finding: String,
+    /// Where to look when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look: Option<String>,
+}
+
+/// The outcomes of all checks.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// One for each check, in their order.
+    pub checks: Vec<Outcome>,
+}
+
+impl Report {
+    /// The checks that failed.
+    pub fn failed(&self) -> Vec<&'static str> {
+        let failed = self.checks.iter().filter(|outcome| !outcome.passed);
+        failed.map(|outcome| outcome.check).collect()
+    }
+}
+
+/// What a check found: the figure, or what is wrong and where to look.
+type Finding = Result<String, (String, String)>;
+
+/// What every check may use.
+struct Scene<'s, 'a, P> {
+    site: &'s Site<'a, P>,
+    index: &'s Index,
+    access: Access,
+    nodes: Vec<NodeHealth>,
+}
+
+/// Runs every check, and tells each outcome. Fails when one of them did.
+pub async fn run<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<Report, OpsError> {
+    let report = examine(site, index, stop).await?;
+    let failed = report.failed();
+    if failed.is_empty() {
+        return Ok(report);
+    }
+    let (count, all) = (failed.len(), report.checks.len());
+    Err(OpsError::Checks(format!("{count} of {all} checks failed: {}", failed.join(", "))))
+}
+
+/// Runs every check, and tells each outcome.
+pub async fn examine<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<Report, OpsError> {
+    let scene = Scene {
+        site,
+        index,
+        access: site.access(index)?,
+        nodes: gate::look(site).await,
+    };
+    let mut report = Report::default();
+    let mut add = |check: &'static str, finding: Finding| {
+        let outcome = match finding {
+            Ok(finding) => Outcome { check, passed: true, finding, look: None },
+            Err((finding, look)) => Outcome { check, passed: false, finding, look: Some(look) },
+        };
+        site.reporter.event(&Event::Check(&outcome));
+        report.checks.push(outcome);
+    };
+    add("nodes-healthy", health::nodes(&scene));
+    add("meta-group", health::meta(&scene));
+    add("routes-encrypted", doors::plain_route(&scene).await);
+    add("clients-encrypted", doors::plain_client(&scene).await);
+    add("client-certificate", doors::no_certificate(&scene).await);
+    add("client-creds", doors::no_creds(&scene).await);
+    if stop.is_raised() {
+        return Err(OpsError::Interrupted);
+    }
+    add("grants", grants::grants(&scene).await);
+    add("stream-replicas", replicas::replicas(&scene).await);
+    Ok(report)
+}

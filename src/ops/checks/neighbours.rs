@@ -1,0 +1,104 @@
+//! For each grant, something beside it that must be refused: what a mistake would most likely open.
+
+use crate::model::{Cluster, Service, Subject};
+
+/// How many neighbours are tried in each direction; a mistake opens far more than one.
+const ENOUGH: usize = 3;
+
+/// Something that a service must not be able to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forbidden {
+    /// Publish a subject.
+    Publish(String),
+    /// Subscribe a subject, in a queue group or in none.
+    Subscribe(String, Option<String>),
+}
+
+/// The neighbours of a service's grants.
+pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
+    let granted = service.permissions();
+    let foreign = foreign_subjects(cluster, service);
+    let mut forbidden: Vec<Forbidden> = foreign
+        .iter()
+        .map(|subject| subject.concrete())
+        .filter(|subject| !granted.publish.iter().any(|pattern| matches(pattern, subject)))
+        .take(ENOUGH)
+        .map(Forbidden::Publish)
+        .collect();
+    // What nobody is granted at all: it is open to whoever may publish everything.
+    forbidden.push(Forbidden::Publish("svc.natsops.probe.v1.refuse".to_owned()));
+    // A member of a queue group must not listen beside it, nor in another.
+    for (subject, queue) in service.serves.iter().take(ENOUGH) {
+        forbidden.push(Forbidden::Subscribe(subject.concrete(), None));
+        forbidden.push(Forbidden::Subscribe(subject.concrete(), Some(format!("{queue}.other"))));
+    }
+    let plain = |subject: &str| granted.subscribe.iter().any(|s| matches(&s.subject, subject));
+    forbidden.extend(
+        foreign
+            .iter()
+            .map(|subject| subject.concrete())
+            .filter(|subject| !plain(subject))
+            .take(ENOUGH)
+            .map(|subject| Forbidden::Subscribe(subject, None)),
+    );
+    forbidden.push(Forbidden::Subscribe("_INBOX.>".to_owned(), None));
+    forbidden.push(Forbidden::Subscribe(">".to_owned(), None));
+    forbidden
+}
+
+/// Subjects of the account that this service has nothing to do with, nearest first: those that share the longest
+/// beginning with one of its own.
+fn foreign_subjects<'a>(cluster: &'a Cluster, service: &'a Service) -> Vec<&'a Subject> {
+    let own: Vec<&Subject> = subjects(service).collect();
+    let mut foreign: Vec<&Subject> = cluster
+        .services_of(&service.account)
+        .flat_map(subjects)
+        .filter(|subject| !own.contains(subject))
+        .collect();
+    let near = |subject: &Subject| {
+        let shared = own.iter().map(|own| common_start(own.as_str(), subject.as_str()));
+        std::cmp::Reverse(shared.max().unwrap_or(0))
+    };
+    foreign.sort_by_key(|subject| (near(subject), subject.as_str()));
+    foreign.dedup();
+    foreign
+}
+
+fn subjects(service: &Service) -> impl Iterator<Item = &Subject> {
+    service
+        .serves
+        .iter()
+        .map(|(subject, _)| subject)
+        .chain(&service.calls)
+        .chain(&service.publishes)
+        .chain(service.subscribes.iter().map(|(subject, _)| subject))
+}
+
+fn common_start(a: &str, b: &str) -> usize {
+    a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count()
+}
+
+/// Whether a concrete subject matches a granted pattern.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
+    loop {
+        match (pattern.next(), subject.next()) {
+            (None, None) | (Some(">"), Some(_)) => return true,
+            (Some(p), Some(s)) if p == s || p == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_servers_match_them() {
+        assert!(matches("a.*.c", "a.b.c"));
+        assert!(matches("a.>", "a.b.c"));
+        assert!(!matches("a.>", "a"));
+        assert!(!matches("a.b", "a.b.c"));
+    }
+}

@@ -1,0 +1,162 @@
+//! Walks a plan's graph: every action as soon as what it needs is done, several at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+
+use super::{Event, OpsError, Reporter};
+use crate::plan::{Action, order};
+
+/// How many actions run at a time: enough to keep the servers busy, few enough to be read.
+const AT_A_TIME: usize = 8;
+
+/// Whether the user has asked to stop. What is in flight is finished; nothing new is started.
+#[derive(Debug, Default)]
+pub struct StopSign(AtomicBool);
+
+impl StopSign {
+    /// Asks to stop.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+}
+
+/// Performs `actions`. After a failure, what does not depend on it goes on; the rest is left for the next run.
+pub async fn execute<F, E>(
+    actions: &[&Action],
+    reporter: &dyn Reporter,
+    stop: &StopSign,
+    perform: F,
+) -> Result<(), OpsError>
+where
+    F: AsyncFn(&Action) -> Result<(), E>,
+    E: Into<OpsError>,
+{
+    let needs = order(actions)?;
+    let mut states = vec![State::Waiting; actions.len()];
+    let mut running = FuturesUnordered::new();
+    let (mut failed, mut first) = (0, None);
+    loop {
+        for index in 0..actions.len() {
+            let ready = needs[index].iter().all(|&need| states[need] == State::Done);
+            let free = running.len() < AT_A_TIME && !stop.is_raised();
+            if states[index] == State::Waiting && ready && free {
+                states[index] = State::Running;
+                reporter.event(&Event::Started(actions[index]));
+                let perform = &perform;
+                running.push(async move {
+                    let begin = Instant::now();
+                    let outcome = perform(actions[index]).await.map_err(Into::into);
+                    (index, begin.elapsed(), outcome)
+                });
+            }
+        }
+        let Some((index, elapsed, outcome)): Option<(_, _, Result<(), OpsError>)> =
+            running.next().await
+        else {
+            break;
+        };
+        match outcome {
+            Ok(()) => {
+                states[index] = State::Done;
+                reporter.event(&Event::Done(actions[index], elapsed));
+            }
+            Err(error) => {
+                states[index] = State::Failed;
+                failed += 1;
+                reporter.event(&Event::Failed(actions[index], &error.to_string()));
+                first.get_or_insert(error);
+            }
+        }
+    }
+    match first {
+        // The only failure keeps its type, and with it its exit code.
+        Some(error) if failed == 1 => Err(error),
+        Some(error) => Err(OpsError::Actions {
+            failed,
+            all: actions.len(),
+            first: error.to_string(),
+        }),
+        None if states.contains(&State::Waiting) => Err(OpsError::Interrupted),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::plan::{Kind, Observed, Record, RecordId, plan};
+    use crate::provider::ProviderError;
+
+    struct Silent;
+    impl Reporter for Silent {
+        fn event(&self, _: &Event<'_>) {}
+    }
+
+    fn chain() -> Vec<Action> {
+        let id = |name: &str| RecordId::new(Kind::Node, name);
+        let records = vec![
+            Record::new(id("c")).needs([id("b")]),
+            Record::new(id("b")).needs([id("a")]),
+            Record::new(id("a")),
+            Record::new(id("alone")),
+        ];
+        plan(records, Observed::default()).actions
+    }
+
+    async fn run(fails: &str, stop: &StopSign) -> (Vec<String>, Result<(), OpsError>) {
+        let actions = chain();
+        let done = Mutex::new(Vec::new());
+        let outcome = execute(&actions.iter().collect::<Vec<_>>(), &Silent, stop, async |action| {
+            done.lock().unwrap().push(action.id.name.clone());
+            if action.id.name == fails {
+                return Err(ProviderError::Tool("no".to_owned()));
+            }
+            Ok(())
+        })
+        .await;
+        (done.into_inner().unwrap(), outcome)
+    }
+
+    #[tokio::test]
+    async fn what_is_needed_comes_first() {
+        let (done, outcome) = run("", &StopSign::default()).await;
+        assert!(outcome.is_ok());
+        let at = |name: &str| done.iter().position(|done| done == name).unwrap();
+        assert!(at("a") < at("b") && at("b") < at("c"));
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_the_independent_goes_on_and_the_dependent_does_not() {
+        let (done, outcome) = run("a", &StopSign::default()).await;
+        assert!(outcome.is_err());
+        assert!(done.contains(&"alone".to_owned()));
+        assert!(!done.contains(&"b".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn after_a_stop_nothing_new_begins() {
+        let stop = StopSign::default();
+        stop.raise();
+        let (done, outcome) = run("", &stop).await;
+        assert!(done.is_empty());
+        assert!(matches!(outcome, Err(OpsError::Interrupted)));
+    }
+}

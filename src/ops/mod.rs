@@ -1,0 +1,15 @@
+//! Workflows over ports. Each top function reads as a list of its steps.
+
+pub mod apply;
+pub mod checks;
+pub mod destroy;
+pub mod execute;
+pub mod gate;
+pub mod report;
+pub mod session;
+pub mod site;
+pub mod status;
+pub mod survey;
+
+pub use report::{Event, Reporter};
+pub use site::{OpsError, Site};

@@ -1,0 +1,31 @@
+//! What workflows tell while they run. Who shows it, and how, is decided elsewhere.
+
+use std::time::Duration;
+
+use super::checks::Outcome;
+use crate::plan::Action;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A phase begins.
+    Phase(&'a str),
+    /// A phase is over.
+    PhaseDone(&'a str, Duration),
+    /// An action begins.
+    Started(&'a Action),
+    /// An action is done.
+    Done(&'a Action, Duration),
+    /// An action failed.
+    Failed(&'a Action, &'a str),
+    /// Something is waited for; the words may be the same as last time.
+    Waiting(&'a str),
+    /// A check has its outcome.
+    Check(&'a Outcome),
+}
+
+/// Takes what happens.
+pub trait Reporter: Sync {
+    /// Takes one event.
+    fn event(&self, event: &Event<'_>);
+}

@@ -1,0 +1,129 @@
+//! `status`: what runs, in figures.
+
+use serde::Serialize;
+
+use super::survey::{Inside, World, observe};
+use super::{OpsError, Site, gate};
+use crate::provider::{PROCESS, Provider};
+use crate::secrets::Index;
+
+/// The state of an environment.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The environment.
+    pub environment: String,
+    /// Whether every node is fully healthy and the meta group whole.
+    pub healthy: bool,
+    /// What is missing.
+    pub missing: Option<String>,
+    /// The meta leader.
+    pub meta_leader: Option<String>,
+    /// The nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// The streams; none when they could not be looked at.
+    pub streams: Option<Vec<StreamStatus>>,
+    /// Why not.
+    pub not_observed: Option<String>,
+}
+
+/// The state of a node.
+#[derive(Debug, Serialize)]
+pub struct NodeStatus {
+    /// Its name.
+    pub name: String,
+    /// Its zone.
+    pub zone: String,
+    /// Its client address.
+    pub address: String,
+    /// Whether its process runs.
+    pub process: String,
+    /// What its health check says.
+    pub health: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// How long it has been running.
+    pub uptime: Option<String>,
+    /// Client connections.
+    pub connections: Option<u64>,
+    /// Resident memory, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// The state of a stream.
+#[derive(Debug, Serialize)]
+pub struct StreamStatus {
+    /// Its account.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// Its leader.
+    pub leader: Option<String>,
+    /// How many replicas are current.
+    pub current: usize,
+    /// How many there are.
+    pub replicas: usize,
+    /// Messages.
+    pub messages: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Looks at everything.
+pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Status, OpsError> {
+    let (health, world) = tokio::join!(gate::look(site), observe(site, index));
+    let world = world?;
+    let missing = gate::missing(site, &health);
+    let process = |name: &str| {
+        let record = world.nodes.iter().find(|record| record.id.name == name);
+        let field = record.and_then(|record| record.fields.get(PROCESS));
+        field.map_or("absent".to_owned(), |field| field.value.clone())
+    };
+    let nodes = site.cluster.nodes.iter().zip(&health).map(|(node, health)| {
+        let varz = health.varz.as_ref();
+        NodeStatus {
+            name: node.name.to_string(),
+            zone: node.zone.to_string(),
+            address: format!("{}:{}", node.address, site.cluster.ports.client),
+            process: process(node.name.as_str()),
+            health: health.problem.clone().unwrap_or_else(|| "healthy".to_owned()),
+            version: varz.map(|varz| varz.version.clone()),
+            uptime: varz.map(|varz| varz.uptime.clone()),
+            connections: varz.map(|varz| varz.connections),
+            memory: varz.map(|varz| varz.mem),
+        }
+    });
+    let (streams, not_observed) = streams(&world);
+    Ok(Status {
+        environment: site.cluster.environment.to_string(),
+        healthy: missing.is_none(),
+        missing,
+        meta_leader: world
+            .servers
+            .iter()
+            .find_map(|varz| varz.meta_leader())
+            .map(str::to_owned),
+        nodes: nodes.collect(),
+        streams,
+        not_observed,
+    })
+}
+
+fn streams(world: &World) -> (Option<Vec<StreamStatus>>, Option<String>) {
+    let contents = match &world.inside {
+        Inside::Seen(contents) => contents,
+        Inside::Hidden(reason) => return (None, Some(reason.clone())),
+        Inside::Pristine => return (None, Some("nothing has been applied yet".to_owned())),
+    };
+    let streams = contents.streams.iter().flat_map(|(account, streams)| {
+        streams.iter().map(move |(_, stream)| StreamStatus {
+            account: account.to_string(),
+            name: stream.name.clone(),
+            leader: stream.leader.clone(),
+            current: stream.current().count(),
+            replicas: stream.followers.len() + usize::from(stream.leader.is_some()),
+            messages: stream.messages,
+            bytes: stream.bytes,
+        })
+    });
+    (Some(streams.collect()), contents.hidden.clone())
+}

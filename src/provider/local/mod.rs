@@ -1,0 +1,200 @@
+//! Nodes as processes of this machine, each with a loopback address and a folder of its own.
+
+mod address;
+mod folder;
+mod process;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub use address::network;
+pub use folder::NodeFolder;
+pub use process::NodeProcess;
+
+use super::{CONFIG_FILE, PROCESS, Provider, ProviderError, SETTING};
+use crate::artifacts::Bundle;
+use crate::model::{Cluster, Node, NodeName};
+use crate::plan::{Action, ActionKind, Effect, Kind, OnChange, Record, RecordId};
+use crate::render::ConfigTree;
+
+/// How long a server may take from its start to its first answer.
+const START: Duration = Duration::from_secs(15);
+
+/// What a server needs beyond its lame duck period to be gone.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+
+/// Puts a node's folder together when it is needed, since that opens a key.
+pub type BundleSource<'a> = dyn Fn(&Node) -> Result<Bundle, String> + Send + Sync + 'a;
+
+/// Provides nodes as local processes.
+pub struct LocalProvider<'a> {
+    cluster: &'a Cluster,
+    /// The folder that holds the nodes' folders.
+    state: PathBuf,
+    /// The nats-server program.
+    server: PathBuf,
+    bundles: Box<BundleSource<'a>>,
+}
+
+impl<'a> LocalProvider<'a> {
+    /// A provider whose nodes live under `state` and run `server`.
+    pub fn new(
+        cluster: &'a Cluster,
+        state: PathBuf,
+        server: PathBuf,
+        bundles: Box<BundleSource<'a>>,
+    ) -> Self {
+        Self {
+            cluster,
+            state,
+            server,
+            bundles,
+        }
+    }
+
+    fn folder(&self, node: &NodeName) -> NodeFolder {
+        NodeFolder::new(self.state.join(node.as_str()))
+    }
+
+    fn node(&self, action: &Action) -> Result<&'a Node, ProviderError> {
+        let node = self.cluster.nodes.iter().find(|node| node.name.as_str() == action.id.name);
+        node.ok_or_else(|| ProviderError::Bundle(format!("{} is not a node", action.id)))
+    }
+
+    fn look(&self, node: &Node) -> Result<Option<Record>, ProviderError> {
+        let folder = self.folder(&node.name);
+        if !folder.exists() {
+            return Ok(None);
+        }
+        let process = NodeProcess::find(&folder)?;
+        let state = if process.is_some() { "running" } else { "stopped" };
+        let mut record = Record::new(RecordId::new(Kind::Node, &node.name)).field(
+            PROCESS,
+            state,
+            OnChange::Restart,
+        );
+        let config = folder.config().and_then(|text| ConfigTree::parse(&text).ok());
+        record = match config {
+            Some(tree) => {
+                let settings: BTreeMap<String, String> = tree.settings();
+                settings.into_iter().fold(
+                    record.field(CONFIG_FILE, tree.digest(), OnChange::InPlace).complete(),
+                    |record, (name, value)| {
+                        record.field(&format!("{SETTING}{name}"), value, OnChange::Restart)
+                    },
+                )
+            }
+            None => record.field(CONFIG_FILE, "missing or not ours", OnChange::InPlace),
+        };
+        Ok(Some(record))
+    }
+
+    fn write(&self, node: &Node) -> Result<NodeFolder, ProviderError> {
+        let folder = self.folder(&node.name);
+        let bundle = (self.bundles)(node).map_err(ProviderError::Bundle)?;
+        folder.write(&bundle)?;
+        Ok(folder)
+    }
+
+    /// The server's own opinion of a configuration, before anything is stopped for it.
+    async fn check(&self, node: &Node, folder: &NodeFolder) -> Result<(), ProviderError> {
+        let output = tokio::process::Command::new(&self.server)
+            .args(["-t", "-c", "nats.conf"])
+            .current_dir(folder.path())
+            .output()
+            .await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(ProviderError::Refused {
+            node: node.name.to_string(),
+            reason: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    async fn start(&self, node: &Node, folder: &NodeFolder) -> Result<(), ProviderError> {
+        self.addresses_are_free(node)?;
+        let log = folder.log_length();
+        let process = NodeProcess::start(&self.server, folder)?;
+        let monitor = SocketAddr::from((node.address, self.cluster.ports.monitor));
+        let begin = Instant::now();
+        while tokio::net::TcpStream::connect(monitor).await.is_err() {
+            if !process.is_alive() {
+                return Err(ProviderError::Died {
+                    node: node.name.to_string(),
+                    reason: folder.last_words(log),
+                });
+            }
+            if begin.elapsed() > START {
+                return Err(ProviderError::Late {
+                    what: format!("the start of {}", node.name),
+                    seconds: START.as_secs(),
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Another program on the same address would answer in the server's place.
+    fn addresses_are_free(&self, node: &Node) -> Result<(), ProviderError> {
+        let ports = &self.cluster.ports;
+        for port in [ports.client, ports.cluster, ports.leafnode, ports.monitor] {
+            let address = SocketAddr::from((node.address, port));
+            std::net::TcpListener::bind(address).map_err(|error| ProviderError::Taken {
+                node: node.name.to_string(),
+                address: address.to_string(),
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Lame duck first, so that clients and raft leaders leave in order; force only when that fails.
+    async fn stop(&self, folder: &NodeFolder) -> Result<(), ProviderError> {
+        let Some(process) = NodeProcess::find(folder)? else {
+            return Ok(());
+        };
+        process.lame_duck()?;
+        if process.gone_within(self.cluster.lame_duck.duration.duration() + STOP_MARGIN).await {
+            return Ok(());
+        }
+        process.kill()?;
+        if process.gone_within(STOP_MARGIN).await {
+            return Ok(());
+        }
+        Err(ProviderError::Late {
+            what: format!("the end of process {}", process.pid()),
+            seconds: STOP_MARGIN.as_secs(),
+        })
+    }
+}
+
+impl Provider for LocalProvider<'_> {
+    async fn observe(&self) -> Result<Vec<Record>, ProviderError> {
+        let looked = self.cluster.nodes.iter().map(|node| self.look(node));
+        Ok(looked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    fn is_pristine(&self) -> bool {
+        !self.cluster.nodes.iter().any(|node| self.folder(&node.name).has_data())
+    }
+
+    async fn perform(&self, action: &Action) -> Result<(), ProviderError> {
+        let node = self.node(action)?;
+        if action.action == ActionKind::Delete {
+            return self.stop(&self.folder(&node.name)).await;
+        }
+        let folder = self.write(node)?;
+        match action.effect {
+            Effect::Start | Effect::RollingRestart => {
+                self.check(node, &folder).await?;
+                self.stop(&folder).await?;
+                self.start(node, &folder).await
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The provider port: where nodes come from.
+
+mod node_record;
+
+pub mod local;
+
+use std::future::Future;
+
+pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, PROCESS, SETTING, VERSION, desired_node};
+
+use crate::plan::{Action, Record};
+
+/// Provides nodes: looks at them and performs actions on them, each of which may be repeated without harm.
+pub trait Provider {
+    /// The nodes that exist, as far as their machines can be looked at.
+    fn observe(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
+
+    /// Whether nothing of this environment has ever been made, so that there is nothing to lose.
+    fn is_pristine(&self) -> bool;
+
+    /// Performs one action of a plan.
+    fn perform(&self, action: &Action) -> impl Future<Output = Result<(), ProviderError>> + Send;
+}
+
+/// Why a node could not be made, changed or looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// A tool that must be there is not.
+    #[error("{0}")]
+    Tool(String),
+    /// The server refuses the configuration that we rendered.
+    #[error("nats-server refuses the configuration of {node}: {reason}")]
+    Refused {
+        /// The node.
+        node: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The process ended at once.
+    #[error("{node} stopped right after its start; its last words: {reason}")]
+    Died {
+        /// The node.
+        node: String,
+        /// The end of its log.
+        reason: String,
+    },
+    /// Somebody else has the address.
+    #[error("{node} can't have {address}: {reason}")]
+    Taken {
+        /// The node.
+        node: String,
+        /// The address and port.
+        address: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// It took too long.
+    #[error("{what} took longer than {seconds} s")]
+    Late {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// The files of a node can't be put together.
+    #[error("{0}")]
+    Bundle(String),
+    /// The disk or its rights.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
