@@ -1,5 +1,6 @@
 //! natsops.
 pub mod artifacts;
+pub mod cli;
 pub mod environment;
 pub mod jwt;
 pub mod lease;

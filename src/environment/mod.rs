@@ -19,4 +19,5 @@ mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{Addresses, LoadError, Loaded, list, load};
+pub use shape::did_you_mean as nearest;
 pub use source::{Position, Source};

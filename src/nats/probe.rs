@@ -93,6 +93,24 @@ impl Probe {
         .await
     }
 
+    /// Speaks first, in the clear, and tells whether the server answers in the clear.
+    ///
+    /// A route that encrypts says nothing before the handshake, and hangs up on whoever starts otherwise.
+    pub async fn answers_in_clear(address: SocketAddr) -> Result<bool, ProbeError> {
+        within(async {
+            let mut stream = TcpStream::connect(address)
+                .await
+                .map_err(|error| ProbeError::Silent(address, error))?;
+            let introduction = b"CONNECT {\"verbose\":false}\r\nPING\r\n";
+            stream
+                .write_all(introduction)
+                .await
+                .map_err(|error| ProbeError::Closed(error.to_string()))?;
+            Ok(read_line(&mut stream).await.is_ok_and(|line| line.starts_with("INFO ")))
+        })
+        .await
+    }
+
     /// Signs in, with a user or as nobody.
     pub async fn sign_in(&mut self, user: Option<&Ticket>) -> Result<(), ProbeError> {
         let mut options = serde_json::json!({

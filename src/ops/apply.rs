@@ -34,7 +34,7 @@ pub async fn apply<P: Provider>(
     let index = phase(site, "identity", async || identity(site, &index, &world)).await?;
     phase(site, "nodes", async || nodes(site, &index, &world, stop).await).await?;
     phase(site, "claims", async || inside(site, &index, Kind::Claims, stop).await).await?;
-    phase(site, "streams", async || inside(site, &index, Kind::Stream, stop).await).await?;
+    phase(site, "streams", async || streams(site, &index, stop).await).await?;
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
 }
 
@@ -81,6 +81,16 @@ async fn nodes<P: Provider>(
         wait_healthy(site, stop).await
     })
     .await
+}
+
+/// Streams, and the time that their replicas need to find each other.
+async fn streams<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    inside(site, index, Kind::Stream, stop).await?;
+    wait_healthy(site, stop).await
 }
 
 /// Claims or streams: looked at again, since the nodes may only now be there to be asked.

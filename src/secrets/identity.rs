@@ -13,6 +13,9 @@ use super::Secret;
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
+    /// There is no file.
+    #[error("there is no age identity at {0}")]
+    Missing(PathBuf),
     /// The file holds none.
     #[error("{0} holds no age identity (a line that starts with AGE-SECRET-KEY-1)")]
     Malformed(PathBuf),
@@ -34,20 +37,31 @@ pub fn identity_path() -> Result<PathBuf, IdentityError> {
     Ok(strategy.config_dir().join("natsops").join("identity.age"))
 }
 
-/// Reads the identity at `path`, making one on first use. Tells whether it was made.
-pub fn own_identity(path: &Path) -> Result<(x25519::Identity, bool), IdentityError> {
-    if !path.exists() {
-        return make(path).map(|identity| (identity, true));
-    }
-    let text = Secret::new(fs_err::read_to_string(path)?);
+/// Reads the identity at `path`.
+pub fn read_identity(path: &Path) -> Result<x25519::Identity, IdentityError> {
+    let text = match fs_err::read_to_string(path) {
+        Ok(text) => Secret::new(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(IdentityError::Missing(path.to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    };
     text.expose()
         .lines()
         .find_map(|line| x25519::Identity::from_str(line.trim()).ok())
-        .map(|identity| (identity, false))
         .ok_or_else(|| IdentityError::Malformed(path.to_owned()))
 }
 
-fn make(path: &Path) -> Result<x25519::Identity, IdentityError> {
+/// Makes an identity at `path` where there is none. Tells whether it did.
+pub fn ensure_identity(path: &Path) -> Result<bool, IdentityError> {
+    match read_identity(path) {
+        Ok(_) => Ok(false),
+        Err(IdentityError::Missing(_)) => make(path).map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
+fn make(path: &Path) -> Result<(), IdentityError> {
     let identity = x25519::Identity::generate();
     if let Some(folder) = path.parent() {
         fs_err::create_dir_all(folder)?;
@@ -61,5 +75,5 @@ fn make(path: &Path) -> Result<x25519::Identity, IdentityError> {
     writeln!(file, "# public key: {}", identity.to_public())?;
     writeln!(file, "{}", identity.to_string().expose_secret())?;
     file.sync_all()?;
-    Ok(identity)
+    Ok(())
 }

@@ -8,7 +8,7 @@ mod sealed;
 mod stand_in;
 mod store;
 
-pub use identity::{IdentityError, identity_path, own_identity};
+pub use identity::{IdentityError, ensure_identity, identity_path, read_identity};
 pub use index::{Document, Index, KeyEntry};
 pub use key_name::{KeyKind, KeyName};
 pub use sealed::SealedDirectory;

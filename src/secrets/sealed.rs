@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use age::x25519;
 
-use super::{Change, Index, KeyName, Secret, SecretStore, StoreError, own_identity};
+use super::{Change, Index, KeyName, Secret, SecretStore, StoreError, read_identity};
 
 /// Keys sealed for the engineer at work and for every recipient of the environment.
 pub struct SealedDirectory {
@@ -38,7 +38,7 @@ impl SealedDirectory {
         if let Some(identity) = self.identity.get() {
             return Ok(identity);
         }
-        let (identity, _) = own_identity(&self.identity_file)?;
+        let identity = read_identity(&self.identity_file)?;
         Ok(self.identity.get_or_init(|| identity))
     }
 
@@ -195,10 +195,11 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::{Entropy as _, StandIn};
+    use crate::secrets::{Entropy as _, StandIn, ensure_identity};
     use std::os::unix::fs::PermissionsExt as _;
 
     fn store(folder: &Path) -> SealedDirectory {
+        ensure_identity(&folder.join("identity")).unwrap();
         SealedDirectory::new(folder.join("secrets"), folder.join("identity"), &[])
     }
 
@@ -251,6 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = KeyName::operator();
         store(folder.path()).commit(0, one_key(&name)).unwrap();
+        ensure_identity(&folder.path().join("other")).unwrap();
         let other = SealedDirectory::new(
             folder.path().join("secrets"),
             folder.path().join("other"),
@@ -263,8 +265,9 @@ mod tests {
     fn a_recipient_of_the_environment_opens_it_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("colleague");
-        let (colleague, _) = own_identity(&path).unwrap();
-        let recipient = colleague.to_public().to_string();
+        ensure_identity(&path).unwrap();
+        let recipient = read_identity(&path).unwrap().to_public().to_string();
+        ensure_identity(&folder.path().join("mine")).unwrap();
         let secrets = folder.path().join("secrets");
         let mine = SealedDirectory::new(secrets.clone(), folder.path().join("mine"), &[recipient]);
         mine.commit(0, one_key(&KeyName::operator())).unwrap();

@@ -11,79 +11,57 @@ use crate::nats::{Probe, ProbeError, Tls, tls};
 use crate::provider::Provider;
 use crate::secrets::Ticket;
 
-/// How a stranger knocks.
+/// How a stranger knocks at a client's door.
 struct Knock<'a> {
-    /// Who the stranger is, for the figure.
-    stranger: &'static str,
-    port: u16,
     tls: Tls,
     user: Option<&'a Ticket>,
-    /// The setting that lets the stranger in.
-    setting: &'static str,
 }
 
 /// A peer that does not encrypt its route.
 pub async fn plain_route<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
-    knock(
-        scene,
-        &Knock {
-            stranger: "a plaintext route",
-            port: scene.site.cluster.ports.cluster,
-            tls: Tls::Never,
-            user: None,
-            setting: "cluster.tls",
-        },
-    )
-    .await
+    let port = scene.site.cluster.ports.cluster;
+    let doors = join_all(scene.site.cluster.nodes.iter().map(async |node| {
+        match Probe::answers_in_clear(SocketAddr::from((node.address, port))).await {
+            Ok(true) => Door::Open,
+            Ok(false) => Door::Shut,
+            Err(reason) => Door::Gone(reason.to_string()),
+        }
+    }));
+    judge(scene, doors.await, "a plaintext route", "cluster.tls")
 }
 
 /// A client that does not encrypt, but has valid creds.
 pub async fn plain_client<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let user = own_user(scene)?;
-    knock(
-        scene,
-        &Knock {
-            stranger: "a plaintext client",
-            port: scene.site.cluster.ports.client,
-            tls: Tls::Never,
-            user: Some(&user),
-            setting: "tls and allow_non_tls",
-        },
-    )
-    .await
+    let knock = Knock {
+        tls: Tls::Never,
+        user: Some(&user),
+    };
+    let doors = knock_everywhere(scene, &knock).await;
+    judge(scene, doors, "a plaintext client", "tls and allow_non_tls")
 }
 
 /// A client that encrypts and has valid creds, but no certificate.
 pub async fn no_certificate<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let user = own_user(scene)?;
     let config = tls(&scene.access.authority, None).map_err(unusable)?;
-    knock(
-        scene,
-        &Knock {
-            stranger: "a client without certificate",
-            port: scene.site.cluster.ports.client,
-            tls: Tls::With(Arc::new(config)),
-            user: Some(&user),
-            setting: "tls.verify",
-        },
-    )
-    .await
+    let knock = Knock {
+        tls: Tls::With(Arc::new(config)),
+        user: Some(&user),
+    };
+    let doors = knock_everywhere(scene, &knock).await;
+    judge(scene, doors, "a client without certificate", "tls.verify")
 }
 
 /// A client with a valid certificate, but no creds.
 pub async fn no_creds<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let config = scene.access.tls().map_err(unusable)?;
-    knock(
-        scene,
-        &Knock {
-            stranger: "a client without creds",
-            port: scene.site.cluster.ports.client,
-            tls: Tls::With(Arc::new(config)),
-            user: None,
-            setting: "operator, no_auth_user and default_sentinel",
-        },
-    )
-    .await
+    let knock = Knock {
+        tls: Tls::With(Arc::new(config)),
+        user: None,
+    };
+    let doors = knock_everywhere(scene, &knock).await;
+    judge(scene, doors, "a client without creds", "operator and default_sentinel")
 }
 
 fn own_user<P: Provider>(scene: &Scene<'_, '_, P>) -> Result<Ticket, (String, String)> {
@@ -100,26 +78,28 @@ fn unusable(reason: impl std::fmt::Display) -> (String, String) {
     )
 }
 
-async fn knock<P: Provider>(scene: &Scene<'_, '_, P>, knock: &Knock<'_>) -> Finding {
-    let nodes = &scene.site.cluster.nodes;
-    let answers = join_all(nodes.iter().map(|node| try_door(node, knock))).await;
-    let all = nodes.len();
-    let open: Vec<String> = nodes
+/// What became of the stranger at each node's door.
+fn judge<P>(scene: &Scene<'_, '_, P>, doors: Vec<Door>, stranger: &str, setting: &str) -> Finding {
+    let all = doors.len();
+    let open: Vec<String> = scene
+        .site
+        .cluster
+        .nodes
         .iter()
-        .zip(&answers)
-        .filter_map(|(node, answer)| match answer {
+        .zip(doors)
+        .filter_map(|(node, door)| match door {
             Door::Shut => None,
             Door::Open => Some(format!("{} lets it in", node.name)),
             Door::Gone(reason) => Some(format!("{} can't be tried: {reason}", node.name)),
         })
         .collect();
     if open.is_empty() {
-        return Ok(format!("{all} of {all} nodes refuse {}", knock.stranger));
+        return Ok(format!("{all} of {all} nodes refuse {stranger}"));
     }
     let refusing = all - open.len();
     Err((
-        format!("{refusing} of {all} nodes refuse {}; {}", knock.stranger, open.join("; ")),
-        format!("the settings {} in nats.conf", knock.setting),
+        format!("{refusing} of {all} nodes refuse {stranger}; {}", open.join("; ")),
+        format!("the settings {setting} in nats.conf"),
     ))
 }
 
@@ -129,9 +109,14 @@ enum Door {
     Gone(String),
 }
 
+async fn knock_everywhere<P: Provider>(scene: &Scene<'_, '_, P>, knock: &Knock<'_>) -> Vec<Door> {
+    let port = scene.site.cluster.ports.client;
+    join_all(scene.site.cluster.nodes.iter().map(|node| try_door(node, port, knock))).await
+}
+
 /// A door is open when the server still talks after the stranger has introduced itself.
-async fn try_door(node: &Node, knock: &Knock<'_>) -> Door {
-    let address = SocketAddr::from((node.address, knock.port));
+async fn try_door(node: &Node, port: u16, knock: &Knock<'_>) -> Door {
+    let address = SocketAddr::from((node.address, port));
     let outcome = async {
         let mut probe = Probe::open(address, &knock.tls).await?;
         probe.sign_in(knock.user).await

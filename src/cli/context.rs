@@ -1,0 +1,236 @@
+//! Wires adapters to ports: the only place that decides which store, which provider, which program.
+
+use std::path::{Path, PathBuf};
+
+use anstream::eprintln;
+
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{exit, paint};
+use crate::artifacts::{bundle, prepare_node};
+use crate::environment::{Addresses, Diagnostics, load};
+use crate::lease::{self, Lease};
+use crate::model::{Cluster, Placement};
+use crate::ops::Site;
+use crate::ops::execute::StopSign;
+use crate::provider::local::{LocalProvider, network};
+use crate::secrets::{
+    KeyName, OsEntropy, SealedDirectory, SecretStore as _, ensure_identity, identity_path,
+};
+
+/// Options that every command takes.
+#[derive(Debug, clap::Args)]
+pub struct GlobalArgs {
+    /// Show results as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The folder that holds environments/ (found from here upwards by default)
+    #[arg(long, global = true, value_name = "DIR", env = "NATSOPS_PROJECT")]
+    project: Option<PathBuf>,
+    /// Where local clusters and sealed keys are kept (PROJECT/.natsops by default)
+    #[arg(long, global = true, value_name = "DIR", env = "NATSOPS_STATE")]
+    state: Option<PathBuf>,
+}
+
+/// What a command has to work with.
+pub struct Context {
+    /// Whether results are shown as JSON.
+    pub json: bool,
+    project: PathBuf,
+    state: PathBuf,
+}
+
+/// Everything of one environment that lives as long as a command.
+pub struct Workplace {
+    /// What is meant.
+    pub cluster: Cluster,
+    /// Where the keys are.
+    pub store: SealedDirectory,
+    state: PathBuf,
+}
+
+impl Context {
+    /// Finds the project and its state folder.
+    pub fn new(args: GlobalArgs) -> Result<Self, Failure> {
+        let project = match args.project {
+            Some(project) => project,
+            None => find_project()?,
+        };
+        let state = args.state.unwrap_or_else(|| project.join(".natsops"));
+        Ok(Self {
+            json: args.json,
+            project,
+            state,
+        })
+    }
+
+    /// Where an environment's state is kept.
+    pub fn state(&self, environment: &str) -> PathBuf {
+        self.state.join(environment)
+    }
+
+    /// Reads an environment with all that there is to say about it.
+    pub fn read(&self, environment: &str) -> Result<(Option<Cluster>, Diagnostics), Failure> {
+        let addresses = Addresses {
+            local_network: network(&self.state(environment)),
+        };
+        let loaded = load(&self.project, environment, &addresses)?;
+        Ok((loaded.cluster, loaded.diagnostics))
+    }
+
+    /// Reads an environment that must be valid; problems are shown on stderr.
+    pub fn cluster(&self, environment: &str) -> Result<Cluster, Failure> {
+        let (cluster, diagnostics) = self.read(environment)?;
+        let count = diagnostics.errors();
+        cluster.ok_or_else(|| {
+            eprintln!("{}", diagnostics.text().trim_end());
+            let errors = if count == 1 { "error" } else { "errors" };
+            Failure::new(exit::INVALID, format!("environment `{environment}` has {count} {errors}"))
+                .safe("nothing was changed")
+                .next(format!("mend the file, then run natsops validate {environment}"))
+        })
+    }
+
+    /// Opens an environment to work on it.
+    pub fn open(&self, environment: &str) -> Result<Workplace, Failure> {
+        let cluster = self.cluster(environment)?;
+        let state = self.state(environment);
+        let store = SealedDirectory::new(
+            state.join("secrets"),
+            identity_path()?,
+            &cluster.recipients,
+        );
+        Ok(Workplace {
+            cluster,
+            store,
+            state,
+        })
+    }
+
+    /// Opens an environment whose nodes this version can reach.
+    pub fn open_local(&self, environment: &str) -> Result<Workplace, Failure> {
+        let workplace = self.open(environment)?;
+        match &workplace.cluster.placement {
+            Placement::Local { .. } => Ok(workplace),
+            Placement::Aws(_) => Err(Failure::new(
+                exit::FAILED,
+                format!("`{environment}` lives on AWS, which this version can validate and render, not reach"),
+            )
+            .safe("nothing was changed")
+            .next(format!("natsops render {environment} --out DIR"))),
+        }
+    }
+
+    /// Takes the right to change an environment.
+    pub fn lease(&self, environment: &str, command: &str) -> Result<Lease, Failure> {
+        let purpose = format!("{command} {environment}");
+        Ok(lease::take(&self.state(environment), &purpose)?)
+    }
+
+    /// The nats-server program of the version that a cluster runs.
+    pub fn nats_server(&self, cluster: &Cluster) -> Result<PathBuf, Failure> {
+        let wanted = &cluster.version;
+        let tools = self.project.join(".tools/bin/nats-server");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = std::env::split_paths(&path).map(|folder| folder.join("nats-server"));
+        let mut others = Vec::new();
+        for program in std::iter::once(tools).chain(on_path).filter(|path| path.is_file()) {
+            match version_of(&program) {
+                Some(version) if version == *wanted => return Ok(program),
+                Some(version) => others.push(format!("{version} at {}", program.display())),
+                None => {}
+            }
+        }
+        let found = if others.is_empty() {
+            "none was found".to_owned()
+        } else {
+            format!("found {}", others.join(", "))
+        };
+        Err(Failure::new(
+            exit::FAILED,
+            format!("nats-server {wanted} is needed, and {found}"),
+        )
+        .safe("nothing was changed")
+        .next("make tools"))
+    }
+}
+
+impl Workplace {
+    /// Puts an environment to work. `server` is the nats-server program, where nodes are to be started.
+    pub fn site<'a>(
+        &'a self,
+        server: Option<PathBuf>,
+        reporter: &'a Progress,
+    ) -> Site<'a, LocalProvider<'a>> {
+        let source = Box::new(|node: &crate::model::Node| {
+            let index = self.store.index().map_err(|error| error.to_string())?;
+            let prepared =
+                prepare_node(&self.cluster, node, &index).map_err(|error| error.to_string())?;
+            let key = self.store.open(&KeyName::node(&node.name)).map_err(|error| error.to_string())?;
+            Ok(bundle(&prepared, node, &index, key))
+        });
+        Site {
+            cluster: &self.cluster,
+            store: &self.store,
+            entropy: &OsEntropy,
+            provider: LocalProvider::new(
+                &self.cluster,
+                self.nodes(),
+                server.unwrap_or_default(),
+                source,
+            ),
+            reporter,
+        }
+    }
+
+    /// Where the nodes' folders are.
+    pub fn nodes(&self) -> PathBuf {
+        self.state.join("nodes")
+    }
+
+    /// Makes the engineer's own identity if there is none, and tells them that it matters.
+    pub fn ensure_identity(&self) -> Result<(), Failure> {
+        let path = identity_path()?;
+        if ensure_identity(&path)? {
+            eprintln!(
+                "{} made an age identity at {}. It opens the keys of your environments: keep a copy elsewhere.",
+                paint::change("note:"),
+                path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Runs asynchronous work, and raises the stop sign when the user presses Ctrl-C.
+pub fn block_on<T>(work: impl AsyncFnOnce(&StopSign) -> Result<T, Failure>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let stop = std::sync::Arc::new(StopSign::default());
+    let sign = std::sync::Arc::clone(&stop);
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("{} finishing what is in flight", paint::change("stopping:"));
+            sign.raise();
+        }
+    });
+    runtime.block_on(work(&stop))
+}
+
+fn find_project() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir()?;
+    let found = here.ancestors().find(|folder| folder.join("environments").is_dir());
+    found.map(Path::to_owned).ok_or_else(|| {
+        Failure::new(
+            exit::USAGE,
+            format!("there is no folder `environments` in {} or above it", here.display()),
+        )
+        .next("change to the project's folder, or name it with --project DIR")
+    })
+}
+
+/// What `nats-server --version` says: `nats-server: v2.15.1`.
+fn version_of(program: &Path) -> Option<semver::Version> {
+    let output = std::process::Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    semver::Version::parse(text.trim().rsplit('v').next()?).ok()
+}

@@ -1,0 +1,112 @@
+//! `natsops creds export ENV SERVICE`
+
+use std::path::PathBuf;
+
+use anstream::{eprintln, println};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::{exit, paint};
+use crate::artifacts::{Content, client_files};
+use crate::environment::nearest;
+use crate::render::{environment_script, nats_context};
+use crate::secrets::{SecretStore as _, private_folder, replace, write_private};
+
+/// Credentials of services
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Export(ExportArgs),
+}
+
+/// Write what a client of a service needs: creds, certificate, key, authority and addresses
+///
+/// Keys and creds are readable by their owner only. Every client must use the service's own inbox prefix,
+/// _INBOX.SERVICE; both formats below carry it.
+#[derive(Debug, clap::Args)]
+struct ExportArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What to write beside the files (can be repeated)
+    #[arg(long, value_enum)]
+    format: Vec<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A context of the `nats` tool, as SERVICE.json
+    NatsContext,
+    /// A script for shells that sets NATS_URL and others, as SERVICE.env
+    Env,
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    match &args.command {
+        Command::Export(args) => export(context, args),
+    }
+}
+
+fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
+    let workplace = context.open(&args.environment)?;
+    let services = &workplace.cluster.services;
+    let Some(service) = services.get(args.service.as_str()) else {
+        let names: Vec<&str> = services.keys().map(|name| name.as_str()).collect();
+        let near = nearest(&args.service, names.iter().copied())
+            .unwrap_or_else(|| format!("there are {}", names.join(", ")));
+        let what = format!("there is no service `{}`; {near}", args.service);
+        return Err(Failure::new(exit::USAGE, what));
+    };
+    let index = workplace.store.index()?;
+    let files = client_files(&workplace.cluster, service, &index, &workplace.store)
+        .map_err(|error| Failure::from(error).next(format!("natsops apply {}", args.environment)))?;
+    private_folder(&args.out)?;
+    let folder = std::path::absolute(&args.out)?;
+    let mut written = Vec::new();
+    for file in files {
+        let path = folder.join(&file.path);
+        match file.content {
+            Content::Secret(secret) => write_private(&path, secret.expose().as_bytes())?,
+            Content::Public(text) => replace(&path, text.as_bytes())?,
+        }
+        written.push(path);
+    }
+    for format in &args.format {
+        let (name, text) = match format {
+            Format::NatsContext => ("json", nats_context(&workplace.cluster, service, &folder)),
+            Format::Env => ("env", environment_script(&workplace.cluster, service, &folder)),
+        };
+        let path = folder.join(format!("{}.{name}", service.name));
+        replace(&path, text.as_bytes())?;
+        written.push(path);
+    }
+    if context.json {
+        let value = serde_json::json!({
+            "format": 1, "service": service.name, "files": written,
+            "urls": workplace.cluster.client_urls(), "inbox_prefix": service.inbox_prefix(),
+        });
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    for path in &written {
+        println!("{}", path.display());
+    }
+    eprintln!(
+        "{} clients must use the inbox prefix {}",
+        paint::bold("note:"),
+        service.inbox_prefix()
+    );
+    Ok(exit::DONE)
+}

@@ -1,0 +1,105 @@
+//! `natsops destroy ENV`
+
+use anstream::{eprint, eprintln, println};
+
+use super::ask::confirm;
+use super::context::{Context, Workplace, block_on};
+use super::failure::Failure;
+use super::plan_view::view;
+use super::progress::Progress;
+use super::{exit, paint};
+use crate::ops::destroy;
+use crate::secrets::SecretStore as _;
+
+/// Stop what apply started
+///
+/// Data and keys stay, so that the next apply brings the same cluster back.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Delete the nodes' data too: every message is lost
+    #[arg(long)]
+    delete_data: bool,
+    /// Delete the keys too: every credential that was handed out is void
+    #[arg(long)]
+    delete_keys: bool,
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let environment = &args.environment;
+    let workplace = context.open_local(environment)?;
+    let _lease = context.lease(environment, "destroy")?;
+    let progress = Progress::new();
+    let plan = block_on(async |stop| {
+        let site = workplace.site(None, &progress);
+        let plan = destroy::plan(&site).await?;
+        eprint!("{}", view(&plan, false));
+        for (asked, what) in [
+            (args.delete_data, "data: every message of every stream is lost"),
+            (args.delete_keys, "keys: every credential that was handed out is void"),
+        ] {
+            if asked {
+                eprintln!("{} {what}", paint::error("-"));
+            }
+        }
+        if !plan.is_empty() || args.delete_data || args.delete_keys {
+            confirm(&format!("Destroy {environment}?"), environment, args.yes)?;
+        }
+        destroy::perform(&site, &plan, stop).await?;
+        Ok(plan)
+    })
+    .map_err(|failure| failure.next(format!("natsops status {environment}")))?;
+    delete(&workplace, args)?;
+    if context.json {
+        let value = serde_json::json!({
+            "format": 1, "environment": environment, "plan": plan,
+            "data_deleted": args.delete_data, "keys_deleted": args.delete_keys,
+        });
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    let kept = match (args.delete_data, args.delete_keys) {
+        (false, false) => "data and keys are kept",
+        (true, false) => "data is deleted, keys are kept",
+        (false, true) => "data is kept, keys are deleted",
+        (true, true) => "data and keys are deleted",
+    };
+    println!("{} {environment}: {kept}", paint::good("stopped"));
+    Ok(exit::DONE)
+}
+
+fn delete(workplace: &Workplace, args: &Args) -> Result<(), Failure> {
+    for node in &workplace.cluster.nodes {
+        let folder = workplace.nodes().join(node.name.as_str());
+        if args.delete_data {
+            remove(&folder)?;
+        } else if args.delete_keys {
+            // A node has copies of its own key and of what the old operator signed.
+            for part in ["tls", "data/jwt", "nats.conf"] {
+                remove(&folder.join(part))?;
+            }
+        }
+    }
+    if args.delete_keys {
+        workplace.store.delete_everything()?;
+    }
+    Ok(())
+}
+
+fn remove(path: &std::path::Path) -> Result<(), Failure> {
+    let removed = if path.is_dir() {
+        fs_err::remove_dir_all(path)
+    } else {
+        fs_err::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

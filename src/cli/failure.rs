@@ -1,0 +1,174 @@
+//! Errors at the edge: what happened, what is safe, and the one command to run next.
+
+use anstream::eprintln;
+
+use super::{exit, paint};
+use crate::artifacts::IssueError;
+use crate::environment::LoadError;
+use crate::lease::LeaseError;
+use crate::ops::OpsError;
+use crate::provider::ProviderError;
+use crate::secrets::{IdentityError, StoreError};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What happened, and on which thing.
+    pub what: String,
+    /// What has not been harmed.
+    pub safe: Option<String>,
+    /// The command to run next.
+    pub next: Option<String>,
+}
+
+impl Failure {
+    /// A failure with its exit code.
+    pub fn new(code: u8, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            safe: None,
+            next: None,
+        }
+    }
+
+    /// Adds what has not been harmed.
+    #[must_use]
+    pub fn safe(mut self, safe: impl Into<String>) -> Self {
+        self.safe = Some(safe.into());
+        self
+    }
+
+    /// Adds the command to run next, unless there is one already.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next.get_or_insert_with(|| next.into());
+        self
+    }
+
+    /// Shows it on stderr: in words, or as JSON.
+    pub fn show(&self, json: bool) {
+        if json {
+            let Self {
+                code,
+                what,
+                safe,
+                next,
+            } = self;
+            let value = serde_json::json!({
+                "format": 1, "error": { "code": code, "what": what, "safe": safe, "next": next },
+            });
+            eprintln!("{value}");
+            return;
+        }
+        eprintln!("{} {}", paint::error("error:"), self.what);
+        if let Some(safe) = &self.safe {
+            eprintln!("{} {safe}", paint::bold(" safe:"));
+        }
+        if let Some(next) = &self.next {
+            eprintln!("{} {next}", paint::bold(" next:"));
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        let code = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => exit::PERMISSION,
+            std::io::ErrorKind::StorageFull => exit::CAPACITY,
+            _ => exit::FAILED,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let what = error.to_string();
+        match error {
+            LoadError::Unknown { known, near, .. } if !known.is_empty() => {
+                let near = near.map(|near| format!("; {near}")).unwrap_or_default();
+                Self::new(exit::USAGE, format!("{what}{near}"))
+                    .next(format!("natsops validate {}", known.join(" | ")))
+            }
+            LoadError::Unknown { .. } => Self::new(exit::USAGE, what)
+                .next("change to the project's folder, or name it with --project DIR"),
+            LoadError::Unreadable(error) => error.into(),
+            LoadError::NotText(_) => Self::new(exit::INVALID, what),
+        }
+    }
+}
+
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Held { .. } => Self::new(exit::LEASE, error.to_string())
+                .safe("nothing was changed by this command")
+                .next("wait for the other command to end, then run this one again"),
+            LeaseError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let what = error.to_string();
+        match error {
+            StoreError::Moved { .. } => Self::new(exit::LEASE, what)
+                .safe("nothing was changed; nothing was lost")
+                .next("run the same command again"),
+            StoreError::Sealed { .. } => Self::new(exit::PERMISSION, what)
+                .safe("the sealed keys are untouched")
+                .next("set NATSOPS_AGE_IDENTITY to the identity that they were sealed for"),
+            StoreError::Identity(error) => error.into(),
+            StoreError::Io(error) => error.into(),
+            StoreError::Missing(_) | StoreError::Damaged { .. } => Self::new(exit::FAILED, what),
+        }
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Io(error) => error.into(),
+            other => Self::new(exit::PERMISSION, other.to_string()),
+        }
+    }
+}
+
+impl From<IssueError> for Failure {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Store(error) => error.into(),
+            other => Self::new(exit::FAILED, other.to_string()),
+        }
+    }
+}
+
+impl From<OpsError> for Failure {
+    fn from(error: OpsError) -> Self {
+        let what = error.to_string();
+        match error {
+            OpsError::Store(error) => error.into(),
+            OpsError::Issue(error) => error.into(),
+            OpsError::Bundle(_) | OpsError::Cycle(_) => Self::new(exit::BUG, what),
+            OpsError::Provider(ProviderError::Late { .. }) => Self::new(exit::LATE, what),
+            OpsError::Provider(ProviderError::Refused { .. }) => Self::new(exit::BUG, what)
+                .safe("no server was stopped for this configuration"),
+            OpsError::Unhealthy { .. } => Self::new(exit::UNHEALTHY, what)
+                .safe("no further node was touched; data and keys are as they were"),
+            OpsError::Checks(_) => Self::new(exit::UNHEALTHY, what)
+                .safe("everything planned was done; the checks only looked"),
+            OpsError::Interrupted => Self::new(exit::INTERRUPTED, what)
+                .safe("what was in flight was finished, and nothing else was started"),
+            OpsError::Provider(_)
+            | OpsError::Connection(_)
+            | OpsError::Claims(_)
+            | OpsError::Stream(_)
+            | OpsError::Monitor(_)
+            | OpsError::Actions { .. } => Self::new(exit::FAILED, what),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Shows what workflows tell: a live line on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal as _;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anstream::eprintln;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::paint;
+use crate::ops::checks::Outcome;
+use crate::ops::{Event, Reporter};
+use crate::plan::Action;
+
+/// Off a terminal, a wait is mentioned this often at most.
+const MENTION: Duration = Duration::from_secs(2);
+
+/// Shows events on stderr.
+pub struct Progress {
+    bar: ProgressBar,
+    live: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    begin: Instant,
+    mentioned: Instant,
+    phases: Vec<(String, Duration)>,
+}
+
+impl Progress {
+    /// A live line where stderr is a terminal.
+    pub fn new() -> Self {
+        let live = std::io::stderr().is_terminal();
+        let bar = if live { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        Self {
+            bar,
+            live,
+            state: Mutex::new(State {
+                begin: now,
+                mentioned: now,
+                phases: Vec::new(),
+            }),
+        }
+    }
+
+    /// The time of each phase, in their order.
+    pub fn phases(&self) -> Vec<(String, Duration)> {
+        self.lock().phases.clone()
+    }
+
+    /// Ends the live line, and tells how long it all took.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+        let state = self.lock();
+        let phases: Vec<String> = state
+            .phases
+            .iter()
+            .map(|(name, elapsed)| format!("{name} {}", seconds(*elapsed)))
+            .collect();
+        let total = seconds(state.begin.elapsed());
+        eprintln!("{}", paint::faint(format!("{}; {total} in all", phases.join(", "))));
+    }
+
+    fn line(&self, text: &str) {
+        if self.live {
+            self.bar.suspend(|| eprintln!("{text}"));
+        } else {
+            eprintln!("{text}");
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state usable: it only counts time.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn waiting(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+        let mut state = self.lock();
+        if !self.live && state.mentioned.elapsed() > MENTION {
+            state.mentioned = Instant::now();
+            drop(state);
+            self.line(&format!("  … {text}"));
+        }
+    }
+}
+
+impl Reporter for Progress {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Phase(name) => {
+                self.lock().mentioned = Instant::now();
+                self.bar.enable_steady_tick(Duration::from_millis(100));
+                self.bar.set_message((*name).to_owned());
+            }
+            Event::PhaseDone(name, elapsed) => {
+                self.lock().phases.push(((*name).to_owned(), *elapsed));
+            }
+            Event::Started(action) => self.bar.set_message(describe(action)),
+            Event::Done(action, elapsed) => {
+                let text = describe(action);
+                let elapsed = paint::faint(seconds(*elapsed));
+                self.line(&format!("  {} {text} {elapsed}", paint::good("done")));
+            }
+            Event::Failed(action, reason) => {
+                self.line(&format!("  {} {}: {reason}", paint::error("failed"), action.id));
+            }
+            Event::Waiting(text) => self.waiting(text),
+            Event::Check(outcome) => self.line(&check_line(outcome)),
+        }
+    }
+}
+
+/// One line for the outcome of a check.
+pub fn check_line(outcome: &Outcome) -> String {
+    let word = if outcome.passed { paint::good("pass") } else { paint::error("FAIL") };
+    let look = match &outcome.look {
+        Some(look) => format!("\n       look: {look}"),
+        None => String::new(),
+    };
+    format!("  {word} {:<19} {}{look}", outcome.check, outcome.finding)
+}
+
+fn describe(action: &Action) -> String {
+    let verb = match action.action {
+        crate::plan::ActionKind::Keep => "keep",
+        crate::plan::ActionKind::Create => "create",
+        crate::plan::ActionKind::Update => "update",
+        crate::plan::ActionKind::Delete => "stop",
+    };
+    format!("{verb} {}", action.id)
+}
+
+/// A duration with as many digits as matter.
+pub fn seconds(elapsed: Duration) -> String {
+    let milliseconds = elapsed.as_millis();
+    if milliseconds < 1000 {
+        format!("{milliseconds} ms")
+    } else {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    }
+}

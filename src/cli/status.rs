@@ -1,0 +1,61 @@
+//! `natsops status ENV`
+
+use std::time::{Duration, Instant};
+
+use anstream::println;
+
+use super::context::{Context, block_on};
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{exit, tables};
+use crate::ops::status::{Status, status};
+use crate::ops::{Event, Reporter as _};
+
+/// Show what runs, in figures
+///
+/// Exits with 8 when something is not healthy.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// Wait until everything is healthy, at most so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    wait: Option<u64>,
+}
+
+/// How often a waiting status looks.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let workplace = context.open_local(&args.environment)?;
+    let progress = Progress::new();
+    let limit = Duration::from_secs(args.wait.unwrap_or(0));
+    let status = block_on(async |stop| {
+        let site = workplace.site(None, &progress);
+        let index = site.store.index()?;
+        let begin = Instant::now();
+        loop {
+            let status = status(&site, &index).await?;
+            let Some(missing) = status.missing.as_ref().filter(|_| begin.elapsed() < limit) else {
+                return Ok(status);
+            };
+            if stop.is_raised() {
+                return Err(Failure::new(exit::INTERRUPTED, "interrupted"));
+            }
+            progress.event(&Event::Waiting(missing));
+            tokio::time::sleep(PAUSE).await;
+        }
+    })?;
+    show(context, &status);
+    Ok(if status.healthy { exit::DONE } else { exit::UNHEALTHY })
+}
+
+fn show(context: &Context, status: &Status) {
+    if context.json {
+        println!("{:#}", serde_json::json!({ "format": 1, "status": status }));
+    } else {
+        println!("{}\n\n{}", tables::nodes(status), tables::streams(status));
+    }
+}

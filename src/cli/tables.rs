@@ -1,0 +1,77 @@
+//! Tables for a person.
+
+use comfy_table::{ColumnConstraint, Table};
+
+use super::paint;
+use crate::model::ByteSize;
+use crate::ops::status::Status;
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(header.to_vec());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table
+}
+
+fn trimmed(table: &Table) -> String {
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// The nodes of an environment.
+pub fn nodes(status: &Status) -> String {
+    let mut table = table(&[
+        "NODE", "ZONE", "ADDRESS", "PROCESS", "HEALTH", "VERSION", "UPTIME", "CLIENTS", "MEMORY",
+    ]);
+    for node in &status.nodes {
+        let leads = status.meta_leader.as_ref() == Some(&node.name);
+        let dash = || "-".to_owned();
+        table.add_row(vec![
+            if leads { format!("{}*", node.name) } else { node.name.clone() },
+            node.zone.clone(),
+            node.address.clone(),
+            node.process.clone(),
+            node.health.clone(),
+            node.version.clone().unwrap_or_else(dash),
+            node.uptime.clone().unwrap_or_else(dash),
+            node.connections.map_or_else(dash, |count| count.to_string()),
+            node.memory.map_or_else(dash, mebibytes),
+        ]);
+    }
+    let state = match &status.missing {
+        None => format!("{} (* leads the meta group)", paint::good("healthy")),
+        Some(missing) => format!("{} {missing}", paint::error("not healthy:")),
+    };
+    format!("{}\n{}: {state}", trimmed(&table), status.environment)
+}
+
+/// The streams of an environment, or why they can't be shown.
+pub fn streams(status: &Status) -> String {
+    let mut text = String::new();
+    if let Some(streams) = &status.streams {
+        let mut table = table(&["STREAM", "ACCOUNT", "LEADER", "REPLICAS", "MESSAGES", "BYTES"]);
+        for stream in streams {
+            table.add_row(vec![
+                stream.name.clone(),
+                stream.account.clone(),
+                stream.leader.clone().unwrap_or_else(|| "none".to_owned()),
+                format!("{} of {} current", stream.current, stream.replicas),
+                stream.messages.to_string(),
+                ByteSize::new(stream.bytes).to_string(),
+            ]);
+        }
+        text = trimmed(&table);
+    }
+    if let Some(reason) = &status.not_observed {
+        text.push_str(&format!("\nstreams: not observed: {reason}"));
+    }
+    text
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
