@@ -9,7 +9,6 @@ use crate::plan::PENDING;
 use crate::render::{ConfigError, ConfigTree, RenderError, ServerIdentity, server_config};
 use crate::secrets::{Document, Index, KeyName, Secret};
 
-
 /// Everything about a node's folder that is no secret.
 #[derive(Debug, Clone)]
 pub struct PreparedNode {
@@ -56,7 +55,11 @@ pub enum BundleError {
 }
 
 /// Renders a node's configuration. What does not exist yet is shown as pending.
-pub fn prepare_node(cluster: &Cluster, node: &Node, index: &Index) -> Result<PreparedNode, BundleError> {
+pub fn prepare_node(
+    cluster: &Cluster,
+    node: &Node,
+    index: &Index,
+) -> Result<PreparedNode, BundleError> {
     let text = |document: Document| index.document(&document).unwrap_or(PENDING);
     let fingerprint = |document: Document| {
         index
@@ -97,10 +100,7 @@ pub fn bundle(prepared: &PreparedNode, node: &Node, index: &Index, key: Secret<S
         files: vec![
             public(&identity.authority, document(Document::authority())),
             public(&identity.certificate, document(Document::node(&node.name))),
-            BundleFile {
-                path: identity.key.clone(),
-                content: Content::Secret(key),
-            },
+            BundleFile { path: identity.key.clone(), content: Content::Secret(key) },
             // Last, because it names the others.
             public("nats.conf", &prepared.config),
         ],

@@ -33,11 +33,8 @@ pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted>
         },
         Paper::Node(name) => {
             let node = cluster.node(name)?;
-            let mut names = vec![
-                name.to_string(),
-                node.address.to_string(),
-                "localhost".to_owned(),
-            ];
+            let mut names =
+                vec![name.to_string(), node.address.to_string(), "localhost".to_owned()];
             for service_name in &cluster.service_names {
                 names.push(format!("{name}.{service_name}"));
                 names.push(service_name.clone());

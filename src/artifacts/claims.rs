@@ -14,10 +14,7 @@ use crate::secrets::{Index, KeyName};
 const NO_LIMIT: i64 = -1;
 
 /// A request may be answered once, within two minutes: the server's own defaults, said aloud.
-const RESPONSES: Responses = Responses {
-    max: 1,
-    ttl: 120_000_000_000,
-};
+const RESPONSES: Responses = Responses { max: 1, ttl: 120_000_000_000 };
 
 fn unsigned<B>(issuer: String, name: &str, subject: String, nats: B) -> Claims<B> {
     Claims {
@@ -36,12 +33,7 @@ pub fn operator(cluster: &Cluster, index: &Index) -> Claims<OperatorBody> {
     let identity = public(index, &KeyName::operator());
     let signing = operator_signing_keys().map(|name| public(index, &name)).collect();
     let system = public(index, &KeyName::account(SYSTEM_ACCOUNT));
-    unsigned(
-        identity.clone(),
-        cluster.name.as_str(),
-        identity,
-        OperatorBody::new(signing, system),
-    )
+    unsigned(identity.clone(), cluster.name.as_str(), identity, OperatorBody::new(signing, system))
 }
 
 /// The system account's claims: natsops itself is the only role in it.
@@ -65,7 +57,13 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
     };
     let body = AccountBody {
         limits,
-        signing_keys: vec![scoped(index, SYSTEM_ACCOUNT, OWN_ROLE, own, "The tool that operates this cluster.")],
+        signing_keys: vec![scoped(
+            index,
+            SYSTEM_ACCOUNT,
+            OWN_ROLE,
+            own,
+            "The tool that operates this cluster.",
+        )],
         revocations: BTreeMap::new(),
         description: "The servers themselves.".to_owned(),
         kind: "account".to_owned(),
@@ -87,13 +85,8 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
         subscribe: Allow::only(vec![own_inbox()]),
         ..closed_template()
     };
-    let mut signing_keys = vec![scoped(
-        index,
-        name,
-        OWN_ROLE,
-        own,
-        "The tool that operates this cluster.",
-    )];
+    let mut signing_keys =
+        vec![scoped(index, name, OWN_ROLE, own, "The tool that operates this cluster.")];
     signing_keys.extend(cluster.services_of(&account.name).map(|service| {
         scoped(index, name, service.name.as_str(), template(service), &service.description)
     }));
@@ -127,14 +120,20 @@ fn own_inbox() -> String {
     format!("_INBOX.{OWN_ROLE}.>")
 }
 
-fn scoped(index: &Index, account: &str, role: &str, template: Template, description: &str) -> SigningKey {
-    SigningKey::Scoped(ScopedKey {
+fn scoped(
+    index: &Index,
+    account: &str,
+    role: &str,
+    template: Template,
+    description: &str,
+) -> SigningKey {
+    SigningKey::Scoped(Box::new(ScopedKey {
         kind: "user_scope".to_owned(),
         key: public(index, &KeyName::role(account, role)),
         role: role.to_owned(),
         template,
         description: description.to_owned(),
-    })
+    }))
 }
 
 /// A role that may do nothing, over ordinary connections only.

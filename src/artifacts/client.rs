@@ -13,29 +13,18 @@ pub fn client_files(
     store: &dyn SecretStore,
 ) -> Result<Vec<BundleFile>, IssueError> {
     let document = |name: Document| {
-        index
-            .document(&name)
-            .ok_or_else(|| IssueError::Missing(name.as_str().to_owned()))
+        index.document(&name).ok_or_else(|| IssueError::Missing(name.as_str().to_owned()))
     };
     let creds = creds_file(
         document(Document::user(&service.name))?,
         &store.open(&KeyName::user(&service.name))?,
     );
-    let file = |path: &str, content: Content| BundleFile {
-        path: path.to_owned(),
-        content,
-    };
+    let file = |path: &str, content: Content| BundleFile { path: path.to_owned(), content };
     Ok(vec![
         file("user.creds", Content::Secret(creds)),
         file("client.key", Content::Secret(store.open(&KeyName::client(&service.name))?)),
-        file(
-            "client.pem",
-            Content::Public(document(Document::client(&service.name))?.to_owned()),
-        ),
-        file(
-            "ca.pem",
-            Content::Public(document(Document::authority())?.to_owned()),
-        ),
+        file("client.pem", Content::Public(document(Document::client(&service.name))?.to_owned())),
+        file("ca.pem", Content::Public(document(Document::authority())?.to_owned())),
         file("urls", Content::Public(cluster.client_urls().join(",") + "\n")),
     ])
 }

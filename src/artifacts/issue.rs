@@ -61,10 +61,7 @@ pub fn issue(
 ) -> Result<Change, IssueError> {
     let mut change = Change::default();
     let mut index = index.clone();
-    let mut keys = Keys {
-        store,
-        open: BTreeMap::new(),
-    };
+    let mut keys = Keys { store, open: BTreeMap::new() };
     for name in key_names(cluster) {
         if index.public(&name).is_none() {
             let key = entropy.make(&name, now);
@@ -137,10 +134,7 @@ fn certificate(
     now: Timestamp,
 ) -> Result<String, IssueError> {
     let wanted = certificates::wanted(cluster, paper, index).expect("the paper is a certificate");
-    let lifetime = Lifetime {
-        now,
-        validity: wanted.validity,
-    };
+    let lifetime = Lifetime { now, validity: wanted.validity };
     let authority = CertificateKey::from_pem(signer)?;
     let Some(purpose) = wanted.purpose else {
         return Ok(pki::issue_authority(&wanted.subject, &authority, lifetime)?);
@@ -148,14 +142,7 @@ fn certificate(
     let own = certificates::authority(index)
         .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
     let key = CertificateKey::from_pem(subject)?;
-    Ok(pki::issue(
-        (own, &authority),
-        purpose,
-        &wanted.subject,
-        &wanted.names,
-        &key,
-        lifetime,
-    )?)
+    Ok(pki::issue((own, &authority), purpose, &wanted.subject, &wanted.names, &key, lifetime)?)
 }
 
 /// How long a ticket of natsops itself is good for; every run makes its own and keeps none.
@@ -186,10 +173,7 @@ pub fn short_lived_user(
         sub: entry.public,
         nats: UserBody::scoped(public(&KeyName::account(account))?),
     };
-    Ok(Ticket {
-        public: sign(claims, &signer)?,
-        secret,
-    })
+    Ok(Ticket { public: sign(claims, &signer)?, secret })
 }
 
 /// A client certificate of natsops itself, for the length of a run. It is never stored.
@@ -205,10 +189,7 @@ pub fn short_lived_client(
         .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
     let name: crate::model::ServiceName = OWN_ROLE.parse().expect("it has the form of a service");
     let key = CertificateKey::from_bytes(&entropy.bytes(&KeyName::client(&name)));
-    let lifetime = Lifetime {
-        now,
-        validity: TICKET,
-    };
+    let lifetime = Lifetime { now, validity: TICKET };
     let names = [OWN_ROLE.to_owned()];
     Ok(Ticket {
         public: pki::issue((own, &authority), Purpose::Client, OWN_ROLE, &names, &key, lifetime)?,

@@ -68,10 +68,9 @@ impl Paper {
         match self {
             Self::Operator => KeyName::operator(),
             Self::System | Self::Account(_) => KeyName::operator_signing(1),
-            Self::User(service) => KeyName::role(
-                cluster.services[service].account.as_str(),
-                service.as_str(),
-            ),
+            Self::User(service) => {
+                KeyName::role(cluster.services[service].account.as_str(), service.as_str())
+            }
             Self::Authority | Self::Node(_) | Self::Client(_) => KeyName::authority(),
         }
     }
@@ -86,7 +85,9 @@ pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> {
 pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
     let mut names = vec![KeyName::operator()];
     names.extend(operator_signing_keys());
-    for account in std::iter::once(SYSTEM_ACCOUNT).chain(cluster.accounts.keys().map(AccountName::as_str)) {
+    for account in
+        std::iter::once(SYSTEM_ACCOUNT).chain(cluster.accounts.keys().map(AccountName::as_str))
+    {
         names.push(KeyName::account(account));
         names.push(KeyName::role(account, OWN_ROLE));
     }
@@ -102,8 +103,5 @@ pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
 
 /// The public key of a name, or what stands for it until it is made.
 pub fn public(index: &Index, name: &KeyName) -> String {
-    index
-        .public(name)
-        .unwrap_or(crate::plan::PENDING)
-        .to_owned()
+    index.public(name).unwrap_or(crate::plan::PENDING).to_owned()
 }

@@ -52,10 +52,7 @@ pub fn is_current(
     newer: &Newer,
 ) -> bool {
     let (wanted, found) = compare(cluster, paper, index, now, newer);
-    let observed = Observed {
-        records: found.into_iter().collect(),
-        not_observed: Vec::new(),
-    };
+    let observed = Observed { records: found.into_iter().collect(), not_observed: Vec::new() };
     plan(vec![wanted], observed).is_empty()
 }
 
@@ -93,8 +90,8 @@ fn compare(
             tokens::<UserBody>(record, &wanted, text, None)
         }
         Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
-            let wanted = certificates::wanted(cluster, paper, index)
-                .expect("these papers are certificates");
+            let wanted =
+                certificates::wanted(cluster, paper, index).expect("these papers are certificates");
             (
                 certificate_record(record.clone(), &wanted, index),
                 text.map(|text| found_certificate(record, text, now)),
@@ -151,11 +148,7 @@ fn effect(field: &str) -> OnChange {
 /// Objects become dotted paths; lists of objects go by their role; lists of words are one value.
 fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
     let join = |step: &str| {
-        if path.is_empty() {
-            step.to_owned()
-        } else {
-            format!("{path}.{step}")
-        }
+        if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") }
     };
     match value {
         Value::Object(map) => {

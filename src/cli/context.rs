@@ -57,11 +57,7 @@ impl Context {
             None => find_project()?,
         };
         let state = args.state.unwrap_or_else(|| project.join(".natsops"));
-        Ok(Self {
-            json: args.json,
-            project,
-            state,
-        })
+        Ok(Self { json: args.json, project, state })
     }
 
     /// Where an environment's state is kept.
@@ -71,9 +67,7 @@ impl Context {
 
     /// Reads an environment with all that there is to say about it.
     pub fn read(&self, environment: &str) -> Result<(Option<Cluster>, Diagnostics), Failure> {
-        let addresses = Addresses {
-            local_network: network(&self.state(environment)),
-        };
+        let addresses = Addresses { local_network: network(&self.state(environment)) };
         let loaded = load(&self.project, environment, &addresses)?;
         Ok((loaded.cluster, loaded.diagnostics))
     }
@@ -95,16 +89,9 @@ impl Context {
     pub fn open(&self, environment: &str) -> Result<Workplace, Failure> {
         let cluster = self.cluster(environment)?;
         let state = self.state(environment);
-        let store = SealedDirectory::new(
-            state.join("secrets"),
-            identity_path()?,
-            &cluster.recipients,
-        );
-        Ok(Workplace {
-            cluster,
-            store,
-            state,
-        })
+        let store =
+            SealedDirectory::new(state.join("secrets"), identity_path()?, &cluster.recipients);
+        Ok(Workplace { cluster, store, state })
     }
 
     /// Opens an environment whose nodes this version can reach.
@@ -146,12 +133,9 @@ impl Context {
         } else {
             format!("found {}", others.join(", "))
         };
-        Err(Failure::new(
-            exit::FAILED,
-            format!("nats-server {wanted} is needed, and {found}"),
-        )
-        .safe("nothing was changed")
-        .next("make tools"))
+        Err(Failure::new(exit::FAILED, format!("nats-server {wanted} is needed, and {found}"))
+            .safe("nothing was changed")
+            .next("make tools"))
     }
 }
 
@@ -166,7 +150,8 @@ impl Workplace {
             let index = self.store.index().map_err(|error| error.to_string())?;
             let prepared =
                 prepare_node(&self.cluster, node, &index).map_err(|error| error.to_string())?;
-            let key = self.store.open(&KeyName::node(&node.name)).map_err(|error| error.to_string())?;
+            let key =
+                self.store.open(&KeyName::node(&node.name)).map_err(|error| error.to_string())?;
             Ok(bundle(&prepared, node, &index, key))
         });
         Site {

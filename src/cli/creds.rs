@@ -70,8 +70,10 @@ fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
         return Err(Failure::new(exit::USAGE, what));
     };
     let index = workplace.store.index()?;
-    let files = client_files(&workplace.cluster, service, &index, &workplace.store)
-        .map_err(|error| Failure::from(error).next(format!("natsops apply {}", args.environment)))?;
+    let files =
+        client_files(&workplace.cluster, service, &index, &workplace.store).map_err(|error| {
+            Failure::from(error).next(format!("natsops apply {}", args.environment))
+        })?;
     private_folder(&args.out)?;
     let folder = std::path::absolute(&args.out)?;
     let mut written = Vec::new();

@@ -93,11 +93,8 @@ fn delete(workplace: &Workplace, args: &Args) -> Result<(), Failure> {
 }
 
 fn remove(path: &std::path::Path) -> Result<(), Failure> {
-    let removed = if path.is_dir() {
-        fs_err::remove_dir_all(path)
-    } else {
-        fs_err::remove_file(path)
-    };
+    let removed =
+        if path.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),

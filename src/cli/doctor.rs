@@ -37,7 +37,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if failed.is_empty() {
         return Ok(exit::DONE);
     }
-    let what = format!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "));
+    let what =
+        format!("{} of {} checks failed: {}", failed.len(), report.checks.len(), failed.join(", "));
     Err(Failure::new(exit::UNHEALTHY, what)
         .safe("the checks only looked")
         .next(format!("natsops plan {}", args.environment)))

@@ -26,12 +26,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with its exit code.
     pub fn new(code: u8, what: impl Into<String>) -> Self {
-        Self {
-            code,
-            what: what.into(),
-            safe: None,
-            next: None,
-        }
+        Self { code, what: what.into(), safe: None, next: None }
     }
 
     /// Adds what has not been harmed.
@@ -51,12 +46,7 @@ impl Failure {
     /// Shows it on stderr: in words, or as JSON.
     pub fn show(&self, json: bool) {
         if json {
-            let Self {
-                code,
-                what,
-                safe,
-                next,
-            } = self;
+            let Self { code, what, safe, next } = self;
             let value = serde_json::json!({
                 "format": 1, "error": { "code": code, "what": what, "safe": safe, "next": next },
             });
@@ -155,8 +145,9 @@ impl From<OpsError> for Failure {
             OpsError::Issue(error) => error.into(),
             OpsError::Bundle(_) | OpsError::Cycle(_) => Self::new(exit::BUG, what),
             OpsError::Provider(ProviderError::Late { .. }) => Self::new(exit::LATE, what),
-            OpsError::Provider(ProviderError::Refused { .. }) => Self::new(exit::BUG, what)
-                .safe("no server was stopped for this configuration"),
+            OpsError::Provider(ProviderError::Refused { .. }) => {
+                Self::new(exit::BUG, what).safe("no server was stopped for this configuration")
+            }
             OpsError::Unhealthy { .. } => Self::new(exit::UNHEALTHY, what)
                 .safe("no further node was touched; data and keys are as they were"),
             OpsError::Checks(_) => Self::new(exit::UNHEALTHY, what)

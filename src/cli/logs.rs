@@ -51,7 +51,10 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     for line in shown {
         writeln!(out, "{line}")?;
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(exit::DONE);
+    }
+    loop {
         std::thread::sleep(Duration::from_millis(200));
         // A rotated log begins anew under the same name.
         if std::fs::metadata(&path)?.len() < file.stream_position()? {
@@ -63,5 +66,4 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         out.write_all(text.as_bytes())?;
         out.flush()?;
     }
-    Ok(exit::DONE)
 }

@@ -35,11 +35,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Ok(plan_all(&site, &index, &world)?)
     })?;
     show(&plan, &args.environment, context.json, args.verbose);
-    Ok(if args.detailed_exitcode && !plan.is_empty() {
-        exit::CHANGES
-    } else {
-        exit::DONE
-    })
+    Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
 }
 
 /// Shows a plan on stdout.

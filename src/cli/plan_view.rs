@@ -1,12 +1,11 @@
 //! A plan for a person: grouped, with reasons and effects.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::paint;
 use super::validate::count;
-use crate::plan::{Action, ActionKind, Effect, FieldChange, Kind, Plan};
-use crate::provider::{CONFIG_DIGEST, CONFIG_FILE, SETTING};
+use crate::plan::{Action, ActionKind, Effect, Kind, Plan};
+use crate::provider::SETTING;
 
 /// How many things of a kind are listed one by one when they only come to be.
 const LISTED: usize = 6;
@@ -16,39 +15,41 @@ const WIDTH: usize = 60;
 
 /// The plan in words. With `all`, everything is listed one by one, what stays as it is included.
 pub fn view(plan: &Plan, all: bool) -> String {
-    let mut text = String::new();
     let mut groups: BTreeMap<Kind, Vec<&Action>> = BTreeMap::new();
     for action in &plan.actions {
         if all || action.action != ActionKind::Keep || action.blocked.is_some() {
             groups.entry(action.id.kind).or_default().push(action);
         }
     }
+    let mut lines = Vec::new();
     for (kind, actions) in groups {
         let creates = actions.iter().filter(|a| a.action == ActionKind::Create).count();
-        let short = !all && creates == actions.len() && creates > LISTED;
-        if short {
+        if !all && creates == actions.len() && creates > LISTED {
             let noun = kind.word().trim_end_matches('s');
-            let line = format!("{} {}", paint::good("+"), count(creates, noun));
-            writeln!(text, "{line}{}", effect(actions[0])).expect("a string takes it");
+            let effect = effect(actions[0]);
+            lines.push(format!("{} {}{effect}", paint::good("+"), count(creates, noun)));
         } else {
-            for action in actions {
-                one(&mut text, action);
-            }
+            lines.extend(actions.into_iter().flat_map(one));
         }
     }
-    for unseen in &plan.not_observed {
-        let word = paint::change("?");
-        let _ = writeln!(text, "{word} {}: not observed: {}", unseen.kind.word(), unseen.reason);
-    }
-    for id in &plan.unmanaged {
-        let word = paint::change("!");
-        let _ = writeln!(text, "{word} {id}: nobody asks for it; it is left alone");
-    }
-    text.push_str(&summary(plan));
-    text
+    let word = paint::change("?");
+    lines.extend(
+        plan.not_observed.iter().map(|unseen| {
+            format!("{word} {}: not observed: {}", unseen.kind.word(), unseen.reason)
+        }),
+    );
+    let word = paint::change("!");
+    lines.extend(
+        plan.unmanaged
+            .iter()
+            .map(|id| format!("{word} {id}: nobody asks for it; it is left alone")),
+    );
+    lines.push(summary(plan));
+    lines.join("\n") + "\n"
 }
 
-fn one(text: &mut String, action: &Action) {
+/// The lines of one action.
+fn one(action: &Action) -> Vec<String> {
     let sign = match (&action.blocked, action.action) {
         (Some(_), _) => paint::error("x"),
         (None, ActionKind::Keep) => paint::faint("="),
@@ -56,29 +57,20 @@ fn one(text: &mut String, action: &Action) {
         (None, ActionKind::Update) => paint::change("~"),
         (None, ActionKind::Delete) => paint::error("-"),
     };
-    let reason = paint::faint(&action.reason);
-    let _ = writeln!(text, "{sign} {}: {reason}{}", action.id, effect(action));
+    let reason = paint::faint(action.reason.replace(SETTING, ""));
+    let mut lines = vec![format!("{sign} {}: {reason}{}", action.id, effect(action))];
     if action.action == ActionKind::Update {
-        for change in shown(&action.changes) {
-            let from = short(change.from.as_deref().unwrap_or("nothing"));
-            let to = short(change.to.as_deref().unwrap_or("nothing"));
+        lines.extend(action.telling_changes().into_iter().map(|change| {
+            let from = change.from.as_deref().unwrap_or("nothing");
+            let to = change.to.as_deref().unwrap_or("nothing");
             let field = change.field.trim_start_matches(SETTING);
-            let _ = writeln!(text, "    {field}: {from} → {to}");
-        }
+            format!("    {field}: {}", difference(from, to))
+        }));
     }
     if let Some(reason) = &action.blocked {
-        let _ = writeln!(text, "    {} {reason}", paint::error("blocked:"));
+        lines.push(format!("    {} {reason}", paint::error("blocked:")));
     }
-}
-
-/// Digests say nothing beside the settings that they stand for.
-fn shown(changes: &[FieldChange]) -> Vec<&FieldChange> {
-    let settings = changes.iter().any(|change| change.field.starts_with(SETTING));
-    let is_digest = |field: &str| field == CONFIG_DIGEST || field == CONFIG_FILE;
-    changes
-        .iter()
-        .filter(|change| !(settings && is_digest(&change.field)))
-        .collect()
+    lines
 }
 
 fn effect(action: &Action) -> String {
@@ -86,6 +78,17 @@ fn effect(action: &Action) -> String {
         Effect::None => String::new(),
         effect => format!(" {}", paint::bold(format!("[{effect}]"))),
     }
+}
+
+/// What changes: the members that come and go where both are lists, both values otherwise.
+fn difference(from: &str, to: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (from.split(", ").collect(), to.split(", ").collect());
+    if old.len() < 2 && new.len() < 2 {
+        return format!("{} → {}", short(from), short(to));
+    }
+    let gone = old.iter().filter(|item| !new.contains(item)).map(|item| format!("- {item}"));
+    let come = new.iter().filter(|item| !old.contains(item)).map(|item| format!("+ {item}"));
+    gone.chain(come).collect::<Vec<_>>().join(", ")
 }
 
 fn short(value: &str) -> String {
@@ -100,7 +103,7 @@ fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         let unseen = if plan.not_observed.is_empty() { "" } else { ", as far as could be seen" };
         return format!(
-            "{}: {} as they should be{unseen}.\n",
+            "{}: {} as they should be{unseen}.",
             paint::good("Nothing to do"),
             count(plan.count(ActionKind::Keep), "thing"),
         );
@@ -121,5 +124,5 @@ fn summary(plan: &Plan) -> String {
     if blocked > 0 {
         parts.push(format!("{blocked} blocked"));
     }
-    format!("{}: {}.\n", paint::bold("Plan"), parts.join(", "))
+    format!("{}: {}.", paint::bold("Plan"), parts.join(", "))
 }

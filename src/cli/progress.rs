@@ -40,11 +40,7 @@ impl Progress {
         Self {
             bar,
             live,
-            state: Mutex::new(State {
-                begin: now,
-                mentioned: now,
-                phases: Vec::new(),
-            }),
+            state: Mutex::new(State { begin: now, mentioned: now, phases: Vec::new() }),
         }
     }
 

@@ -54,10 +54,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         println!("{}", args.out.join(file).display());
     }
     if stand_in {
-        eprintln!(
-            "{} rendered with stand-in keys, which protect nothing",
-            paint::change("note:")
-        );
+        eprintln!("{} rendered with stand-in keys, which protect nothing", paint::change("note:"));
     }
     Ok(exit::DONE)
 }
@@ -66,14 +63,8 @@ fn render_stand_in(workplace: &Workplace, out: &Path) -> Result<Vec<String>, Fai
     let entropy = StandIn::new(workplace.cluster.environment.as_str());
     let day = jiff::Timestamp::from_second(STAND_IN_DAY).unwrap_or_default();
     let nowhere = Nowhere;
-    let change = issue(
-        &workplace.cluster,
-        &Index::default(),
-        &nowhere,
-        &entropy,
-        day,
-        &Newer::new(),
-    )?;
+    let change =
+        issue(&workplace.cluster, &Index::default(), &nowhere, &entropy, day, &Newer::new())?;
     let index = nowhere.commit(0, change)?;
     render(workplace, &index, out, |name| Ok(entropy.make(name, day).secret))
 }
@@ -90,7 +81,8 @@ fn render(
             .map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
         if prepared.pending {
             let what = format!("the keys of `{}` are incomplete", workplace.cluster.environment);
-            let next = format!("natsops apply {}, or add --stand-in-keys", workplace.cluster.environment);
+            let next =
+                format!("natsops apply {}, or add --stand-in-keys", workplace.cluster.environment);
             return Err(Failure::new(exit::FAILED, what).next(next));
         }
         let files = bundle(&prepared, node, index, key(&KeyName::node(&node.name))?);
@@ -127,7 +119,10 @@ impl SecretStore for Nowhere {
         Ok(Index::default())
     }
 
-    fn open(&self, name: &KeyName) -> Result<crate::secrets::Secret<String>, crate::secrets::StoreError> {
+    fn open(
+        &self,
+        name: &KeyName,
+    ) -> Result<crate::secrets::Secret<String>, crate::secrets::StoreError> {
         Err(crate::secrets::StoreError::Missing(name.clone()))
     }
 

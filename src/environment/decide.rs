@@ -13,8 +13,8 @@ use super::spec::{
 };
 use crate::model::{
     Account, AccountLimits, AccountName, AwsSettings, ByteSize, Cluster, JetStream,
-    JetStreamLimits, LameDuck, Node, Placement, Ports, Redis, ServerLimits, Service,
-    ServiceLimits, ServiceName, Stream, StreamName, Validity, Volume, ZoneName,
+    JetStreamLimits, LameDuck, Node, Placement, Ports, Redis, ServerLimits, Service, ServiceLimits,
+    ServiceName, Stream, StreamName, Validity, Volume, ZoneName,
 };
 
 /// Decides the cluster; `addresses` gives the nodes theirs.
@@ -24,24 +24,9 @@ pub fn decide(
     version: Version,
     addresses: &Addresses,
 ) -> Cluster {
-    let EnvironmentSpec {
-        name,
-        catalog: _,
-        provider,
-        nats,
-        redis,
-        identity,
-    } = environment.spec;
+    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity } = environment.spec;
     let nodes = nodes(&nats, &provider, addresses);
-    let NatsSpec {
-        cluster,
-        version: _,
-        nodes: _,
-        ports,
-        jetstream,
-        limits,
-        lame_duck,
-    } = nats;
+    let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
     let (accounts, services, streams) = decide_catalog(catalog, cap);
     Cluster {
@@ -67,10 +52,7 @@ pub fn decide(
             ping_interval: limits.ping_interval,
             write_deadline: limits.write_deadline,
         },
-        lame_duck: LameDuck {
-            duration: lame_duck.duration,
-            grace: lame_duck.grace,
-        },
+        lame_duck: LameDuck { duration: lame_duck.duration, grace: lame_duck.grace },
         validity: Validity {
             authority: identity.validity.authority,
             node: identity.validity.node,
@@ -110,29 +92,16 @@ fn nodes(nats: &NatsSpec, provider: &ProviderSpec, addresses: &Addresses) -> Vec
                     Ipv4Addr::new(10, 0, zone, 10_u8.saturating_add(number))
                 }
             };
-            Node {
-                name: node.name.clone(),
-                zone: node.zone.clone(),
-                address,
-            }
+            Node { name: node.name.clone(), zone: node.zone.clone(), address }
         })
         .collect()
 }
 
 fn placement(provider: ProviderSpec) -> Placement {
     match provider {
-        ProviderSpec::Local(local) => Placement::Local {
-            volume: local.volume,
-        },
+        ProviderSpec::Local(local) => Placement::Local { volume: local.volume },
         ProviderSpec::Aws(aws) => {
-            let AwsSpec {
-                region,
-                instance_type,
-                vpc,
-                volume,
-                load_balancer,
-                monitoring,
-            } = aws;
+            let AwsSpec { region, instance_type, vpc, volume, load_balancer, monitoring } = aws;
             Placement::Aws(AwsSettings {
                 region,
                 instance_type,
@@ -153,29 +122,19 @@ fn placement(provider: ProviderSpec) -> Placement {
     }
 }
 
-type DecidedCatalog = (
-    BTreeMap<AccountName, Account>,
-    BTreeMap<ServiceName, Service>,
-    Vec<Stream>,
-);
+type DecidedCatalog = (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Service>, Vec<Stream>);
 
 fn decide_catalog(documents: Vec<Document<CatalogSpec>>, cap: Option<ByteSize>) -> DecidedCatalog {
     let mut decided: DecidedCatalog = Default::default();
     for document in documents {
-        let CatalogSpec {
-            accounts,
-            services,
-            streams,
-        } = document.spec;
+        let CatalogSpec { accounts, services, streams } = document.spec;
         for (name, spec) in accounts {
             decided.0.insert(name.clone(), account(name, spec));
         }
         for (name, spec) in services {
             decided.1.insert(name.clone(), service(name, spec));
         }
-        decided
-            .2
-            .extend(streams.into_iter().map(|(name, spec)| stream(name, spec, cap)));
+        decided.2.extend(streams.into_iter().map(|(name, spec)| stream(name, spec, cap)));
     }
     decided.2.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
     decided
@@ -199,15 +158,7 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
 }
 
 fn service(name: ServiceName, spec: ServiceSpec) -> Service {
-    let ServiceSpec {
-        account,
-        description,
-        serves,
-        calls,
-        publishes,
-        subscribes,
-        limits,
-    } = spec;
+    let ServiceSpec { account, description, serves, calls, publishes, subscribes, limits } = spec;
     Service {
         name,
         account,
@@ -216,10 +167,7 @@ fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         calls,
         publishes,
         subscribes: subscribes.into_iter().map(|s| (s.subject, s.queue)).collect(),
-        limits: ServiceLimits {
-            subscriptions: limits.subscriptions,
-            payload: limits.payload,
-        },
+        limits: ServiceLimits { subscriptions: limits.subscriptions, payload: limits.payload },
     }
 }
 

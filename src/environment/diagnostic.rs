@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::Source;
 
+/// A place: the file, as an index into the loaded sources, and the bytes in it.
+pub type Place = (usize, Range<usize>);
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,7 +43,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error at a place.
-    pub fn error(code: &'static str, at: (usize, Range<usize>), message: impl Into<String>) -> Self {
+    pub fn error(code: &'static str, at: Place, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
@@ -69,7 +72,7 @@ impl Diagnostic {
 
     /// Adds a second place.
     #[must_use]
-    pub fn other(mut self, at: (usize, Range<usize>), label: impl Into<String>) -> Self {
+    pub fn other(mut self, at: Place, label: impl Into<String>) -> Self {
         self.other = Some((at.0, at.1, label.into()));
         self
     }
@@ -110,10 +113,7 @@ impl Diagnostics {
 
     /// The number of problems that make the environment unusable.
     pub fn errors(&self) -> usize {
-        self.items
-            .iter()
-            .filter(|item| item.severity == Severity::Error)
-            .count()
+        self.items.iter().filter(|item| item.severity == Severity::Error).count()
     }
 
     /// Puts the problems into the order of files and lines.
@@ -146,35 +146,27 @@ impl Diagnostics {
     /// The problems for a person, each with its source line; colours are stripped by the stream that prints them.
     pub fn text(&self) -> String {
         let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
-        self.items
-            .iter()
-            .map(|item| self.render(item, &renderer) + "\n\n")
-            .collect()
+        self.items.iter().map(|item| self.render(item, &renderer) + "\n\n").collect()
     }
 
     fn render(&self, item: &Diagnostic, renderer: &Renderer) -> String {
-        let snippet = |file: usize, span: &Range<usize>, kind: AnnotationKind, label: Option<&str>| {
-            let source = &self.sources[file];
-            Snippet::source(source.text.clone())
-                .path(source.path.clone())
-                .annotation(
-                    kind.span(source.clamp(span.clone()))
-                        .label(label.map(str::to_owned)),
+        let snippet =
+            |file: usize, span: &Range<usize>, kind: AnnotationKind, label: Option<&str>| {
+                let source = &self.sources[file];
+                Snippet::source(source.text.clone()).path(source.path.clone()).annotation(
+                    kind.span(source.clamp(span.clone())).label(label.map(str::to_owned)),
                 )
-        };
+            };
         let level = match item.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = level
-            .primary_title(item.message.clone())
-            .id(item.code)
-            .element(snippet(
-                item.file,
-                &item.span,
-                AnnotationKind::Primary,
-                item.label.as_deref(),
-            ));
+        let mut group = level.primary_title(item.message.clone()).id(item.code).element(snippet(
+            item.file,
+            &item.span,
+            AnnotationKind::Primary,
+            item.label.as_deref(),
+        ));
         if let Some((file, span, label)) = &item.other {
             group = group.element(snippet(*file, span, AnnotationKind::Context, Some(label)));
         }

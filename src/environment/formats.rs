@@ -4,7 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
     AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, Malformed,
-    NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern, ZoneName,
+    NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern,
+    ZoneName,
 };
 
 /// Gives each type a schema with a format of its own, and the formats their checks.

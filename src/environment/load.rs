@@ -69,9 +69,7 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let path = find(project, name)?;
     let mut problems = Diagnostics::default();
     let environment = read::<EnvironmentSpec>(project, &path, &mut problems)?;
-    let folder = environment
-        .as_ref()
-        .map_or("catalog", |document| document.spec.catalog.as_str());
+    let folder = environment.as_ref().map_or("catalog", |document| document.spec.catalog.as_str());
     let folder = project.join("environments").join(folder);
     let mut catalog = Vec::new();
     for path in catalog_files(&folder, environment.as_ref(), &mut problems)? {
@@ -81,10 +79,7 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let complete = catalog.len() + 1 == problems.sources.len();
     let Some(environment) = environment.filter(|_| complete) else {
         problems.sort();
-        return Ok(Loaded {
-            cluster: None,
-            diagnostics: problems,
-        });
+        return Ok(Loaded { cluster: None, diagnostics: problems });
     };
     rules::check(&environment, &catalog, &mut problems);
     problems.sort();
@@ -92,10 +87,7 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let cluster = version
         .filter(|_| !problems.has_errors())
         .map(|version| decide::decide(environment, catalog, version, addresses));
-    Ok(Loaded {
-        cluster,
-        diagnostics: problems,
-    })
+    Ok(Loaded { cluster, diagnostics: problems })
 }
 
 fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
@@ -110,11 +102,7 @@ fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
         });
     }
     let path = folder.join(format!("{name}.yaml"));
-    Ok(if path.exists() {
-        path
-    } else {
-        folder.join(format!("{name}.yml"))
-    })
+    Ok(if path.exists() { path } else { folder.join(format!("{name}.yml")) })
 }
 
 fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -122,8 +110,7 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.is_file())
         .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml" || extension == "yml")
+            path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
         })
         .collect();
     files.sort();
@@ -175,7 +162,7 @@ fn understand<T: DeserializeOwned + JsonSchema>(
     let tree = match Tree::parse(file, &problems.sources[file]) {
         Ok(tree) => tree,
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return None;
         }
     };

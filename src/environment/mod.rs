@@ -17,7 +17,7 @@ mod source;
 mod spec;
 mod tree;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use load::{Addresses, LoadError, Loaded, list, load};
 pub use shape::did_you_mean as nearest;
 pub use source::{Position, Source};

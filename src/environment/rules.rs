@@ -3,11 +3,9 @@
 mod catalog;
 mod cluster;
 
-use std::ops::Range;
-
-use super::Diagnostics;
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
+use super::{Diagnostics, Place};
 
 /// A file that has been read into its spec type.
 pub struct Document<T> {
@@ -21,12 +19,12 @@ pub struct Document<T> {
 
 impl<T> Document<T> {
     /// The place of a value, by its dotted path.
-    fn at(&self, path: &str) -> (usize, Range<usize>) {
+    fn at(&self, path: &str) -> Place {
         (self.file, self.tree.locate(path))
     }
 
     /// The place of a key, by its dotted path.
-    fn key(&self, path: &str) -> (usize, Range<usize>) {
+    fn key(&self, path: &str) -> Place {
         (self.file, self.tree.locate_key(path))
     }
 }

@@ -10,11 +10,7 @@ use super::{Diagnostic, Diagnostics, formats};
 /// None when something is wrong; what it is stands in `problems` then.
 pub fn check(schema: &Json, tree: &Tree, file: usize, problems: &mut Diagnostics) -> Option<Json> {
     let before = problems.items.len();
-    let mut walk = Walk {
-        schema,
-        file,
-        problems,
-    };
+    let mut walk = Walk { schema, file, problems };
     let json = walk.value(schema, tree, &Place::default());
     (problems.items.len() == before).then_some(json)
 }
@@ -159,11 +155,7 @@ impl<'a> Walk<'a> {
         };
         let low = schema["minimum"].as_i64().unwrap_or(i64::MIN);
         let high = schema["maximum"].as_i64().unwrap_or_else(|| {
-            if schema["format"] == "uint32" {
-                u32::MAX.into()
-            } else {
-                i64::MAX
-            }
+            if schema["format"] == "uint32" { u32::MAX.into() } else { i64::MAX }
         });
         if !(low..=high).contains(&value) {
             let problem = self
@@ -220,11 +212,8 @@ impl<'a> Walk<'a> {
     }
 
     fn mismatch(&mut self, tree: &Tree, place: &Place, wanted: &str) -> Json {
-        let path = if place.0.is_empty() {
-            "the file".to_owned()
-        } else {
-            format!("`{}`", place.0)
-        };
+        let path =
+            if place.0.is_empty() { "the file".to_owned() } else { format!("`{}`", place.0) };
         let problem = self
             .error("wrong-type", tree, format!("{path} is {}", tree.kind()))
             .label(format!("expected {wanted}"));
@@ -250,11 +239,7 @@ impl<'a> Walk<'a> {
 
     fn unknown<'n>(&mut self, key: &Key, known: impl Iterator<Item = &'n str>, place: &Place) {
         let names: Vec<&str> = known.collect();
-        let within = if place.0.is_empty() {
-            String::new()
-        } else {
-            format!(" in `{}`", place.0)
-        };
+        let within = if place.0.is_empty() { String::new() } else { format!(" in `{}`", place.0) };
         let mut problem = Diagnostic::error(
             "unknown-key",
             (self.file, key.span.clone()),
@@ -282,11 +267,8 @@ impl<'a> Walk<'a> {
         let path = place.key(name);
         let at = tree.first_line();
         let wanted = wanted.map(|wanted| format!("add `{name}:` with {wanted}"));
-        let mut problem = Diagnostic::error(
-            "missing-key",
-            (self.file, at),
-            format!("`{}` is missing", path.0),
-        );
+        let mut problem =
+            Diagnostic::error("missing-key", (self.file, at), format!("`{}` is missing", path.0));
         problem.help = wanted;
         self.problems.push(problem);
     }
@@ -332,37 +314,24 @@ impl<'a> Walk<'a> {
 /// The keys that a schema names.
 fn properties(schema: &Json) -> Vec<(&str, &Json)> {
     let named = schema["properties"].as_object();
-    named
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| (name.as_str(), schema))
-        .collect()
+    named.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema)).collect()
 }
 
 fn find<'a>(known: &[(&str, &'a Json)], name: &str) -> Option<&'a Json> {
-    known
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, schema)| *schema)
+    known.iter().find(|(known, _)| *known == name).map(|(_, schema)| *schema)
 }
 
 fn is_optional(schema: &Json, name: &str) -> bool {
-    !schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .any(|required| required == name)
+    !schema["required"].as_array().into_iter().flatten().any(|required| required == name)
 }
 
 /// The type of a schema, without the `null` of an optional one.
 fn type_of(schema: &Json) -> &str {
     match &schema["type"] {
         Json::String(name) => name,
-        Json::Array(names) => names
-            .iter()
-            .filter_map(Json::as_str)
-            .find(|name| *name != "null")
-            .unwrap_or("object"),
+        Json::Array(names) => {
+            names.iter().filter_map(Json::as_str).find(|name| *name != "null").unwrap_or("object")
+        }
         _ => "object",
     }
 }

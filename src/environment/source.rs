@@ -56,10 +56,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        let source = Source {
-            path: String::new(),
-            text: "a: é\nb: c".to_owned(),
-        };
+        let source = Source { path: String::new(), text: "a: é\nb: c".to_owned() };
         assert_eq!(source.position(0), Position { line: 1, column: 1 });
         assert_eq!(source.position(5), Position { line: 1, column: 5 });
         assert_eq!(source.position(9), Position { line: 2, column: 4 });

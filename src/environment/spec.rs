@@ -167,12 +167,7 @@ pub struct PortsSpec {
 
 impl Default for PortsSpec {
     fn default() -> Self {
-        Self {
-            client: 4222,
-            cluster: 6222,
-            leafnode: 7422,
-            monitor: 8222,
-        }
+        Self { client: 4222, cluster: 6222, leafnode: 7422, monitor: 8222 }
     }
 }
 
@@ -237,10 +232,7 @@ pub struct LameDuckSpec {
 
 impl Default for LameDuckSpec {
     fn default() -> Self {
-        Self {
-            duration: Period::seconds(120),
-            grace: Period::seconds(10),
-        }
+        Self { duration: Period::seconds(120), grace: Period::seconds(10) }
     }
 }
 
@@ -284,11 +276,7 @@ pub struct ValiditySpec {
 
 impl Default for ValiditySpec {
     fn default() -> Self {
-        Self {
-            authority: Period::days(3650),
-            node: Period::days(397),
-            client: Period::days(397),
-        }
+        Self { authority: Period::days(3650), node: Period::days(397), client: Period::days(397) }
     }
 }
 

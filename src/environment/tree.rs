@@ -63,7 +63,7 @@ impl Tree {
     }
 
     /// Reads a whole file.
-    pub fn parse(file: usize, source: &Source) -> Result<Self, Diagnostic> {
+    pub fn parse(file: usize, source: &Source) -> Result<Self, Box<Diagnostic>> {
         // Repeated keys are wanted here, because each is reported with both of its places.
         let options = serde_yaml::options! {
             duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -72,7 +72,7 @@ impl Tree {
         };
         serde_yaml::from_str_with_options::<Spanned<Raw>>(&source.text, options)
             .map(|raw| build(raw, source))
-            .map_err(|error| syntax(file, source, &error))
+            .map_err(|error| Box::new(syntax(file, source, &error)))
     }
 
     /// The place of a dotted path such as `nats.nodes[2].zone`, or of its nearest parent.
@@ -129,12 +129,10 @@ impl Tree {
     /// Where a whole block is marked: at its first key, since marking all of it helps nobody.
     pub fn first_line(&self) -> Range<usize> {
         match &self.value {
-            Value::Map(entries) => entries
-                .first()
-                .map_or(self.span.clone(), |(key, _)| key.span.clone()),
-            Value::List(items) => items
-                .first()
-                .map_or(self.span.clone(), |item| item.first_line()),
+            Value::Map(entries) => {
+                entries.first().map_or(self.span.clone(), |(key, _)| key.span.clone())
+            }
+            Value::List(items) => items.first().map_or(self.span.clone(), |item| item.first_line()),
             _ => self.span.clone(),
         }
     }
@@ -159,15 +157,14 @@ fn build(raw: Spanned<Raw>, source: &Source) -> Tree {
         Raw::Integer(value) => Value::Integer(value),
         Raw::Float => Value::Float,
         Raw::Text(value) => Value::Text(value),
-        Raw::List(items) => Value::List(items.into_iter().map(|item| build(item, source)).collect()),
+        Raw::List(items) => {
+            Value::List(items.into_iter().map(|item| build(item, source)).collect())
+        }
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    let key = Key {
-                        span: range(&key.referenced, source),
-                        name: key.value,
-                    };
+                    let key = Key { span: range(&key.referenced, source), name: key.value };
                     (key, build(value, source))
                 })
                 .collect(),
@@ -189,19 +186,13 @@ fn offset(location: &Location, source: &Source) -> usize {
     let line = usize::try_from(location.line()).unwrap_or(1).max(1) - 1;
     let column = usize::try_from(location.column()).unwrap_or(1).max(1) - 1;
     let start: usize = source.text.split_inclusive('\n').take(line).map(str::len).sum();
-    let within = source.text[start..]
-        .chars()
-        .take(column)
-        .map(char::len_utf8)
-        .sum::<usize>();
+    let within = source.text[start..].chars().take(column).map(char::len_utf8).sum::<usize>();
     start + within
 }
 
 fn syntax(file: usize, source: &Source, error: &Error) -> Diagnostic {
     let error = error.without_snippet();
-    let at = error
-        .location()
-        .map_or(0..0, |location| range(&location, source));
+    let at = error.location().map_or(0..0, |location| range(&location, source));
     let message = match error {
         Error::ExternalMessage { msg, .. } | Error::Message { msg, .. } => msg.clone(),
         Error::MultipleDocuments { .. } => "there is more than one document".to_owned(),
@@ -210,7 +201,8 @@ fn syntax(file: usize, source: &Source, error: &Error) -> Diagnostic {
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => "aliases expand to too much".to_owned(),
         Error::Budget { .. } => "the document is too large or too deep".to_owned(),
-        Error::SerdeInvalidType { unexpected, .. } | Error::SerdeInvalidValue { unexpected, .. } => {
+        Error::SerdeInvalidType { unexpected, .. }
+        | Error::SerdeInvalidValue { unexpected, .. } => {
             format!("{unexpected} can't stand here")
         }
         other => {
@@ -219,6 +211,9 @@ fn syntax(file: usize, source: &Source, error: &Error) -> Diagnostic {
             text[..cut].to_owned()
         }
     };
+    // A tab is met at the end of what precedes it, which may be lines above.
+    let tab = source.text[at.start..].find('\t').filter(|_| message.contains("tab"));
+    let at = tab.map_or(at.clone(), |tab| at.start + tab..at.start + tab + 1);
     Diagnostic::error("syntax", (file, at), format!("not readable as YAML: {message}"))
 }
 

@@ -28,16 +28,9 @@ pub struct Claims<B> {
 impl<B: PartialEq> Claims<B> {
     /// Whether both mean the same, whenever they were issued.
     pub fn same_meaning(&self, other: &Self) -> bool {
-        let Self {
-            exp,
-            jti: _,
-            iat: _,
-            iss,
-            name,
-            sub,
-            nats,
-        } = self;
-        (exp, iss, name, sub, nats) == (&other.exp, &other.iss, &other.name, &other.sub, &other.nats)
+        let Self { exp, jti: _, iat: _, iss, name, sub, nats } = self;
+        (exp, iss, name, sub, nats)
+            == (&other.exp, &other.iss, &other.name, &other.sub, &other.nats)
     }
 }
 
@@ -160,7 +153,7 @@ pub enum SigningKey {
     /// One that may give any permission.
     Plain(String),
     /// One that gives the permissions of its template only.
-    Scoped(ScopedKey),
+    Scoped(Box<ScopedKey>),
 }
 
 /// A signing key with a template.
@@ -216,11 +209,7 @@ pub struct Allow {
 impl Allow {
     /// Exactly these. To a server an empty list means everything, so nothing is written as a denial of everything.
     pub fn only(allow: Vec<String>) -> Self {
-        let deny = if allow.is_empty() {
-            vec![">".to_owned()]
-        } else {
-            Vec::new()
-        };
+        let deny = if allow.is_empty() { vec![">".to_owned()] } else { Vec::new() };
         Self { allow, deny }
     }
 }
@@ -250,10 +239,6 @@ pub struct UserBody {
 impl UserBody {
     /// A user of an account's role.
     pub fn scoped(account: String) -> Self {
-        Self {
-            issuer_account: account,
-            kind: "user".to_owned(),
-            version: 2,
-        }
+        Self { issuer_account: account, kind: "user".to_owned(), version: 2 }
     }
 }

@@ -35,9 +35,12 @@ pub struct Token<B> {
 /// Signs claims with the seed of their issuer.
 ///
 /// `jti` is base32 of SHA-512/256 over the standard claims without it, as the reference computes it.
-pub fn sign<B: Serialize>(mut claims: Claims<B>, seed: &Secret<String>) -> Result<String, TokenError> {
-    let issuer = KeyPair::from_seed(seed.expose())
-        .map_err(|_| TokenError::WrongSeed(claims.iss.clone()))?;
+pub fn sign<B: Serialize>(
+    mut claims: Claims<B>,
+    seed: &Secret<String>,
+) -> Result<String, TokenError> {
+    let issuer =
+        KeyPair::from_seed(seed.expose()).map_err(|_| TokenError::WrongSeed(claims.iss.clone()))?;
     if issuer.public_key() != claims.iss {
         return Err(TokenError::WrongSeed(claims.iss));
     }
@@ -46,9 +49,7 @@ pub fn sign<B: Serialize>(mut claims: Claims<B>, seed: &Secret<String>) -> Resul
     let mut token = BASE64URL_NOPAD.encode(HEADER.as_bytes());
     token.push('.');
     BASE64URL_NOPAD.encode_append(&payload, &mut token);
-    let signature = issuer
-        .sign(token.as_bytes())
-        .map_err(|_| TokenError::WrongSeed(claims.iss))?;
+    let signature = issuer.sign(token.as_bytes()).map_err(|_| TokenError::WrongSeed(claims.iss))?;
     token.push('.');
     BASE64URL_NOPAD.encode_append(&signature, &mut token);
     Ok(token)
@@ -81,13 +82,9 @@ fn fingerprint<B>(claims: &Claims<B>) -> String {
 /// Reads a token and checks that its issuer signed it. Whether that issuer may is for the caller to say.
 pub fn decode<B: DeserializeOwned>(token: &str) -> Result<Token<B>, TokenError> {
     let malformed = |reason: &str| TokenError::Malformed(reason.to_owned());
-    let (signed, signature) = token
-        .trim()
-        .rsplit_once('.')
-        .ok_or_else(|| malformed("it has no signature"))?;
-    let (_, payload) = signed
-        .split_once('.')
-        .ok_or_else(|| malformed("it has no payload"))?;
+    let (signed, signature) =
+        token.trim().rsplit_once('.').ok_or_else(|| malformed("it has no signature"))?;
+    let (_, payload) = signed.split_once('.').ok_or_else(|| malformed("it has no payload"))?;
     let bytes = |part: &str| {
         BASE64URL_NOPAD
             .decode(part.as_bytes())

@@ -49,17 +49,16 @@ pub struct Cluster {
 
 impl Cluster {
     /// The services of one account.
-    pub fn services_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Service> {
-        self.services
-            .values()
-            .filter(move |service| &service.account == account)
+    pub fn services_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+    ) -> impl Iterator<Item = &'a Service> {
+        self.services.values().filter(move |service| &service.account == account)
     }
 
     /// The streams of one account.
     pub fn streams_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Stream> {
-        self.streams
-            .iter()
-            .filter(move |stream| &stream.account == account)
+        self.streams.iter().filter(move |stream| &stream.account == account)
     }
 
     /// The node of a name.

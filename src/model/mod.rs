@@ -44,10 +44,7 @@ pub struct Malformed {
 impl Malformed {
     /// A problem without a remedy of its own.
     pub fn new(problem: impl Into<String>) -> Self {
-        Self {
-            problem: problem.into(),
-            help: None,
-        }
+        Self { problem: problem.into(), help: None }
     }
 
     /// Adds the remedy.

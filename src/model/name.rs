@@ -53,7 +53,7 @@ fn check(
             "cannot contain"
         };
         return Err(
-            Malformed::new(format!("`{text}` is not {kind}: it {place} `{bad}`")).with_help(form()),
+            Malformed::new(format!("`{text}` is not {kind}: it {place} `{bad}`")).with_help(form())
         );
     }
     if text.len() > longest {
@@ -63,10 +63,8 @@ fn check(
         )));
     }
     if text.ends_with(['-', '.', '_']) || text.contains("..") {
-        return Err(
-            Malformed::new(format!("`{text}` is not {kind}: a separator stands alone"))
-                .with_help(form()),
-        );
+        return Err(Malformed::new(format!("`{text}` is not {kind}: a separator stands alone"))
+            .with_help(form()));
     }
     Ok(())
 }

@@ -50,32 +50,22 @@ impl Service {
             .serves
             .iter()
             .map(|(subject, queue)| (subject, Some(queue)))
-            .chain(
-                self.subscribes
-                    .iter()
-                    .map(|(subject, queue)| (subject, queue.as_ref())),
-            )
+            .chain(self.subscribes.iter().map(|(subject, queue)| (subject, queue.as_ref())))
             .map(|(subject, queue)| Subscription {
                 subject: subject.as_str().to_owned(),
                 queue: queue.map(|queue| queue.as_str().to_owned()),
             })
             .collect();
         if !publish.is_empty() {
-            subscribe.push(Subscription {
-                subject: format!("{}.>", self.inbox_prefix()),
-                queue: None,
-            });
+            subscribe
+                .push(Subscription { subject: format!("{}.>", self.inbox_prefix()), queue: None });
             publish.push(self.trace_subject());
         }
         publish.sort();
         publish.dedup();
         subscribe.sort();
         subscribe.dedup();
-        Permissions {
-            publish,
-            subscribe,
-            replies: !self.serves.is_empty(),
-        }
+        Permissions { publish, subscribe, replies: !self.serves.is_empty() }
     }
 
     /// Where traces of this service's own messages may go.
@@ -85,9 +75,7 @@ impl Service {
 
     /// Whether the service touches a stream's subjects, so that it waits for acknowledgements.
     pub fn publishes_to_streams(&self) -> bool {
-        self.publishes
-            .iter()
-            .any(|subject| subject.category() != Category::Service)
+        self.publishes.iter().any(|subject| subject.category() != Category::Service)
     }
 }
 
@@ -112,15 +100,10 @@ mod tests {
     #[test]
     fn a_request_is_answered_only_in_its_queue_group() {
         let mut llm = service();
-        llm.serves = vec![(
-            "svc.ai.llm.v1.infer".parse().unwrap(),
-            "q.ai.llm.infer".parse().unwrap(),
-        )];
+        llm.serves =
+            vec![("svc.ai.llm.v1.infer".parse().unwrap(), "q.ai.llm.infer".parse().unwrap())];
         let permissions = llm.permissions();
-        assert_eq!(
-            permissions.subscribe[0].claim(),
-            "svc.ai.llm.v1.infer q.ai.llm.infer"
-        );
+        assert_eq!(permissions.subscribe[0].claim(), "svc.ai.llm.v1.infer q.ai.llm.infer");
         assert!(permissions.replies);
         assert!(permissions.publish.is_empty());
     }

@@ -93,16 +93,12 @@ impl fmt::Display for ByteRate {
 
 fn parse_bytes(text: &str, kind: &str, example: &str) -> Result<u64, Malformed> {
     let trimmed = text.trim();
-    let digits = trimmed
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(trimmed.len());
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
     let (number, unit) = (&trimmed[..digits], trimmed[digits..].trim_start());
     let units = || UNITS.map(|(unit, _)| unit).join(", ");
     let wrong = |problem: String| {
-        Malformed::new(problem).with_help(format!(
-            "write a whole number and a unit ({}): `{example}`",
-            units()
-        ))
+        Malformed::new(problem)
+            .with_help(format!("write a whole number and a unit ({}): `{example}`", units()))
     };
     if number.is_empty() {
         return Err(wrong(format!("`{text}` is not {kind}")));
@@ -135,6 +131,11 @@ impl Period {
     /// A period that is right.
     pub const EXAMPLE: &str = "2m";
 
+    /// A period of so many milliseconds.
+    pub const fn milliseconds(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+
     /// A period of so many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(seconds * 1000)
@@ -156,13 +157,8 @@ impl Period {
     }
 }
 
-const PERIODS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const PERIODS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl FromStr for Period {
     type Err = Malformed;
@@ -181,18 +177,12 @@ impl FromStr for Period {
             return Err(wrong());
         }
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .ok_or_else(wrong)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
             let after = rest[digits..].trim_start();
-            let letters = after
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(after.len());
+            let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
             let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-            let (_, scale) = PERIODS
-                .iter()
-                .find(|(unit, _)| *unit == &after[..letters])
-                .ok_or_else(wrong)?;
+            let (_, scale) =
+                PERIODS.iter().find(|(unit, _)| *unit == &after[..letters]).ok_or_else(wrong)?;
             if *scale >= smallest {
                 return Err(wrong());
             }
@@ -236,10 +226,7 @@ mod tests {
     fn sizes_mean_what_their_unit_says() {
         assert_eq!("500 GB".parse(), Ok(ByteSize(500_000_000_000)));
         assert_eq!("1GiB".parse(), Ok(ByteSize(1 << 30)));
-        assert_eq!(
-            "125 MiB/s".parse::<ByteRate>().unwrap().bytes_per_second(),
-            125 << 20
-        );
+        assert_eq!("125 MiB/s".parse::<ByteRate>().unwrap().bytes_per_second(), 125 << 20);
     }
 
     #[test]

@@ -20,11 +20,8 @@ pub enum Category {
 }
 
 impl Category {
-    const ALL: [(&str, Self); 3] = [
-        ("svc", Self::Service),
-        ("evt", Self::Event),
-        ("audit", Self::Audit),
-    ];
+    const ALL: [(&str, Self); 3] =
+        [("svc", Self::Service), ("evt", Self::Event), ("audit", Self::Audit)];
 }
 
 /// A subject that a service may serve, call, publish or subscribe.
@@ -62,8 +59,9 @@ impl FromStr for Subject {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let form = "write category.domain.service.operation.v1 or category.domain.service.v1.operation, \
                     with category svc, evt or audit";
-        let wrong =
-            |problem: String| Malformed::new(format!("`{text}` is not a subject: {problem}")).with_help(form);
+        let wrong = |problem: String| {
+            Malformed::new(format!("`{text}` is not a subject: {problem}")).with_help(form)
+        };
         let tokens: Vec<&str> = text.split('.').collect();
         check_tokens(&tokens).map_err(wrong)?;
         if !Category::ALL.iter().any(|(token, _)| *token == tokens[0]) {

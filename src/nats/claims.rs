@@ -86,12 +86,19 @@ pub async fn lookup(control: &Control, account: &str) -> Result<Held, ClaimsErro
 }
 
 /// The desired and the observed record of an account's claims. `wanted` is its token, or what stands for it.
-pub fn claims_records(name: &str, wanted: &str, held: &Held, servers: usize) -> (Record, Option<Record>) {
+pub fn claims_records(
+    name: &str,
+    wanted: &str,
+    held: &Held,
+    servers: usize,
+) -> (Record, Option<Record>) {
     let id = RecordId::new(Kind::Claims, name);
     let record = |version: String, count: usize| {
-        Record::new(id.clone())
-            .field("version", version, OnChange::InPlace)
-            .field("servers", format!("{count} of {servers}"), OnChange::InPlace)
+        Record::new(id.clone()).field("version", version, OnChange::InPlace).field(
+            "servers",
+            format!("{count} of {servers}"),
+            OnChange::InPlace,
+        )
     };
     let versions: BTreeSet<String> = held.tokens.iter().map(|token| version(token)).collect();
     let found = match versions.len() {
@@ -124,17 +131,12 @@ pub async fn push(control: &Control, token: &str, servers: &[Varz]) -> Result<()
     let claims = decode::<AccountBody>(token)?.claims;
     for server in servers {
         if !trusts(server, &claims.iss) {
-            return Err(ClaimsError::Foreign {
-                server: server.server_name.clone(),
-            });
+            return Err(ClaimsError::Foreign { server: server.server_name.clone() });
         }
     }
     let held = lookup(control, &claims.sub).await?;
     if let Some(newest) = held.newest().filter(|newest| *newest > claims.iat) {
-        return Err(ClaimsError::Newer {
-            held: newest,
-            ours: claims.iat,
-        });
+        return Err(ClaimsError::Newer { held: newest, ours: claims.iat });
     }
     let answers = ask_all(control, UPDATE.to_owned(), token.to_owned()).await?;
     let took = answers.iter().map(|answer| took(answer)).collect::<Result<BTreeSet<_>, _>>()?;
@@ -142,10 +144,7 @@ pub async fn push(control: &Control, token: &str, servers: &[Varz]) -> Result<()
     let holding = held.tokens.iter().filter(|held| *held == token).count();
     let answered = took.len().min(holding);
     if answered < control.servers {
-        return Err(ClaimsError::Incomplete {
-            answered,
-            servers: control.servers,
-        });
+        return Err(ClaimsError::Incomplete { answered, servers: control.servers });
     }
     Ok(())
 }
@@ -189,10 +188,8 @@ struct PushRefusal {
 fn took(answer: &str) -> Result<String, ClaimsError> {
     let parsed: PushAnswer = serde_json::from_str(answer)
         .map_err(|error| ClaimsError::Connection(format!("a strange answer: {error}")))?;
-    let refused = |reason: String| ClaimsError::Refused {
-        server: parsed.server.name.clone(),
-        reason,
-    };
+    let refused =
+        |reason: String| ClaimsError::Refused { server: parsed.server.name.clone(), reason };
     match (&parsed.data, &parsed.error) {
         (Some(data), None) if data.code == 200 => Ok(parsed.server.name),
         (Some(data), None) => Err(refused(data.message.clone())),
@@ -204,7 +201,11 @@ fn took(answer: &str) -> Result<String, ClaimsError> {
 /// Sends a request that every server answers, and collects the answers.
 ///
 /// The number of servers is known, so that nobody waits for a timeout that all have beaten.
-async fn ask_all(control: &Control, subject: String, payload: String) -> Result<Vec<String>, ClaimsError> {
+async fn ask_all(
+    control: &Control,
+    subject: String,
+    payload: String,
+) -> Result<Vec<String>, ClaimsError> {
     let failed = |error: &dyn std::fmt::Display| ClaimsError::Connection(error.to_string());
     let connection = &control.connection;
     let inbox = connection.new_inbox();

@@ -34,7 +34,7 @@ pub type Connection = async_nats::Client;
 pub struct Control {
     /// The connection.
     pub connection: Connection,
-    /// How many servers there should be.
+    /// How many servers are there to answer.
     pub servers: usize,
 }
 
@@ -72,11 +72,9 @@ impl Access {
         .request_timeout(Some(REQUEST))
         .require_tls(true)
         .tls_client_config(self.tls()?);
-        let urls: Vec<String> = self.servers.iter().map(|server| format!("tls://{server}")).collect();
-        options
-            .connect(urls)
-            .await
-            .map_err(|error| refused(error.to_string()))
+        let urls: Vec<String> =
+            self.servers.iter().map(|server| format!("tls://{server}")).collect();
+        options.connect(urls).await.map_err(|error| refused(error.to_string()))
     }
 }
 
@@ -103,8 +101,7 @@ pub fn tls(
     let Some((certificate, key)) = certificate else {
         return Ok(builder.with_no_client_auth());
     };
-    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|error| wrong(&error))?;
-    builder
-        .with_client_auth_cert(read(certificate)?, key)
-        .map_err(|error| wrong(&error))
+    let key =
+        PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|error| wrong(&error))?;
+    builder.with_client_auth_cert(read(certificate)?, key).map_err(|error| wrong(&error))
 }

@@ -8,8 +8,6 @@ mod streams;
 
 pub use claims::{ClaimsError, Held, claims_records, lookup, push};
 pub use connection::{Access, Connection, ConnectionError, Control, tls};
-pub use monitor::{
-    ClientConnection, Health, LiveSubscription, Meta, Monitor, MonitorError, Varz,
-};
+pub use monitor::{ClientConnection, Health, LiveSubscription, Meta, Monitor, MonitorError, Varz};
 pub use probe::{Answer, Probe, ProbeError, Tls};
 pub use streams::{PlacedStream, StreamError, desired_streams, found_streams, put_stream};

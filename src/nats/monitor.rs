@@ -186,10 +186,7 @@ impl Monitor {
     }
 
     async fn page<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, MonitorError> {
-        let silent = |reason: String| MonitorError::Silent {
-            address: self.address,
-            reason,
-        };
+        let silent = |reason: String| MonitorError::Silent { address: self.address, reason };
         let body = tokio::time::timeout(TIMEOUT, self.get(path))
             .await
             .map_err(|_| silent(format!("no answer within {} s", TIMEOUT.as_secs())))?

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use async_nats::jetstream::{self, stream::Config};
 use async_nats::jetstream::stream::{
     Compression as WireCompression, DiscardPolicy, Info, RetentionPolicy, StorageType,
 };
-use futures_util::TryStreamExt as _;
+use async_nats::jetstream::{self, stream::Config};
+use serde::Deserialize;
 
 use super::Connection;
-use crate::model::{Compression, Discard, Retention, Stream};
+use crate::model::{Compression, Discard, Period, Retention, Stream};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// Why a stream could not be looked at or changed.
@@ -41,10 +41,7 @@ impl PlacedStream {
     /// The servers that hold a current replica.
     pub fn current(&self) -> impl Iterator<Item = &str> {
         let followers = self.followers.iter().filter(|(_, current)| *current);
-        self.leader
-            .iter()
-            .map(String::as_str)
-            .chain(followers.map(|(name, _)| name.as_str()))
+        self.leader.iter().map(String::as_str).chain(followers.map(|(name, _)| name.as_str()))
     }
 }
 
@@ -58,33 +55,79 @@ pub fn desired_streams<'a>(streams: impl Iterator<Item = &'a Stream>) -> Vec<Rec
         .collect()
 }
 
+/// One page of the answer to `$JS.API.STREAM.LIST`.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    total: usize,
+    #[serde(default, deserialize_with = "nothing_is_empty")]
+    streams: Vec<Info>,
+    /// Streams that exist and whose leader did not answer, most often because it has just died.
+    #[serde(default, deserialize_with = "nothing_is_empty")]
+    missing: Vec<String>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    description: String,
+}
+
+/// Go writes an empty list as null.
+fn nothing_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// The streams of an account, with their records and their places.
+///
+/// A stream without a leader exists, and nothing more can be said of it: it must not look like one to create.
 pub async fn found_streams(
     connection: &Connection,
     account: &str,
 ) -> Result<Vec<(Record, PlacedStream)>, StreamError> {
-    let context = jetstream::new(connection.clone());
-    let infos: Vec<Info> = context.streams().try_collect().await.map_err(|error| StreamError {
-        stream: format!("of {account}"),
-        reason: error.to_string(),
-    })?;
-    Ok(infos
-        .into_iter()
-        .map(|info| {
+    let failed = |reason: String| StreamError { stream: format!("of {account}"), reason };
+    let mut found = Vec::new();
+    loop {
+        let offset = serde_json::json!({ "offset": found.len() }).to_string();
+        let answer = connection
+            .request("$JS.API.STREAM.LIST", offset.into())
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let page: Page =
+            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.to_string()))?;
+        if let Some(refusal) = page.error {
+            return Err(failed(refusal.description));
+        }
+        let before = found.len();
+        found.extend(page.streams.into_iter().map(|info| {
             let record = record(id(account, &info.config.name), &info.config).complete();
             (record, placed(&info))
-        })
-        .collect())
+        }));
+        found.extend(page.missing.into_iter().map(|name| {
+            let record = Record::new(id(account, &name));
+            let placed =
+                PlacedStream { name, leader: None, followers: Vec::new(), messages: 0, bytes: 0 };
+            (record, placed)
+        }));
+        if found.len() >= page.total || found.len() == before {
+            return Ok(found);
+        }
+    }
 }
 
 /// Creates a stream, or changes it into what the catalog asks. Doing it twice does no harm.
-pub async fn put_stream(connection: &Connection, stream: &Stream, exists: bool) -> Result<(), StreamError> {
+pub async fn put_stream(
+    connection: &Connection,
+    stream: &Stream,
+    exists: bool,
+) -> Result<(), StreamError> {
     let context = jetstream::new(connection.clone());
     let config = wire(stream);
-    let failed = |reason: String| StreamError {
-        stream: stream.name.to_string(),
-        reason,
-    };
+    let failed = |reason: String| StreamError { stream: stream.name.to_string(), reason };
     if exists {
         context.update_stream(config).await.map_err(|error| failed(error.to_string()))?;
     } else {
@@ -163,8 +206,19 @@ fn wire(stream: &Stream) -> Config {
     }
 }
 
-const NEW_STREAM: &str = "the server can't change this: make a stream of another name, copy, and switch over";
-const ONE_WAY: &str = "the server does not take this protection back: make a stream of another name";
+/// A length of time as the catalog writes it; zero is no limit.
+fn period(duration: std::time::Duration) -> String {
+    if duration.is_zero() {
+        return "none".to_owned();
+    }
+    u64::try_from(duration.as_millis())
+        .map_or_else(|_| format!("{duration:?}"), |ms| Period::milliseconds(ms).to_string())
+}
+
+const NEW_STREAM: &str =
+    "the server can't change this: make a stream of another name, copy, and switch over";
+const ONE_WAY: &str =
+    "the server does not take this protection back: make a stream of another name";
 
 /// The fields of a stream, the same for what is asked and what is found.
 fn record(id: RecordId, config: &Config) -> Record {
@@ -177,23 +231,21 @@ fn record(id: RecordId, config: &Config) -> Record {
         ("description", config.description.clone().unwrap_or_default()),
         ("subjects", subjects.join(", ")),
         ("discard", text(&config.discard)),
-        ("max_age", format!("{:?}", config.max_age)),
+        ("max_age", period(config.max_age)),
         ("max_bytes", figure(config.max_bytes)),
         ("max_message_size", figure(config.max_message_size.into())),
         ("max_messages", figure(config.max_messages)),
         ("max_messages_per_subject", figure(config.max_messages_per_subject)),
         ("max_consumers", figure(config.max_consumers.into())),
         ("replicas", config.num_replicas.to_string()),
-        ("duplicate_window", format!("{:?}", config.duplicate_window)),
+        ("duplicate_window", period(config.duplicate_window)),
         ("compression", text(config.compression.as_ref().unwrap_or(&WireCompression::None))),
         ("allow_direct", config.allow_direct.to_string()),
         ("no_ack", config.no_ack.to_string()),
     ]);
     plain
         .into_iter()
-        .fold(Record::new(id), |record, (name, value)| {
-            record.field(name, value, OnChange::InPlace)
-        })
+        .fold(Record::new(id), |record, (name, value)| record.field(name, value, OnChange::InPlace))
         .field("retention", text(&config.retention), OnChange::Forbidden(NEW_STREAM))
         .field("storage", text(&config.storage), OnChange::Forbidden(NEW_STREAM))
         .field("deny_delete", config.deny_delete, one_way(config.deny_delete))

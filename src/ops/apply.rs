@@ -9,7 +9,7 @@
 //!
 //! Each step plans again from what it finds, so that an interrupted apply is continued by the next.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
@@ -23,6 +23,12 @@ use crate::nats::{ClaimsError, StreamError, push, put_stream};
 use crate::plan::{Action, ActionKind, Effect, Kind, Plan};
 use crate::provider::Provider;
 use crate::secrets::{Document, Index};
+
+/// How long claims or streams may stay hidden on a healthy cluster: an election, and some.
+const UNSEEN: Duration = Duration::from_secs(20);
+
+/// How often is looked again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Applies the environment; `world` is what the plan was made from.
 pub async fn apply<P: Provider>(
@@ -100,14 +106,13 @@ async fn inside<P: Provider>(
     kind: Kind,
     stop: &StopSign,
 ) -> Result<(), OpsError> {
-    let world = observe(site, index).await?;
-    let plan = plan_inside(site, index, &world, &|_| false);
+    let (world, plan) = look_again(site, index, kind, stop).await?;
     let actions: Vec<&Action> = plan.changes().filter(|action| action.id.kind == kind).collect();
-    unseen(&plan, kind)?;
     if actions.is_empty() {
         return Ok(());
     }
-    let session = tokio::sync::Mutex::new(Session::open(site, index).await?);
+    let session =
+        tokio::sync::Mutex::new(Session::open(site, index, site.cluster.nodes.len()).await?);
     execute(&actions, site.reporter, stop, async |action| -> Result<(), OpsError> {
         match kind {
             Kind::Claims => {
@@ -119,9 +124,8 @@ async fn inside<P: Provider>(
             _ => {
                 let (account, stream) = stream_of(site, action)?;
                 let connection = session.lock().await.account(site, index, account).await?;
-                let stream = site.cluster.streams.iter().find(|s| {
-                    &s.account == account && s.name == stream
-                });
+                let stream =
+                    site.cluster.streams.iter().find(|s| &s.account == account && s.name == stream);
                 match stream {
                     Some(stream) => {
                         let exists = action.action == ActionKind::Update;
@@ -135,11 +139,30 @@ async fn inside<P: Provider>(
     .await
 }
 
-/// After the nodes have started, nothing may remain unseen.
-fn unseen(plan: &Plan, kind: Kind) -> Result<(), OpsError> {
-    match plan.not_observed.iter().find(|unseen| unseen.kind == kind) {
-        Some(unseen) => Err(ClaimsError::Connection(unseen.reason.clone()).into()),
-        None => Ok(()),
+/// Looks until nothing of `kind` remains unseen.
+///
+/// A server takes a moment to give a new account its JetStream, and a cluster without a meta leader lists no stream.
+async fn look_again<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    kind: Kind,
+    stop: &StopSign,
+) -> Result<(World, Plan), OpsError> {
+    let begin = Instant::now();
+    loop {
+        let world = observe(site, index).await?;
+        let plan = plan_inside(site, index, &world, &|_| false);
+        let Some(unseen) = plan.not_observed.iter().find(|unseen| unseen.kind == kind) else {
+            return Ok((world, plan));
+        };
+        if stop.is_raised() {
+            return Err(OpsError::Interrupted);
+        }
+        if begin.elapsed() > UNSEEN {
+            return Err(ClaimsError::Connection(unseen.reason.clone()).into());
+        }
+        site.reporter.event(&Event::Waiting(&unseen.reason));
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -87,11 +87,9 @@ where
     match first {
         // The only failure keeps its type, and with it its exit code.
         Some(error) if failed == 1 => Err(error),
-        Some(error) => Err(OpsError::Actions {
-            failed,
-            all: actions.len(),
-            first: error.to_string(),
-        }),
+        Some(error) => {
+            Err(OpsError::Actions { failed, all: actions.len(), first: error.to_string() })
+        }
         None if states.contains(&State::Waiting) => Err(OpsError::Interrupted),
         None => Ok(()),
     }

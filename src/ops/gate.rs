@@ -70,7 +70,10 @@ fn are(names: &[&str]) -> String {
 }
 
 /// Waits until every node is fully healthy and the meta group whole.
-pub async fn wait_healthy<P: Provider>(site: &Site<'_, P>, stop: &StopSign) -> Result<(), OpsError> {
+pub async fn wait_healthy<P: Provider>(
+    site: &Site<'_, P>,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
     let begin = Instant::now();
     loop {
         let nodes = look(site).await;
@@ -81,10 +84,7 @@ pub async fn wait_healthy<P: Provider>(site: &Site<'_, P>, stop: &StopSign) -> R
             return Err(OpsError::Interrupted);
         }
         if begin.elapsed() > LIMIT {
-            return Err(OpsError::Unhealthy {
-                seconds: LIMIT.as_secs(),
-                missing,
-            });
+            return Err(OpsError::Unhealthy { seconds: LIMIT.as_secs(), missing });
         }
         site.reporter.event(&Event::Waiting(&missing));
         tokio::time::sleep(PAUSE).await;
@@ -116,13 +116,11 @@ mod tests {
             r#"{{"server_id":"N","server_name":"{name}","version":"2.15.1","uptime":"1s",
                 "connections":0,"mem":0,"jetstream":{{"meta":{meta}}}}}"#
         );
-        NodeHealth {
-            varz: serde_json::from_str(&varz).unwrap(),
-            problem: None,
-        }
+        NodeHealth { varz: serde_json::from_str(&varz).unwrap(), problem: None }
     }
 
-    const WHOLE: &str = r#"{"leader":"a","cluster_size":2,"replicas":[{"name":"b","current":true}]}"#;
+    const WHOLE: &str =
+        r#"{"leader":"a","cluster_size":2,"replicas":[{"name":"b","current":true}]}"#;
 
     #[test]
     fn a_whole_meta_group_is_well() {

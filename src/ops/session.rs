@@ -17,19 +17,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// Signs in to the system account.
-    pub async fn open<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Self, OpsError> {
+    /// Signs in to the system account; `servers` of the cluster's servers are there to answer.
+    pub async fn open<P: Provider>(
+        site: &Site<'_, P>,
+        index: &Index,
+        servers: usize,
+    ) -> Result<Self, OpsError> {
         let access = site.access(index)?;
         let user = site.own_user(SYSTEM_ACCOUNT, index)?;
         let connection = access.connect(&user).await?;
-        Ok(Self {
-            access,
-            control: Control {
-                connection,
-                servers: site.cluster.nodes.len(),
-            },
-            accounts: BTreeMap::new(),
-        })
+        Ok(Self { access, control: Control { connection, servers }, accounts: BTreeMap::new() })
     }
 
     /// The connection to an account.

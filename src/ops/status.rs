@@ -97,11 +97,7 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
         environment: site.cluster.environment.to_string(),
         healthy: missing.is_none(),
         missing,
-        meta_leader: world
-            .servers
-            .iter()
-            .find_map(|varz| varz.meta_leader())
-            .map(str::to_owned),
+        meta_leader: world.servers.iter().find_map(|varz| varz.meta_leader()).map(str::to_owned),
         nodes: nodes.collect(),
         streams,
         not_observed,

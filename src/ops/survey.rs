@@ -8,7 +8,9 @@ use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
 use crate::model::{AccountName, SYSTEM_ACCOUNT};
-use crate::nats::{Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup};
+use crate::nats::{
+    Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
+};
 use crate::plan::{Kind, NotObserved, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
 use crate::provider::{CONFIG_DIGEST, CONFIG_FILE, Provider, SETTING, VERSION, desired_node};
 use crate::secrets::{Document, Index, KeyName};
@@ -63,19 +65,17 @@ pub async fn observe<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<W
         if site.provider.is_pristine() {
             Inside::Pristine
         } else {
-            Inside::Hidden("no node answers; the next apply starts them and then compares".to_owned())
+            Inside::Hidden(
+                "no node answers; the next apply starts them and then compares".to_owned(),
+            )
         }
     } else {
-        match look_inside(site, index).await {
+        match look_inside(site, index, servers.len()).await {
             Ok(contents) => Inside::Seen(contents),
             Err(reason) => Inside::Hidden(reason.to_string()),
         }
     };
-    Ok(World {
-        nodes,
-        servers,
-        inside,
-    })
+    Ok(World { nodes, servers, inside })
 }
 
 /// Plans everything: keys and papers, nodes, claims, streams.
@@ -88,8 +88,7 @@ pub fn plan_all<P: Provider>(
     let nodes = plan_nodes(site, index, world)?;
     all.extend(nodes);
     let pending = |name: &str| {
-        all.changes()
-            .any(|action| action.id == RecordId::new(Kind::Jwt, format!("account/{name}")))
+        all.changes().any(|action| action.id == RecordId::new(Kind::Jwt, format!("account/{name}")))
     };
     let inside = plan_inside(site, index, world, &pending);
     all.extend(inside);
@@ -110,10 +109,7 @@ pub fn plan_nodes<P: Provider>(
         .into_iter()
         .map(|node| Ok(desired_node(site.cluster, node, &prepare_node(site.cluster, node, index)?)))
         .collect::<Result<_, OpsError>>()?;
-    let observed = Observed {
-        records: world.nodes.clone(),
-        not_observed: Vec::new(),
-    };
+    let observed = Observed { records: world.nodes.clone(), not_observed: Vec::new() };
     Ok(plan(desired, observed))
 }
 
@@ -132,19 +128,13 @@ pub fn plan_inside<P: Provider>(
         Inside::Pristine => &nothing,
         Inside::Hidden(reason) => {
             observed.not_observed = [Kind::Claims, Kind::Stream]
-                .map(|kind| NotObserved {
-                    kind,
-                    reason: reason.clone(),
-                })
+                .map(|kind| NotObserved { kind, reason: reason.clone() })
                 .into();
             &nothing
         }
     };
     if let Some(reason) = &contents.hidden {
-        observed.not_observed.push(NotObserved {
-            kind: Kind::Stream,
-            reason: reason.clone(),
-        });
+        observed.not_observed.push(NotObserved { kind: Kind::Stream, reason: reason.clone() });
     }
     let mut desired = Vec::new();
     let all_nodes = || site.cluster.nodes.iter().map(|node| RecordId::new(Kind::Node, &node.name));
@@ -198,43 +188,51 @@ fn merge(nodes: Vec<Record>, servers: &[Varz]) -> Vec<Record> {
                 record.fields.retain(|name, _| !name.starts_with(SETTING));
                 record.complete = false;
             }
-            record
-                .field(VERSION, &server.version, OnChange::Restart)
-                .field(CONFIG_DIGEST, &server.config_digest, OnChange::Restart)
+            record.field(VERSION, &server.version, OnChange::Restart).field(
+                CONFIG_DIGEST,
+                &server.config_digest,
+                OnChange::Restart,
+            )
         })
         .collect()
 }
 
-async fn look_inside<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Contents, OpsError> {
-    let mut session = Session::open(site, index).await?;
-    let mut contents = Contents::default();
-    for name in account_names(site) {
-        if let Some(key) = index.public(&KeyName::account(name)) {
-            let held = lookup(&session.control, key).await?;
-            contents.claims.insert(name.to_owned(), held);
-        }
-    }
+async fn look_inside<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    servers: usize,
+) -> Result<Contents, OpsError> {
+    let mut session = Session::open(site, index, servers).await?;
+    let control = &session.control;
+    let asked = account_names(site).filter_map(|name| {
+        let key = index.public(&KeyName::account(name))?;
+        Some(async move { Ok((name.to_owned(), lookup(control, key).await?)) })
+    });
+    let mut contents = Contents {
+        claims: join_all(asked).await.into_iter().collect::<Result<_, OpsError>>()?,
+        ..Contents::default()
+    };
+    let mut asked = Vec::new();
     for (name, account) in &site.cluster.accounts {
         let known = contents.claims.get(name.as_str()).is_some_and(|held| !held.tokens.is_empty());
-        if account.limits.jetstream.is_none() || !known {
-            continue;
+        if account.limits.jetstream.is_some() && known {
+            asked.push((name, session.account(site, index, name).await));
         }
-        match streams_of(site, index, &mut session, name).await {
-            Ok(streams) => {
-                contents.streams.insert(name.clone(), streams);
+    }
+    let answers = join_all(asked.into_iter().map(async |(name, connection)| {
+        let streams = match connection {
+            Ok(connection) => Ok(found_streams(&connection, name.as_str()).await?),
+            Err(error) => Err(error),
+        };
+        streams.map(|streams| (name.clone(), streams))
+    }));
+    for answer in answers.await {
+        match answer {
+            Ok((name, streams)) => {
+                contents.streams.insert(name, streams);
             }
-            Err(reason) => contents.hidden = Some(format!("account {name}: {reason}")),
+            Err(reason) => contents.hidden = Some(reason.to_string()),
         }
     }
     Ok(contents)
-}
-
-async fn streams_of<P: Provider>(
-    site: &Site<'_, P>,
-    index: &Index,
-    session: &mut Session,
-    account: &AccountName,
-) -> Result<Vec<(Record, PlacedStream)>, OpsError> {
-    let connection = session.account(site, index, account).await?;
-    Ok(found_streams(&connection, account.as_str()).await?)
 }

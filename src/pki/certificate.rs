@@ -98,10 +98,9 @@ pub fn issue(
     let mut params = params(name, key, lifetime)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = match purpose {
-        Purpose::Node => vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ],
+        Purpose::Node => {
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth]
+        }
         Purpose::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
     };
     params.use_authority_key_identifier_extension = true;
@@ -157,8 +156,8 @@ impl Certificate {
         let malformed = |reason: String| CertificateError::Malformed(reason);
         let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
             .map_err(|error| malformed(error.to_string()))?;
-        let (_, certificate) =
-            X509Certificate::from_der(&pem.contents).map_err(|error| malformed(error.to_string()))?;
+        let (_, certificate) = X509Certificate::from_der(&pem.contents)
+            .map_err(|error| malformed(error.to_string()))?;
         let common_name = |name: &x509_parser::x509::X509Name<'_>| {
             name.iter_common_name()
                 .next()
@@ -214,7 +213,8 @@ fn identifiers(certificate: &X509Certificate<'_>) -> (String, String) {
         match extension.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => own = HEXLOWER.encode(id.0),
             ParsedExtension::AuthorityKeyIdentifier(id) => {
-                signer = id.key_identifier.as_ref().map_or(String::new(), |id| HEXLOWER.encode(id.0));
+                signer =
+                    id.key_identifier.as_ref().map_or(String::new(), |id| HEXLOWER.encode(id.0));
             }
             _ => {}
         }
@@ -233,10 +233,7 @@ mod tests {
     }
 
     fn lifetime() -> Lifetime {
-        Lifetime {
-            now: Timestamp::from_second(1_767_225_600).unwrap(),
-            validity: Period::days(10),
-        }
+        Lifetime { now: Timestamp::from_second(1_767_225_600).unwrap(), validity: Period::days(10) }
     }
 
     fn node() -> String {

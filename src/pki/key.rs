@@ -33,9 +33,7 @@ impl CertificateKey {
 
     /// Reads a PKCS#8 private key.
     pub fn from_pem(pem: &Secret<String>) -> Result<Self, CertificateError> {
-        SigningKey::from_pkcs8_pem(pem.expose())
-            .map(Self::new)
-            .map_err(|_| CertificateError::Key)
+        SigningKey::from_pkcs8_pem(pem.expose()).map(Self::new).map_err(|_| CertificateError::Key)
     }
 
     fn new(key: SigningKey) -> Self {
@@ -45,10 +43,8 @@ impl CertificateKey {
 
     /// The private key as PKCS#8 PEM.
     pub fn to_pem(&self) -> Secret<String> {
-        let pem = self
-            .key
-            .to_pkcs8_pem(LineEnding::LF)
-            .expect("a P-256 key always has a PKCS#8 form");
+        let pem =
+            self.key.to_pkcs8_pem(LineEnding::LF).expect("a P-256 key always has a PKCS#8 form");
         Secret::new(pem.to_string())
     }
 

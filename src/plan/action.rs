@@ -57,6 +57,9 @@ pub struct FieldChange {
     pub from: Option<String>,
     /// What is wanted; none where it goes.
     pub to: Option<String>,
+    /// Whether it stands for other fields.
+    #[serde(skip)]
+    pub summary: bool,
 }
 
 /// One vertex of a plan.
@@ -80,6 +83,15 @@ pub struct Action {
     /// What must be done before it.
     #[serde(skip)]
     pub needs: Vec<RecordId>,
+}
+
+impl Action {
+    /// The changes that tell something: a digest only where nothing else does.
+    pub fn telling_changes(&self) -> Vec<&FieldChange> {
+        let details = self.changes.iter().any(|change| !change.summary);
+        let changes = self.changes.iter();
+        changes.filter(|change| !(details && change.summary)).collect()
+    }
 }
 
 /// Something that could not be looked at.
@@ -137,10 +149,6 @@ impl Plan {
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self {
-            actions: Vec::new(),
-            not_observed: Vec::new(),
-            unmanaged: Vec::new(),
-        }
+        Self { actions: Vec::new(), not_observed: Vec::new(), unmanaged: Vec::new() }
     }
 }

@@ -14,11 +14,8 @@ pub struct Cycle(pub Vec<RecordId>);
 
 /// For each action, the actions (by index) that must be done before it. What is not in `actions` is done already.
 pub fn order(actions: &[&Action]) -> Result<Vec<Vec<usize>>, Cycle> {
-    let index: BTreeMap<&RecordId, usize> = actions
-        .iter()
-        .enumerate()
-        .map(|(index, action)| (&action.id, index))
-        .collect();
+    let index: BTreeMap<&RecordId, usize> =
+        actions.iter().enumerate().map(|(index, action)| (&action.id, index)).collect();
     let needs: Vec<Vec<usize>> = actions
         .iter()
         .map(|action| action.needs.iter().filter_map(|id| index.get(id).copied()).collect())

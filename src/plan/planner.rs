@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ActionKind, Effect, Field, FieldChange, Kind, NotObserved, OnChange, Plan, Record, RecordId,
+    Action, ActionKind, Effect, Field, FieldChange, Kind, NotObserved, OnChange, Plan, Record,
+    RecordId,
 };
 
 /// What was found.
@@ -21,11 +22,8 @@ pub struct Observed {
 /// and left alone: nothing is deleted because a line of YAML has gone.
 pub fn plan(desired: Vec<Record>, observed: Observed) -> Plan {
     let unseen: BTreeSet<Kind> = observed.not_observed.iter().map(|n| n.kind).collect();
-    let mut found: BTreeMap<RecordId, Record> = observed
-        .records
-        .into_iter()
-        .map(|record| (record.id.clone(), record))
-        .collect();
+    let mut found: BTreeMap<RecordId, Record> =
+        observed.records.into_iter().map(|record| (record.id.clone(), record)).collect();
     let actions = desired
         .into_iter()
         .filter(|record| !unseen.contains(&record.id.kind))
@@ -37,7 +35,7 @@ pub fn plan(desired: Vec<Record>, observed: Observed) -> Plan {
     let mut plan = Plan {
         actions,
         not_observed: observed.not_observed,
-        unmanaged: found.into_keys().collect(),
+        unmanaged: found.into_keys().filter(|id| !unseen.contains(&id.kind)).collect(),
     };
     one_restart_at_a_time(&mut plan);
     plan
@@ -52,6 +50,7 @@ fn decide(desired: Record, found: Option<Record>) -> Action {
                 field,
                 from: None,
                 to: Some(value.value),
+                summary: value.summary,
             })
             .collect();
         let effect = if id.kind == Kind::Node { Effect::Start } else { Effect::None };
@@ -91,7 +90,7 @@ fn decide(desired: Record, found: Option<Record>) -> Action {
         return action;
     }
     action.action = ActionKind::Update;
-    action.reason = reason(&action.changes);
+    action.reason = reason(&action.telling_changes());
     action.effect = effect(&action, restart, reconnecting);
     action
 }
@@ -108,12 +107,14 @@ fn differences(desired: BTreeMap<String, Field>, found: Record) -> Vec<(FieldCha
         };
         if from.as_ref() != Some(&wanted.value) {
             let to = Some(wanted.value);
-            differences.push((FieldChange { field, from, to }, wanted.on_change));
+            let summary = wanted.summary;
+            differences.push((FieldChange { field, from, to, summary }, wanted.on_change));
         }
     }
     for (field, seen) in seen {
         let from = Some(seen.value);
-        differences.push((FieldChange { field, from, to: None }, seen.on_change));
+        let summary = seen.summary;
+        differences.push((FieldChange { field, from, to: None, summary }, seen.on_change));
     }
     differences
 }
@@ -135,7 +136,7 @@ fn effect(action: &Action, restart: bool, reconnecting: BTreeSet<String>) -> Eff
     }
 }
 
-fn reason(changes: &[FieldChange]) -> String {
+fn reason(changes: &[&FieldChange]) -> String {
     match changes {
         [one] => format!("{} differs", one.field),
         [one, two] => format!("{} and {} differ", one.field, two.field),
@@ -169,10 +170,7 @@ mod tests {
     }
 
     fn seen(records: Vec<Record>) -> Observed {
-        Observed {
-            records,
-            not_observed: vec![],
-        }
+        Observed { records, not_observed: vec![] }
     }
 
     #[test]
@@ -223,10 +221,7 @@ mod tests {
     fn a_kind_that_was_not_seen_is_no_change() {
         let observed = Observed {
             records: vec![],
-            not_observed: vec![NotObserved {
-                kind: Kind::Node,
-                reason: "no way there".to_owned(),
-            }],
+            not_observed: vec![NotObserved { kind: Kind::Node, reason: "no way there".to_owned() }],
         };
         let plan = plan(vec![record("a", "1", OnChange::Restart)], observed);
         assert!(plan.is_empty());

@@ -52,10 +52,7 @@ pub struct RecordId {
 impl RecordId {
     /// The id of a thing.
     pub fn new(kind: Kind, name: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            name: name.to_string(),
-        }
+        Self { kind, name: name.to_string() }
     }
 }
 
@@ -85,6 +82,8 @@ pub struct Field {
     pub value: String,
     /// What a change means.
     pub on_change: OnChange,
+    /// Whether it stands for other fields, as a digest does, and says nothing beside them.
+    pub summary: bool,
 }
 
 /// One managed thing.
@@ -103,12 +102,7 @@ pub struct Record {
 impl Record {
     /// A record without fields.
     pub fn new(id: RecordId) -> Self {
-        Self {
-            id,
-            fields: BTreeMap::new(),
-            needs: Vec::new(),
-            complete: false,
-        }
+        Self { id, fields: BTreeMap::new(), needs: Vec::new(), complete: false }
     }
 
     /// Says that every field was looked at.
@@ -121,13 +115,18 @@ impl Record {
     /// Adds a field.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl fmt::Display, on_change: OnChange) -> Self {
-        self.fields.insert(
-            name.to_owned(),
-            Field {
-                value: value.to_string(),
-                on_change,
-            },
-        );
+        self.fields
+            .insert(name.to_owned(), Field { value: value.to_string(), on_change, summary: false });
+        self
+    }
+
+    /// Adds a field that stands for others.
+    #[must_use]
+    pub fn summary(mut self, name: &str, value: impl fmt::Display, on_change: OnChange) -> Self {
+        self = self.field(name, value, on_change);
+        if let Some(field) = self.fields.get_mut(name) {
+            field.summary = true;
+        }
         self
     }
 

@@ -20,16 +20,12 @@ pub const SETTING: &str = "settings.";
 
 /// What a node should be.
 pub fn desired_node(cluster: &Cluster, node: &Node, prepared: &PreparedNode) -> Record {
-    let digest = if prepared.pending {
-        PENDING.to_owned()
-    } else {
-        prepared.tree.digest()
-    };
+    let digest = if prepared.pending { PENDING.to_owned() } else { prepared.tree.digest() };
     let record = Record::new(RecordId::new(Kind::Node, &node.name))
         .field(PROCESS, "running", OnChange::Restart)
         .field(VERSION, &cluster.version, OnChange::Restart)
-        .field(CONFIG_DIGEST, &digest, OnChange::Restart)
-        .field(CONFIG_FILE, &digest, OnChange::InPlace);
+        .summary(CONFIG_DIGEST, &digest, OnChange::Restart)
+        .summary(CONFIG_FILE, &digest, OnChange::InPlace);
     prepared.tree.settings().into_iter().fold(record, |record, (name, value)| {
         let value = if value.contains("(known") { PENDING.to_owned() } else { value };
         record.field(&format!("{SETTING}{name}"), value, OnChange::Restart)

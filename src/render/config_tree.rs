@@ -37,23 +37,17 @@ pub struct ConfigError {
 impl ConfigTree {
     /// Reads a configuration.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut reader = Reader {
-            text,
-            at: 0,
-            depth: 0,
-        };
+        let mut reader = Reader { text, at: 0, depth: 0 };
         let settings = reader.block(None)?;
         Ok(Self(settings))
     }
 
     /// The digest that the server reports, as `sha256:…`.
     pub fn digest(&self) -> String {
-        let json = serde_json::to_string(&self.0).expect("text and numbers always have a JSON form");
+        let json =
+            serde_json::to_string(&self.0).expect("text and numbers always have a JSON form");
         // Go escapes these in JSON, so that it can stand inside HTML.
-        let json = json
-            .replace('&', "\\u0026")
-            .replace('<', "\\u003c")
-            .replace('>', "\\u003e");
+        let json = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
         let digest = Sha256::digest(json + "\n");
         format!("sha256:{}", HEXLOWER.encode(&digest))
     }
@@ -256,7 +250,8 @@ mod tests {
 
     #[test]
     fn settings_have_dotted_paths() {
-        let tree = ConfigTree::parse("a: 1\nb { c: \"x\" # why\n d: [\"p\", \"q\"]\n}\ne: true\n").unwrap();
+        let tree = ConfigTree::parse("a: 1\nb { c: \"x\" # why\n d: [\"p\", \"q\"]\n}\ne: true\n")
+            .unwrap();
         let settings = tree.settings();
         assert_eq!(settings["a"], "1");
         assert_eq!(settings["b.c"], "x");

@@ -55,10 +55,7 @@ pub fn server_config(
     node: &Node,
     identity: &ServerIdentity,
 ) -> Result<String, RenderError> {
-    let failed = |reason| RenderError {
-        file: "nats.conf",
-        reason,
-    };
+    let failed = |reason| RenderError { file: "nats.conf", reason };
     let at = |port: u16| format!("{}:{port}", node.address);
     let peers: Vec<String> = cluster
         .nodes

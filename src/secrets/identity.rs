@@ -66,11 +66,8 @@ fn make(path: &Path) -> Result<(), IdentityError> {
     if let Some(folder) = path.parent() {
         fs_err::create_dir_all(folder)?;
     }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "# Opens the keys that natsops has sealed for you. Keep a copy elsewhere.")?;
     writeln!(file, "# public key: {}", identity.to_public())?;
     writeln!(file, "{}", identity.to_string().expose_secret())?;

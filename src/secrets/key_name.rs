@@ -25,7 +25,6 @@ pub enum KeyKind {
     Certificate,
 }
 
-
 impl KeyName {
     /// The operator's identity key, which can be taken offline.
     pub fn operator() -> Self {

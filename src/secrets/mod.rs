@@ -3,8 +3,8 @@
 mod identity;
 mod index;
 mod key_name;
-mod secret;
 mod sealed;
+mod secret;
 mod stand_in;
 mod store;
 

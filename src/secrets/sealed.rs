@@ -58,7 +58,8 @@ impl SealedDirectory {
             .map(|recipient| recipient as &dyn age::Recipient);
         let seal = || -> Result<Vec<u8>, std::io::Error> {
             let mut sealed = Vec::new();
-            let encryptor = age::Encryptor::with_recipients(recipients).map_err(std::io::Error::other)?;
+            let encryptor =
+                age::Encryptor::with_recipients(recipients).map_err(std::io::Error::other)?;
             let mut writer = encryptor.wrap_output(&mut sealed)?;
             writer.write_all(secret.expose().as_bytes())?;
             writer.finish()?;
@@ -81,7 +82,9 @@ impl SecretStore for SealedDirectory {
         let path = self.index_path();
         let text = match fs_err::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Index::default());
+            }
             Err(error) => return Err(error.into()),
         };
         let index: Index = serde_json::from_slice(&text).map_err(|error| StoreError::Damaged {
@@ -99,40 +102,25 @@ impl SecretStore for SealedDirectory {
 
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
         let index = self.index()?;
-        let entry = index
-            .keys
-            .get(name)
-            .ok_or_else(|| StoreError::Missing(name.clone()))?;
+        let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
         let path = self.sealed_path(name, entry.version);
         let sealed = fs_err::read(&path)?;
         let opened = age::decrypt(self.identity()?, &sealed).map_err(|error| match error {
             age::DecryptError::NoMatchingKeys | age::DecryptError::DecryptionFailed => {
-                StoreError::Sealed {
-                    path: path.clone(),
-                    identity: self.identity_file.clone(),
-                }
+                StoreError::Sealed { path: path.clone(), identity: self.identity_file.clone() }
             }
-            other => StoreError::Damaged {
-                path: path.clone(),
-                reason: other.to_string(),
-            },
+            other => StoreError::Damaged { path: path.clone(), reason: other.to_string() },
         })?;
         String::from_utf8(opened)
             .map(Secret::new)
-            .map_err(|_| StoreError::Damaged {
-                path,
-                reason: "it does not hold text".to_owned(),
-            })
+            .map_err(|_| StoreError::Damaged { path, reason: "it does not hold text".to_owned() })
     }
 
     fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
         let lock = self.lock()?;
         let mut index = self.index()?;
         if index.generation != seen {
-            return Err(StoreError::Moved {
-                seen,
-                found: index.generation,
-            });
+            return Err(StoreError::Moved { seen, found: index.generation });
         }
         for (name, key) in change.keys {
             let mut entry = key.entry;
@@ -161,10 +149,7 @@ impl SecretStore for SealedDirectory {
 
 /// Makes a folder that only its owner can enter.
 pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Writes a file that only its owner can read, from its first byte on.
@@ -174,11 +159,8 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)
 }
 
@@ -205,10 +187,7 @@ mod tests {
 
     fn one_key(name: &KeyName) -> Change {
         let key = StandIn::new("test").make(name, jiff::Timestamp::UNIX_EPOCH);
-        Change {
-            keys: vec![(name.clone(), key)],
-            documents: vec![],
-        }
+        Change { keys: vec![(name.clone(), key)], documents: vec![] }
     }
 
     #[test]
@@ -253,11 +232,8 @@ mod tests {
         let name = KeyName::operator();
         store(folder.path()).commit(0, one_key(&name)).unwrap();
         ensure_identity(&folder.path().join("other")).unwrap();
-        let other = SealedDirectory::new(
-            folder.path().join("secrets"),
-            folder.path().join("other"),
-            &[],
-        );
+        let other =
+            SealedDirectory::new(folder.path().join("secrets"), folder.path().join("other"), &[]);
         assert!(matches!(other.open(&name), Err(StoreError::Sealed { .. })));
     }
 

@@ -29,15 +29,7 @@ pub trait Entropy {
                 (key.public(), key.to_pem())
             }
         };
-        NewKey {
-            entry: KeyEntry {
-                kind: name.kind(),
-                public,
-                version: 1,
-                created: now,
-            },
-            secret,
-        }
+        NewKey { entry: KeyEntry { kind: name.kind(), public, version: 1, created: now }, secret }
     }
 }
 
@@ -60,9 +52,7 @@ pub struct StandIn {
 impl StandIn {
     /// Stand-in keys of an environment.
     pub fn new(environment: &str) -> Self {
-        Self {
-            label: environment.to_owned(),
-        }
+        Self { label: environment.to_owned() }
     }
 }
 

@@ -1,14 +1,13 @@
 //! Rules of the catalog: names that exist, calls that somebody answers, streams that fit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use super::Document;
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::{
     AccountSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
 };
-use crate::environment::{Diagnostic, Diagnostics, Severity};
+use crate::environment::{Diagnostic, Diagnostics, Place, Severity};
 use crate::model::{
     AccountName, ByteSize, Category, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName, StreamName, Subject,
 };
@@ -60,11 +59,7 @@ fn entries<'a, N: Ord, S>(
     documents
         .iter()
         .flat_map(|document| {
-            part(&document.spec).iter().map(move |(name, spec)| Entry {
-                document,
-                name,
-                spec,
-            })
+            part(&document.spec).iter().map(move |(name, spec)| Entry { document, name, spec })
         })
         .collect()
 }
@@ -75,11 +70,10 @@ fn repeated<N: Ord + std::fmt::Display, S>(
     part: &str,
     problems: &mut Diagnostics,
 ) {
-    let mut seen = BTreeMap::new();
+    let mut seen: BTreeMap<_, Place> = BTreeMap::new();
     for entry in entries {
         let at = entry.document.key(&format!("{part}.{}", entry.name));
         if let Some(first) = seen.get(entry.name) {
-            let first: &(usize, Range<usize>) = first;
             problems.push(
                 Diagnostic::error(
                     "duplicate-name",
@@ -120,12 +114,16 @@ fn reserved(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 
 fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let known: BTreeSet<&str> = catalog.accounts.iter().map(|a| a.name.as_str()).collect();
-    let mut check = |at: (usize, Range<usize>), account: &AccountName| {
+    let mut check = |at: Place, account: &AccountName| {
         if !known.contains(account.as_str()) {
-            let mut problem =
-                Diagnostic::error("unknown-account", at, format!("there is no account `{account}`"));
-            problem.help = did_you_mean(account.as_str(), known.iter().copied())
-                .or_else(|| Some("define it under `accounts:` in a file of the catalog".to_owned()));
+            let mut problem = Diagnostic::error(
+                "unknown-account",
+                at,
+                format!("there is no account `{account}`"),
+            );
+            problem.help = did_you_mean(account.as_str(), known.iter().copied()).or_else(|| {
+                Some("define it under `accounts:` in a file of the catalog".to_owned())
+            });
             problems.push(problem);
         }
     };
@@ -148,7 +146,7 @@ struct Use<'a> {
 }
 
 impl Use<'_> {
-    fn at(&self) -> (usize, Range<usize>) {
+    fn at(&self) -> Place {
         self.service.document.at(&self.path)
     }
 }
@@ -215,8 +213,7 @@ fn subjects_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 }
 
 fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let mut seen: BTreeMap<(&AccountName, &Subject), (&ServiceName, (usize, Range<usize>))> =
-        BTreeMap::new();
+    let mut seen: BTreeMap<_, (&ServiceName, Place)> = BTreeMap::new();
     for service in &catalog.services {
         for used in uses(service).into_iter().filter(|used| used.verb == "serves") {
             let key = (&service.spec.account, used.subject);
@@ -325,7 +322,7 @@ fn grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn warning(code: &'static str, at: (usize, Range<usize>), message: String) -> Diagnostic {
+fn warning(code: &'static str, at: Place, message: String) -> Diagnostic {
     let mut problem = Diagnostic::error(code, at, message);
     problem.severity = Severity::Warning;
     problem
@@ -348,7 +345,10 @@ fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
                     Diagnostic::error(
                         "stream-overlap",
                         stream.document.at(path),
-                        format!("`{pattern}` of {} overlaps `{earlier}` of {}", stream.name, other.name),
+                        format!(
+                            "`{pattern}` of {} overlaps `{earlier}` of {}",
+                            stream.name, other.name
+                        ),
                     )
                     .other(other.document.at(first), "the other stream")
                     .help("a message belongs to one stream of its account"),
@@ -481,7 +481,7 @@ fn payloads(
     problems: &mut Diagnostics,
 ) {
     let largest = environment.spec.nats.limits.max_payload;
-    let mut check = |at: (usize, Range<usize>), size: ByteSize| {
+    let mut check = |at: Place, size: ByteSize| {
         if size > largest {
             problems.push(
                 Diagnostic::error(

@@ -33,10 +33,7 @@ pub async fn plain_route<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
 /// A client that does not encrypt, but has valid creds.
 pub async fn plain_client<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let user = own_user(scene)?;
-    let knock = Knock {
-        tls: Tls::Never,
-        user: Some(&user),
-    };
+    let knock = Knock { tls: Tls::Never, user: Some(&user) };
     let doors = knock_everywhere(scene, &knock).await;
     judge(scene, doors, "a plaintext client", "tls and allow_non_tls")
 }
@@ -45,10 +42,7 @@ pub async fn plain_client<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
 pub async fn no_certificate<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let user = own_user(scene)?;
     let config = tls(&scene.access.authority, None).map_err(unusable)?;
-    let knock = Knock {
-        tls: Tls::With(Arc::new(config)),
-        user: Some(&user),
-    };
+    let knock = Knock { tls: Tls::With(Arc::new(config)), user: Some(&user) };
     let doors = knock_everywhere(scene, &knock).await;
     judge(scene, doors, "a client without certificate", "tls.verify")
 }
@@ -56,26 +50,17 @@ pub async fn no_certificate<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
 /// A client with a valid certificate, but no creds.
 pub async fn no_creds<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let config = scene.access.tls().map_err(unusable)?;
-    let knock = Knock {
-        tls: Tls::With(Arc::new(config)),
-        user: None,
-    };
+    let knock = Knock { tls: Tls::With(Arc::new(config)), user: None };
     let doors = knock_everywhere(scene, &knock).await;
     judge(scene, doors, "a client without creds", "operator and default_sentinel")
 }
 
 fn own_user<P: Provider>(scene: &Scene<'_, '_, P>) -> Result<Ticket, (String, String)> {
-    scene
-        .site
-        .own_user(SYSTEM_ACCOUNT, scene.index)
-        .map_err(unusable)
+    scene.site.own_user(SYSTEM_ACCOUNT, scene.index).map_err(unusable)
 }
 
 fn unusable(reason: impl std::fmt::Display) -> (String, String) {
-    (
-        format!("can't be tried: {reason}"),
-        "the keys of this environment".to_owned(),
-    )
+    (format!("can't be tried: {reason}"), "the keys of this environment".to_owned())
 }
 
 /// What became of the stranger at each node's door.

@@ -24,8 +24,8 @@ use crate::secrets::{Document, KeyName, StoreError, Ticket};
 const AT_A_TIME: usize = 8;
 
 /// What a service's trial came to.
-#[derive(Default)]
 struct Trial {
+    service: String,
     granted: usize,
     refused: usize,
     problems: Vec<String>,
@@ -46,30 +46,38 @@ pub async fn grants<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let services = trials.len();
     let granted: usize = trials.iter().map(|trial| trial.granted).sum();
     let refused: usize = trials.iter().map(|trial| trial.refused).sum();
-    let mut problems: Vec<&str> =
-        trials.iter().flat_map(|trial| trial.problems.iter().map(String::as_str)).collect();
-    problems.sort_unstable();
-    if problems.is_empty() {
+    let wrong: Vec<&Trial> = trials.iter().filter(|trial| !trial.problems.is_empty()).collect();
+    if wrong.is_empty() {
         return Ok(format!(
             "{services} services can do all {granted} granted things and none of {refused} neighbouring ones"
         ));
     }
-    const SHOWN: usize = 5;
-    let more = match problems.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    let shown = problems.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
+    let mut wrong: Vec<String> = wrong.into_iter().map(Trial::summary).collect();
+    wrong.sort_unstable();
     Err((
-        format!("{} deviations: {shown}{more}", problems.len()),
+        format!("{} of {services} services deviate; {}", wrong.len(), wrong.join("; ")),
         format!("natsops plan {}: are the account's claims current?", cluster.environment),
     ))
 }
 
+impl Trial {
+    /// The first deviation, and how many more there are.
+    fn summary(&self) -> String {
+        let first = self.problems.first().map_or("", String::as_str);
+        match self.problems.len() {
+            0 | 1 => format!("{}: {first}", self.service),
+            more => format!("{}: {first}, and {} more", self.service, more - 1),
+        }
+    }
+}
+
 async fn live<P: Provider>(scene: &Scene<'_, '_, P>) -> Live {
-    let asked = scene.site.cluster.nodes.iter().map(async |node| {
-        scene.site.monitor(node).connections().await.unwrap_or_default()
-    });
+    let asked = scene
+        .site
+        .cluster
+        .nodes
+        .iter()
+        .map(async |node| scene.site.monitor(node).connections().await.unwrap_or_default());
     let connections = join_all(asked).await.into_iter().flatten();
     connections
         .flat_map(|connection| {
@@ -86,7 +94,8 @@ async fn trial<P: Provider>(
     number: usize,
     live: &Live,
 ) -> Trial {
-    let mut trial = Trial::default();
+    let mut trial =
+        Trial { service: service.name.to_string(), granted: 0, refused: 0, problems: Vec::new() };
     // Each service knocks at another node, so that all nodes are seen to know all claims.
     let nodes = &scene.site.cluster.nodes;
     let node = &nodes[number % nodes.len()];
@@ -98,7 +107,7 @@ async fn trial<P: Provider>(
         try_neighbours(scene, &mut probe, service, &mut trial).await
     };
     if let Err(reason) = outcome.await {
-        trial.problems.push(format!("{} at {}: {reason}", service.name, node.name));
+        trial.problems.push(format!("at {}: {reason}", node.name));
     }
     trial
 }
@@ -119,10 +128,7 @@ async fn sign_in<P: Provider>(
     let certificate = certificate.map_err(|error| error.to_string())?;
     let user = ticket(Document::user(&service.name), KeyName::user(&service.name));
     let user = user.map_err(|error| error.to_string())?;
-    let config = tls(
-        &scene.access.authority,
-        Some((&certificate.public, &certificate.secret)),
-    );
+    let config = tls(&scene.access.authority, Some((&certificate.public, &certificate.secret)));
     let config = config.map_err(|error| error.to_string())?;
     let mut probe = Probe::open(address, &Tls::With(Arc::new(config)))
         .await
@@ -142,7 +148,7 @@ async fn try_grants(
     for subject in service.calls.iter().chain(&service.publishes) {
         let subject = subject.concrete();
         let words = traced(&subject, &service.trace_subject());
-        expect(probe, &words, true, &format!("{} publish {subject}", service.name), trial).await?;
+        expect(probe, &words, true, &format!("publish {subject}"), trial).await?;
     }
     for subscription in &permissions.subscribe {
         let Subscription { subject, queue } = subscription;
@@ -152,7 +158,7 @@ async fn try_grants(
             continue;
         }
         let words = format!("SUB {subject} {queue} 1\r\nUNSUB 1\r\n");
-        expect(probe, &words, true, &format!("{} subscribe {subject}", service.name), trial).await?;
+        expect(probe, &words, true, &format!("subscribe {subject}"), trial).await?;
     }
     Ok(())
 }
@@ -175,13 +181,13 @@ async fn try_neighbours<P: Provider>(
                 } else {
                     continue;
                 };
-                (words, format!("{} publish {subject}", service.name))
+                (words, format!("publish {subject}"))
             }
             Forbidden::Subscribe(subject, queue) => {
                 let queue = queue.unwrap_or_default();
                 let words = format!("SUB {subject} {queue} 1\r\nUNSUB 1\r\n");
                 let group = if queue.is_empty() { String::new() } else { format!(" in {queue}") };
-                (words, format!("{} subscribe {subject}{group}", service.name))
+                (words, format!("subscribe {subject}{group}"))
             }
         };
         expect(probe, &words, false, &what, trial).await?;

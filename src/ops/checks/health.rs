@@ -18,7 +18,8 @@ pub fn nodes<P>(scene: &Scene<'_, '_, P>) -> Finding {
         return Ok(format!("{all} of {all} nodes fully healthy"));
     };
     let environment = &scene.site.cluster.environment;
-    let list: Vec<String> = ill.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
+    let list: Vec<String> =
+        ill.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
     Err((
         format!("{} of {all} nodes fully healthy; {}", all - ill.len(), list.join("; ")),
         format!("natsops logs {environment} {name}"),
@@ -31,10 +32,7 @@ pub fn meta<P>(scene: &Scene<'_, '_, P>) -> Finding {
     if let Some(problem) = gate::meta_problem(&scene.nodes) {
         return Err((problem, format!("natsops status {}", scene.site.cluster.environment)));
     }
-    let leader = scene
-        .nodes
-        .iter()
-        .find_map(|node| node.varz.as_ref()?.meta_leader())
-        .unwrap_or("unknown");
+    let leader =
+        scene.nodes.iter().find_map(|node| node.varz.as_ref()?.meta_leader()).unwrap_or("unknown");
     Ok(format!("leader {leader}, {all} of {all} members current"))
 }

@@ -78,12 +78,7 @@ pub async fn examine<P: Provider>(
     index: &Index,
     stop: &StopSign,
 ) -> Result<Report, OpsError> {
-    let scene = Scene {
-        site,
-        index,
-        access: site.access(index)?,
-        nodes: gate::look(site).await,
-    };
+    let scene = Scene { site, index, access: site.access(index)?, nodes: gate::look(site).await };
     let mut report = Report::default();
     let mut add = |check: &'static str, finding: Finding| {
         let outcome = match finding {

@@ -13,7 +13,8 @@ pub async fn replicas<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let cluster = scene.site.cluster;
     let look = || format!("natsops status {}", cluster.environment);
     let hidden = |reason: String| (format!("streams can't be looked at: {reason}"), look());
-    let world = observe(scene.site, scene.index).await.map_err(|error| hidden(error.to_string()))?;
+    let world =
+        observe(scene.site, scene.index).await.map_err(|error| hidden(error.to_string()))?;
     let contents = match world.inside {
         Inside::Seen(contents) => contents,
         Inside::Hidden(reason) => return Err(hidden(reason)),
@@ -55,10 +56,8 @@ fn problem<P>(scene: &Scene<'_, '_, P>, stream: &Stream, placed: &PlacedStream) 
         return Some(format!("{}: {} of {wanted} replicas current", stream.name, current.len()));
     }
     let nodes = scene.site.cluster.nodes.iter();
-    let zones: BTreeSet<_> = nodes
-        .filter(|node| current.contains(&node.name.as_str()))
-        .map(|node| &node.zone)
-        .collect();
+    let zones: BTreeSet<_> =
+        nodes.filter(|node| current.contains(&node.name.as_str())).map(|node| &node.zone).collect();
     (zones.len() != wanted)
         .then(|| format!("{}: {wanted} replicas in {} zones", stream.name, zones.len()))
 }

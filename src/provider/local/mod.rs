@@ -46,12 +46,7 @@ impl<'a> LocalProvider<'a> {
         server: PathBuf,
         bundles: Box<BundleSource<'a>>,
     ) -> Self {
-        Self {
-            cluster,
-            state,
-            server,
-            bundles,
-        }
+        Self { cluster, state, server, bundles }
     }
 
     fn folder(&self, node: &NodeName) -> NodeFolder {

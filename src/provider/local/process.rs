@@ -60,7 +60,10 @@ impl NodeProcess {
             .stdout(Stdio::null())
             // What the server says before it opens its log.
             .stderr(fs::File::create(folder.path().join("log/stderr"))?);
-        #[expect(unsafe_code, reason = "only a child can start a session, and only between fork and exec")]
+        #[expect(
+            unsafe_code,
+            reason = "only a child can start a session, and only between fork and exec"
+        )]
         // SAFETY: setsid is async-signal-safe and touches no memory.
         unsafe {
             command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
@@ -68,10 +71,7 @@ impl NodeProcess {
         let child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(std::io::Error::other)?;
         let start = start_time(pid).unwrap_or(0);
-        let process = Self {
-            note: Note { pid, start },
-            folder: fs::canonicalize(folder.path())?,
-        };
+        let process = Self { note: Note { pid, start }, folder: fs::canonicalize(folder.path())? };
         let note = serde_json::to_vec(&process.note)?;
         replace(&folder.process_note(), &note)?;
         Ok(process)
@@ -142,8 +142,7 @@ fn search(folder: &Path) -> std::io::Result<Option<Note>> {
         let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
             continue;
         };
-        let runs_here =
-            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder);
+        let runs_here = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder);
         let is_server = fs::read_to_string(format!("/proc/{pid}/comm"))
             .is_ok_and(|name| name.trim() == "nats-server");
         if let (true, true, Some(start)) = (runs_here, is_server, start_time(pid)) {
@@ -169,10 +168,7 @@ mod tests {
 
     fn own_note() -> Note {
         let pid = i32::try_from(std::process::id()).unwrap();
-        Note {
-            pid,
-            start: start_time(pid).unwrap(),
-        }
+        Note { pid, start: start_time(pid).unwrap() }
     }
 
     #[test]
@@ -181,10 +177,7 @@ mod tests {
         let note = own_note();
         assert!(is_ours(note, &here));
         assert!(!is_ours(note, Path::new("/")));
-        let reborn = Note {
-            start: note.start + 1,
-            ..note
-        };
+        let reborn = Note { start: note.start + 1, ..note };
         assert!(!is_ours(reborn, &here));
     }
 

@@ -1,0 +1,266 @@
+//! The program as a user meets it, without a cluster: help, errors, exit codes.
+
+use crate::support::Project;
+
+#[test]
+fn help_teaches_and_every_command_has_its_own() {
+    let project = Project::new();
+    let help = project.run(&["--help"]).expect(0).stdout;
+    for command in
+        ["validate", "render", "plan", "apply", "status", "doctor", "logs", "creds", "destroy"]
+    {
+        assert!(help.contains(&format!("\n  {command}")), "{command}");
+        let own = project.run(&[command, "--help"]).expect(0).stdout;
+        assert!(own.contains("Usage:"), "{own}");
+    }
+    assert!(help.contains("Exit codes:"));
+}
+
+#[test]
+fn a_slip_in_the_command_line_is_64_and_names_what_was_meant() {
+    let project = Project::new();
+    let output = project.run(&["aply", "local"]).expect(64);
+    assert!(output.stderr.contains("'apply'"), "{}", output.stderr);
+    let output = project.run(&["validate", "locla"]).expect(64);
+    assert!(output.stderr.contains("did you mean `local`?"), "{}", output.stderr);
+    assert!(output.stderr.contains("next:"));
+    project.run(&["validate"]).expect(64);
+    project.run(&["creds", "export", "local", "quest-generator"]).expect(64);
+}
+
+#[test]
+fn shipped_environments_are_valid_without_a_warning() {
+    let project = Project::new();
+    for environment in ["local", "prod"] {
+        let output = project.run(&["validate", environment]).expect(0);
+        assert_eq!(output.stderr, "");
+        assert!(output.stdout.contains("22 services, 10 streams\n"), "{}", output.stdout);
+    }
+    let json = project.run(&["validate", "prod", "--json"]).expect(0).json();
+    assert_eq!(json["valid"], true);
+}
+
+#[test]
+fn a_project_is_found_from_below_and_its_absence_is_told() {
+    let project = Project::new();
+    let below = project.path().join("environments/catalog");
+    let output = project.command(&["validate", "local"]).current_dir(below).output().unwrap();
+    assert!(output.status.success());
+    let output = project.command(&["validate", "local"]).current_dir("/").output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--project"));
+}
+
+/// A way to break an environment, and what must be said about it.
+struct Breakage {
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    place: &'static str,
+    says: &'static [&'static str],
+}
+
+const BREAKAGES: [Breakage; 18] = [
+    Breakage {
+        file: "local.yaml",
+        from: "max_memory:",
+        to: "max_memroy:",
+        place: "local.yaml:23:5",
+        says: &[
+            "unknown key `max_memroy`",
+            "did you mean `max_memory`?",
+            "`nats.jetstream.max_memory` is missing",
+        ],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "  cluster: game-local\n",
+        to: "  cluster: game-local\n  cluster: game-local\n",
+        place: "local.yaml:12:3",
+        says: &["`nats.cluster` is given twice", "first here"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "volume: 10 GB",
+        to: "volume: 10 gb",
+        place: "local.yaml:8:13",
+        says: &["did you mean `GB`?"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "max_file: 8 GB",
+        to: "max_file: 8000000000",
+        place: "local.yaml:",
+        says: &["has no unit", "500 GB"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "leafnode: 7422",
+        to: "leafnode: 4222",
+        place: "local.yaml:20:50",
+        says: &["port 4222 is also the client port"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "client: 4222",
+        to: "client: seventy",
+        place: "local.yaml:20:19",
+        says: &["`nats.ports.client` is text", "expected a whole number"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "monitor: 8222",
+        to: "monitor: 82222",
+        place: "local.yaml:20:65",
+        says: &["82222 is outside 1 to 65535"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "max_file: 8 GB",
+        to: "max_file: 80 GB",
+        place: "local.yaml:22:15",
+        says: &["max_file is 80 GB, the volume has 10 GB"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "version: 2.15.1",
+        to: "version: 2.10.7",
+        place: "local.yaml:12:12",
+        says: &["published security holes"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "zone: zone-c",
+        to: "zone: zone-b",
+        place: "catalog/commerce.yaml:",
+        says: &["3 replicas need 3 zones, and there are 2"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "duration: 30s",
+        to: "duration: 3m 30",
+        place: "local.yaml:26:25",
+        says: &["`3m 30` is not a period"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "\n  lame_duck",
+        to: "\n\tlame_duck",
+        place: "local.yaml:26:1",
+        says: &["not readable as YAML"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "- svc.ai.model.v1.select\n",
+        to: "- svc.ai.model.v1.selct\n",
+        place: "catalog/game.yaml:",
+        says: &["nobody serves `svc.ai.model.v1.selct`", "did you mean `svc.ai.model.v1.select`?"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "subject: svc.ai.llm.v1.infer",
+        to: "subject: svc.ai.LLM.v1.infer",
+        place: "catalog/game.yaml:",
+        says: &["it cannot contain `L`"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "subject: svc.ai.model.v1.get",
+        to: "subject: svc.ai.llm.v1.infer",
+        place: "catalog/game.yaml:",
+        says: &["is also served by `llm-gateway`"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "subjects: [evt.state.>]",
+        to: "subjects: [evt.state.>, evt.ai.llm.>]",
+        place: "catalog/game.yaml:",
+        says: &["overlaps `evt.ai.>` of GAME_AI", "the other stream"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "    account: GAME\n",
+        to: "    account: GAMES\n",
+        place: "catalog/game.yaml:",
+        says: &["there is no account `GAMES`", "did you mean `GAME`?"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "    retention: limits",
+        to: "    retention: forever",
+        place: "catalog/game.yaml:",
+        says: &["`forever` is not known here", "`limits`, `interest` or `workqueue`"],
+    },
+];
+
+#[test]
+fn each_way_of_breaking_is_found_with_its_place_and_its_remedy() {
+    for breakage in &BREAKAGES {
+        let project = Project::new();
+        project.edit(breakage.file, breakage.from, breakage.to);
+        let output = project.run(&["validate", "local"]).expect(3);
+        assert!(output.stderr.contains(breakage.place), "{}:\n{}", breakage.place, output.stderr);
+        for words in breakage.says {
+            assert!(output.stderr.contains(words), "{words}:\n{}", output.stderr);
+        }
+        // Nothing that needs a valid environment goes on with an invalid one.
+        project.run(&["render", "local", "--out", "out"]).expect(3);
+        assert!(!project.path().join("out").exists());
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_in_one_run() {
+    let project = Project::new();
+    for breakage in &BREAKAGES[..3] {
+        project.edit(breakage.file, breakage.from, breakage.to);
+    }
+    project.edit("catalog/game.yaml", "    retention: limits", "    retention: forever");
+    let output = project.run(&["validate", "local", "--json"]).expect(3);
+    let codes: Vec<String> = output.json()["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["code"].as_str().unwrap().to_owned())
+        .collect();
+    for code in ["malformed", "duplicate-key", "unknown-key", "missing-key", "unknown-value"] {
+        assert!(codes.iter().any(|found| found == code), "{code}: {codes:?}");
+    }
+}
+
+#[test]
+fn what_changes_something_refuses_when_nobody_can_be_asked() {
+    let project = Project::new();
+    let output = project.run(&["apply", "local"]).expect(5);
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
+    assert!(!project.node("nats-1").exists());
+    let output = project.run(&["destroy", "local", "--delete-data"]).expect(5);
+    assert!(output.stderr.contains("nothing was changed"));
+}
+
+#[test]
+fn looking_makes_nothing() {
+    let project = Project::new();
+    for arguments in [&["plan", "local"][..], &["validate", "local"], &["destroy", "local"]] {
+        project.run(arguments).expect(0);
+    }
+    assert!(!project.identity().exists());
+    assert!(!project.path().join(".natsops/local/secrets").exists());
+}
+
+#[test]
+fn aws_is_said_to_be_out_of_reach() {
+    let project = Project::new();
+    let output = project.run(&["apply", "prod", "--yes"]).expect(1);
+    assert!(output.stderr.contains("natsops render prod"), "{}", output.stderr);
+}
+
+#[test]
+fn creds_of_nobody_and_before_an_apply_are_refused() {
+    let project = Project::new();
+    let export = |service| project.run(&["creds", "export", "local", service, "--out", "out"]);
+    let output = export("quest-genrator").expect(64);
+    assert!(output.stderr.contains("did you mean `quest-generator`?"), "{}", output.stderr);
+    let output = export("quest-generator").expect(1);
+    assert!(output.stderr.contains("natsops apply local"), "{}", output.stderr);
+}
