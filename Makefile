@@ -1,17 +1,17 @@
 # natsops: `make local` for a cluster on this machine, `make test` for every test. Both install what they need.
 
-NATSOPS := target/release/natsops
-
 .PHONY: local tools build check test bench clean
 
-local: tools build ## Start the five-node cluster on this machine, and prove it
-	@$(NATSOPS) apply local --yes
+# The development build is ready in half the time of the optimised one, and `make test` uses it too.
+local: tools ## Start the five-node cluster on this machine, and prove it
+	@cargo build --locked
+	@target/debug/natsops apply local --yes
 
 tools: ## Fetch nats-server into .tools/
 	@.ci/tools server
 
-build: ## Build the program
-	@cargo build --release --locked --quiet
+build: ## Build the optimised program, target/release/natsops
+	@cargo build --release --locked
 
 check: ## Format, lints and unit tests: the quick one
 	@.ci/suites check

@@ -1,4 +1,16 @@
-//! natsops.
+//! natsops takes one YAML file to a running, verified, secure NATS cluster.
+//!
+//! The modules are the steps of one pipeline. In reading order:
+//!
+//! 1. [`environment`] reads what the user wrote and reports everything that is wrong with it at once.
+//! 2. [`model`] is what was meant: typed, decided, nothing left to default.
+//! 3. [`secrets`], [`jwt`] and [`pki`] hold keys at rest, tokens and certificates; [`render`] writes configurations.
+//! 4. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
+//! 5. [`plan`] compares desired records with observed ones, without touching anything.
+//! 6. [`provider`] makes nodes, [`nats`] talks to their servers, [`lease`] keeps a second writer away.
+//! 7. [`ops`] are the workflows over all of these: survey, apply, checks, status, destroy.
+//! 8. [`cli`] is one file per command, and the only place that knows the terminal.
+
 pub mod artifacts;
 pub mod cli;
 pub mod environment;

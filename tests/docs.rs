@@ -1,1 +1,140 @@
-//! Placeholder.
+//! The documents, walked as a reader would: every `console` block is run, and must say what it shows.
+//!
+//! `...` stands for any lines. Times, addresses, node numbers and process ids differ from run to run,
+//! so they are made alike on both sides before they are compared.
+
+use std::path::Path;
+use std::process::Command;
+
+use regex_lite::Regex;
+
+use crate::support::{Cluster, holds_no_secret, nats_server, package};
+
+/// A command of a document, with what it is shown to say.
+struct Step {
+    line: usize,
+    command: String,
+    expected: Vec<String>,
+}
+
+/// The commands of a document's `console` blocks, in their order.
+fn steps(document: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for (number, line) in document.lines().enumerate() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if !inside {
+            continue;
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step { line: number + 1, command: command.to_owned(), expected: vec![] });
+        } else if let (Some(more), Some(step)) = (line.strip_prefix("> "), steps.last_mut()) {
+            step.command = format!("{}\n{more}", step.command);
+        } else if let Some(step) = steps.last_mut() {
+            step.expected.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+/// What differs from run to run, and what stands for it.
+const DIFFERENT: [(&str, &str); 5] = [
+    (r"nats-\d\*?", "nats-N"),
+    (r"127\.\d+\.\d+\.\d+", "127.x.y.z"),
+    (r"\b\d+(\.\d+)? ?(ms|s|KiB|MiB)\b", "FIGURE"),
+    (r"process \d+", "process N"),
+    (r"\s+", " "),
+];
+
+/// Replaces what differs from run to run.
+fn alike(line: &str) -> String {
+    DIFFERENT.iter().fold(line.trim().to_owned(), |line, (pattern, word)| {
+        Regex::new(pattern).unwrap().replace_all(&line, *word).into_owned()
+    })
+}
+
+/// Whether what was said is what is shown, where `...` stands for any lines.
+fn matches(expected: &[String], said: &[String]) -> bool {
+    match expected.split_first() {
+        None => said.is_empty(),
+        Some((first, rest)) if first == "..." => {
+            (0..=said.len()).any(|skipped| matches(rest, &said[skipped..]))
+        }
+        Some((first, rest)) => {
+            said.first().is_some_and(|line| line == first) && matches(rest, &said[1..])
+        }
+    }
+}
+
+/// Walks a document in a project of its own.
+fn walk(document: &Path, cluster: &Cluster) {
+    let text = std::fs::read_to_string(package().join(document)).unwrap();
+    let steps = steps(&text);
+    assert!(steps.len() > 5, "{} shows nothing", document.display());
+    let program = Path::new(env!("CARGO_BIN_EXE_natsops")).parent().unwrap();
+    let python = package().join(".tools/python/bin");
+    assert!(python.join("python3").exists(), "a client in Python is needed: run `.ci/tools tests`");
+    let server = nats_server();
+    let path = [program, server.parent().unwrap(), &python, "/usr/bin".as_ref(), "/bin".as_ref()];
+    for step in steps {
+        let project = &cluster.project;
+        let output = Command::new("bash")
+            .args(["-c", &format!("exec 2>&1\n{}", step.command)])
+            .current_dir(project.path())
+            .env_clear()
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("HOME", project.path().join("home"))
+            .env("NATSOPS_AGE_IDENTITY", project.identity())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        holds_no_secret(&said);
+        let found: Vec<String> = said.lines().map(alike).collect();
+        let wanted: Vec<String> = step.expected.iter().map(|line| alike(line)).collect();
+        assert!(
+            matches(&wanted, &found),
+            "{}:{}: `{}` says\n{said}\nand is shown to say\n{}",
+            document.display(),
+            step.line,
+            step.command,
+            step.expected.join("\n")
+        );
+    }
+}
+
+#[test]
+fn readme_is_true() {
+    // The reader has run `make local`, whose last step this is.
+    let cluster = Cluster::applied();
+    walk(Path::new("README.md"), &cluster);
+}
+
+#[test]
+fn operations_are_true() {
+    let cluster = Cluster::idle();
+    walk(Path::new("docs/operations.md"), &cluster);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let documents =
+        ["README.md", "docs/architecture.md", "docs/environment.md", "docs/operations.md"];
+    for document in documents {
+        let path = package().join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            let external = target.starts_with("http") || file.is_empty();
+            assert!(external || path.parent().unwrap().join(file).exists(), "{document}: {target}");
+        }
+    }
+}
+
+#[test]
+fn three_dots_stand_for_any_lines_and_figures_are_alike() {
+    let lines = |text: &str| text.lines().map(alike).collect::<Vec<_>>();
+    assert!(matches(&lines("a\n...\nd"), &lines("a\nb\nc\nd")));
+    assert!(!matches(&lines("a\n...\nd"), &lines("a\nb")));
+    assert_eq!(alike("  done update node nats-2 46 ms"), alike("  done update node nats-3 1.2 s"));
+    assert_ne!(alike("exit code 8"), alike("exit code 5"));
+}

@@ -39,8 +39,10 @@ fn a_rolling_restart_that_dies_is_continued_by_the_next() {
     std::thread::sleep(Duration::from_millis(2500));
     child.kill().unwrap();
     child.wait().unwrap();
-    let left = changes(&cluster.plan()).len();
-    assert!((1..=5).contains(&left), "{left} of 5 nodes are left to do");
+    // While a node is away the plan also lists the claims that it lacks.
+    let changes_left = changes(&cluster.plan());
+    let left = changes_left.iter().filter(|change| change.contains(" node ")).count();
+    assert!((1..=5).contains(&left), "{left} of 5 nodes are left to do: {changes_left:?}");
     project.run(&["apply", "local", "--yes"]).expect(0);
     assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
 }

@@ -132,12 +132,11 @@ fn bombs_are_defused() {
 proptest! {
     #[test]
     fn parsers_take_any_text(text in "\\PC{0,60}") {
-        let _: (Result<ByteSize, _>, Result<ByteRate, _>, Result<Period, _>) =
-            (text.parse(), text.parse(), text.parse());
-        let _: (Result<Subject, _>, Result<SubjectPattern, _>) = (text.parse(), text.parse());
+        drop((text.parse::<ByteSize>(), text.parse::<ByteRate>(), text.parse::<Period>()));
+        drop((text.parse::<Subject>(), text.parse::<SubjectPattern>()));
         prop_assert!(decode::<AccountBody>(&text).is_err());
         prop_assert!(Certificate::read(&text).is_err());
-        let _ = ConfigTree::parse(&text).map(|tree| tree.digest());
+        drop(ConfigTree::parse(&text).map(|tree| tree.digest()));
     }
 
     #[test]

@@ -71,7 +71,8 @@ pub fn issue(
         }
     }
     for paper in Paper::all(cluster) {
-        if is_current(cluster, &paper, &index, now, newer) {
+        let exists = index.document(&paper.document()).is_some();
+        if exists && is_current(cluster, &paper, &index, now, newer) {
             continue;
         }
         let text = write(cluster, &paper, &index, &mut keys, now, newer)?;

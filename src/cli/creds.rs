@@ -10,7 +10,7 @@ use super::{exit, paint};
 use crate::artifacts::{Content, client_files};
 use crate::environment::nearest;
 use crate::render::{environment_script, nats_context};
-use crate::secrets::{SecretStore as _, private_folder, replace, write_private};
+use crate::secrets::{SecretStore as _, private_folder, write_private};
 
 /// Credentials of services
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
         let path = folder.join(&file.path);
         match file.content {
             Content::Secret(secret) => write_private(&path, secret.expose().as_bytes())?,
-            Content::Public(text) => replace(&path, text.as_bytes())?,
+            Content::Public(text) => fs_err::write(&path, text)?,
         }
         written.push(path);
     }
@@ -91,7 +91,7 @@ fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
             Format::Env => ("env", environment_script(&workplace.cluster, service, &folder)),
         };
         let path = folder.join(format!("{}.{name}", service.name));
-        replace(&path, text.as_bytes())?;
+        fs_err::write(&path, text)?;
         written.push(path);
     }
     if context.json {

@@ -9,8 +9,7 @@ use super::failure::Failure;
 use super::{exit, paint};
 use crate::artifacts::{Bundle, Content, Newer, bundle, issue, prepare_node};
 use crate::secrets::{
-    Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, replace,
-    write_private,
+    Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, write_private,
 };
 
 /// Write every node's folder, exactly as an apply would
@@ -104,7 +103,7 @@ fn write(bundle: &Bundle, out: &Path, folder: &str) -> Result<Vec<String>, Failu
         }
         match &file.content {
             Content::Secret(secret) => write_private(&target, secret.expose().as_bytes())?,
-            Content::Public(text) => replace(&target, text.as_bytes())?,
+            Content::Public(text) => fs_err::write(&target, text)?,
         }
         written.push(path);
     }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::artifacts::{Bundle, Content};
 use crate::secrets::{private_folder, replace, write_private};
 
+/// The configuration, which names every other file.
+const CONFIG: &str = "nats.conf";
+
 /// How much of a log's end is shown.
 const LAST_WORDS: u64 = 4096;
 
@@ -37,7 +40,7 @@ impl NodeFolder {
 
     /// The configuration file.
     pub fn config(&self) -> Option<String> {
-        std::fs::read_to_string(self.path.join("nats.conf")).ok()
+        std::fs::read_to_string(self.path.join(CONFIG)).ok()
     }
 
     /// The log file.
@@ -59,7 +62,8 @@ impl NodeFolder {
             let path = self.path.join(&file.path);
             match &file.content {
                 Content::Secret(secret) => write_private(&path, secret.expose().as_bytes())?,
-                Content::Public(text) => replace(&path, text.as_bytes())?,
+                Content::Public(text) if file.path == CONFIG => replace(&path, text.as_bytes())?,
+                Content::Public(text) => fs_err::write(&path, text)?,
             }
         }
         Ok(())
