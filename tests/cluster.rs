@@ -232,6 +232,10 @@ async fn a_change_that_the_server_forbids_is_blocked_before_anything_happens() {
     project.edit("catalog/game.yaml", "    retention: limits", "    retention: workqueue");
     project.edit("catalog/game.yaml", "max_age: 1d", "max_age: 2d");
     let refused = project.run(&["apply", "local", "--yes"]).expect(5);
-    assert!(refused.stderr.contains("copy, and switch over"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("copy, and switch over; or lose its messages, with --replace"),
+        "{}",
+        refused.stderr
+    );
     assert!(refused.stderr.contains("nothing was changed"));
 }

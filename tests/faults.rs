@@ -33,13 +33,12 @@ fn an_apply_that_dies_at_any_moment_is_continued_by_the_next() {
 fn a_rolling_restart_that_dies_is_continued_by_the_next() {
     let cluster = Cluster::applied();
     let project = &cluster.project;
-    project.edit("local.yaml", "max_memory: 256 MiB", "max_memory: 300 MiB");
+    project.edit("local.yaml", "max_memory: 256 MiB", "max_memory: 200 MiB");
     let mut command = project.command(&["apply", "local", "--yes"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(2500));
     child.kill().unwrap();
     child.wait().unwrap();
-    // While a node is away the plan also lists the claims that it lacks.
     let changes_left = changes(&cluster.plan());
     let left = changes_left.iter().filter(|change| change.contains(" node ")).count();
     assert!((1..=5).contains(&left), "{left} of 5 nodes are left to do: {changes_left:?}");

@@ -18,7 +18,7 @@ fn a_second_plan_is_empty_and_stays_so_through_edits() {
     assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
     assert_eq!(pids(&cluster), before, "no node had a reason to restart");
 
-    cluster.project.edit("local.yaml", "max_memory: 256 MiB", "max_memory: 300 MiB");
+    cluster.project.edit("local.yaml", "max_memory: 256 MiB", "max_memory: 200 MiB");
     let plan = cluster.plan();
     assert_eq!(changes(&plan).len(), 5);
     let restarts = plan["plan"]["actions"].as_array().unwrap().iter();
@@ -45,9 +45,39 @@ fn leader_was_last(said: &str, plan: &serde_json::Value) {
         .collect();
     let done: Vec<&str> = said
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("done update node ")?.split(' ').next())
+        .filter_map(|line| line.trim().strip_prefix("done restart node ")?.split(' ').next())
         .collect();
     assert_eq!(done, planned);
+}
+
+#[test]
+fn what_a_server_takes_while_it_runs_is_reloaded_and_proven() {
+    let cluster = Cluster::applied();
+    let before = pids(&cluster);
+    cluster.project.edit("local.yaml", "max_memory: 256 MiB", "max_memory: 300 MiB");
+    cluster.project.edit("local.yaml", "nats:\n", "nats:\n  limits: {ping_interval: 1m}\n");
+    let plan = cluster.plan();
+    let effects = plan["plan"]["actions"].as_array().unwrap().iter().map(|a| &a["effect"]);
+    assert_eq!(effects.filter(|effect| *effect == "reload").count(), 5);
+    let applied = cluster.project.run(&["apply", "local", "--yes"]).expect(0);
+    assert_eq!(applied.stderr.matches("done reload node").count(), 5, "{}", applied.stderr);
+    assert_eq!(pids(&cluster), before);
+    assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
+}
+
+#[test]
+fn a_new_name_shows_which_nodes_follow_and_their_servers_present_the_new_certificate() {
+    let cluster = Cluster::applied();
+    let before = pids(&cluster);
+    let names = "identity:\n  names: [nats.example]\nprovider:\n";
+    cluster.project.edit("local.yaml", "provider:\n", names);
+    let plan = cluster.plan();
+    let planned = changes(&plan);
+    assert!(planned.contains(&"update certificate node/nats-1".to_owned()), "{planned:?}");
+    assert!(planned.contains(&"update node nats-1".to_owned()), "{planned:?}");
+    cluster.project.run(&["apply", "local", "--yes"]).expect(0);
+    assert_eq!(pids(&cluster), before);
+    assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
 }
 
 #[test]
@@ -55,7 +85,9 @@ fn a_killed_node_shows_and_heals() {
     let cluster = Cluster::applied();
     cluster.project.kill("nats-2");
     let plan = cluster.plan();
-    assert!(changes(&plan).contains(&"update node nats-2".to_owned()), "{:?}", changes(&plan));
+    let planned = changes(&plan);
+    let nodes = planned.iter().filter(|change| !change.contains(" stream "));
+    assert_eq!(nodes.collect::<Vec<_>>(), ["update node nats-2"], "the others lack nothing");
     assert!(
         changes(&plan).iter().all(|change| !change.starts_with("create")),
         "what lost its leader still exists: {:?}",

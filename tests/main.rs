@@ -8,6 +8,7 @@ mod checks;
 mod cli;
 mod cluster;
 mod docs;
+mod effects;
 mod faults;
 mod fuzz;
 mod golden;

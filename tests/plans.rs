@@ -23,13 +23,13 @@ fn now() -> Timestamp {
 }
 
 /// A project whose keys exist and whose papers are signed.
-struct Issued {
-    project: Project,
-    store: SealedDirectory,
-    index: Index,
+pub struct Issued {
+    pub project: Project,
+    pub store: SealedDirectory,
+    pub index: Index,
 }
 
-fn issued() -> Issued {
+pub fn issued() -> Issued {
     let project = Project::new();
     let identity = project.path().join("identity");
     ensure_identity(&identity).unwrap();

@@ -3,6 +3,8 @@
 //! Files that can change carry a fingerprint in their names. So the configuration names exactly what it was made with,
 //! its digest proves all of it, and writing a new folder never disturbs a server that still uses the old one.
 
+use jiff::Timestamp;
+
 use crate::model::{Cluster, Node, SYSTEM_ACCOUNT};
 use crate::pki::Certificate;
 use crate::plan::PENDING;
@@ -18,6 +20,8 @@ pub struct PreparedNode {
     pub tree: ConfigTree,
     /// Whether it stands on keys or papers that do not exist yet.
     pub pending: bool,
+    /// When the node's certificate ends; none where there is none yet.
+    pub certificate_ends: Option<Timestamp>,
     identity: ServerIdentity,
 }
 
@@ -61,13 +65,12 @@ pub fn prepare_node(
     index: &Index,
 ) -> Result<PreparedNode, BundleError> {
     let text = |document: Document| index.document(&document).unwrap_or(PENDING);
-    let fingerprint = |document: Document| {
-        index
-            .document(&document)
-            .and_then(|pem| Certificate::read(pem).ok())
-            .map_or(PENDING.to_owned(), |c| c.fingerprint[..12].to_owned())
+    let certificate = |document: Document| Certificate::read(index.document(&document)?).ok();
+    let fingerprint = |certificate: &Option<Certificate>| {
+        certificate.as_ref().map_or(PENDING.to_owned(), |c| c.fingerprint[..12].to_owned())
     };
-    let own = fingerprint(Document::node(&node.name));
+    let own_certificate = certificate(Document::node(&node.name));
+    let own = fingerprint(&own_certificate);
     let identity = ServerIdentity {
         operator: text(Document::operator()).to_owned(),
         system_account: index
@@ -77,12 +80,13 @@ pub fn prepare_node(
         system_jwt: text(Document::account(SYSTEM_ACCOUNT)).to_owned(),
         certificate: format!("tls/node-{own}.pem"),
         key: format!("tls/node-{own}.key"),
-        authority: format!("tls/ca-{}.pem", fingerprint(Document::authority())),
+        authority: format!("tls/ca-{}.pem", fingerprint(&certificate(Document::authority()))),
     };
     let config = server_config(cluster, node, &identity)?;
     Ok(PreparedNode {
         tree: ConfigTree::parse(&config)?,
         pending: config.contains(PENDING),
+        certificate_ends: own_certificate.map(|certificate| certificate.not_after),
         config,
         identity,
     })

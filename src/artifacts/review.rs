@@ -68,9 +68,8 @@ fn compare(
         Paper::Authority | Paper::Node(_) | Paper::Client(_) => Kind::Certificate,
         _ => Kind::Jwt,
     };
-    let name = document.as_str().split_once('/').map_or("", |(_, name)| name);
     let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
-    let record = Record::new(RecordId::new(kind, name)).needs(needs);
+    let record = Record::new(RecordId::new(kind, document.name())).needs(needs);
     let text = index.document(&document);
     match paper {
         Paper::Operator => {

@@ -1,16 +1,21 @@
 //! `natsops apply ENV`
 
+use std::path::PathBuf;
+
 use anstream::{eprint, eprintln, println};
 
+use super::allow::AllowArgs;
 use super::ask::confirm;
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
+use super::saved_plan::SavedPlan;
 use super::{exit, paint, tables};
 use crate::ops::apply::apply;
 use crate::ops::status::status;
 use crate::ops::survey::{observe, plan_all};
+use crate::plan::Plan;
 use crate::secrets::SecretStore as _;
 
 /// Make the environment what its file says, and prove it
@@ -24,6 +29,11 @@ pub struct Args {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// Apply the plan in this file, made by `plan --out`, and refuse when it is out of date
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["remove", "replace", "allow_interruption"])]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    allow: AllowArgs,
 }
 
 /// Runs it.
@@ -31,13 +41,16 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
     let workplace = context.open_local(environment)?;
     let server = context.nats_server(&workplace.cluster)?;
+    let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
+    let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
     let _lease = context.lease(environment, "apply")?;
     if workplace.store.index()?.is_empty() {
         workplace.ensure_identity()?;
     }
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
-        let site = workplace.site(Some(server), &progress);
+        let allowed = allow.allowed(&workplace.cluster);
+        let site = workplace.site(Some(server), &progress, allowed);
         let index = site.store.index()?;
         if !index.is_empty() {
             // Without the right to open the keys nothing can be done; better to know now than halfway.
@@ -45,15 +58,13 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
         let world = observe(&site, &index).await?;
         let plan = plan_all(&site, &index, &world)?;
+        allow.check(&plan)?;
         eprint!("{}", view(&plan, false));
-        if let Some(blocked) = plan.blocked().next() {
-            let reason = blocked.blocked.clone().unwrap_or_default();
-            return Err(Failure::new(exit::REFUSED, format!("{}: {reason}", blocked.id))
-                .safe("nothing was changed"));
+        if let Some(saved) = &saved {
+            saved.check(&plan)?;
         }
-        if !plan.is_empty() {
-            confirm(&format!("Apply this to {environment}?"), "yes", args.yes)?;
-        }
+        refuse_blocked(&plan)?;
+        agree(args, &plan)?;
         let report = apply(&site, index, world, stop).await?;
         let index = site.store.index()?;
         let status = status(&site, &index).await?;
@@ -86,4 +97,26 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         eprintln!("{} {command}", paint::bold(format!("{word:>8}:")));
     }
     Ok(exit::DONE)
+}
+
+fn refuse_blocked(plan: &Plan) -> Result<(), Failure> {
+    let Some(blocked) = plan.blocked().next() else {
+        return Ok(());
+    };
+    let reason = blocked.blocked.clone().unwrap_or_default();
+    Err(Failure::new(exit::REFUSED, format!("{}: {reason}", blocked.id))
+        .safe("nothing was changed"))
+}
+
+/// Asks, unless there is nothing to do. What was reviewed in a file is agreed to, except a loss of data.
+fn agree(args: &Args, plan: &Plan) -> Result<(), Failure> {
+    let environment = &args.environment;
+    if plan.loses_data() {
+        let question = format!("Apply this to {environment}, and lose data?");
+        confirm(&question, environment, args.yes)
+    } else if plan.is_empty() || args.plan.is_some() {
+        Ok(())
+    } else {
+        confirm(&format!("Apply this to {environment}?"), "yes", args.yes)
+    }
 }

@@ -11,8 +11,8 @@ use crate::artifacts::{bundle, prepare_node};
 use crate::environment::{Addresses, Diagnostics, load};
 use crate::lease::{self, Lease};
 use crate::model::{Cluster, Placement};
-use crate::ops::Site;
 use crate::ops::execute::StopSign;
+use crate::ops::{Allowed, Site};
 use crate::provider::local::{LocalProvider, network};
 use crate::secrets::{
     KeyName, OsEntropy, SealedDirectory, SecretStore as _, ensure_identity, identity_path,
@@ -145,6 +145,7 @@ impl Workplace {
         &'a self,
         server: Option<PathBuf>,
         reporter: &'a Progress,
+        allowed: Allowed,
     ) -> Site<'a, LocalProvider<'a>> {
         let source = Box::new(|node: &crate::model::Node| {
             let index = self.store.index().map_err(|error| error.to_string())?;
@@ -165,6 +166,7 @@ impl Workplace {
                 source,
             ),
             reporter,
+            allowed,
         }
     }
 

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::{exit, paint};
-use crate::ops::destroy;
+use crate::ops::{Allowed, destroy};
 use crate::secrets::SecretStore as _;
 
 /// Stop what apply started
@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let _lease = context.lease(environment, "destroy")?;
     let progress = Progress::new();
     let plan = block_on(async |stop| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(None, &progress, Allowed::default());
         let plan = destroy::plan(&site).await?;
         eprint!("{}", view(&plan, false));
         for (asked, what) in [

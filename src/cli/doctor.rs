@@ -7,7 +7,7 @@ use super::exit;
 use super::failure::Failure;
 use super::progress::{Progress, check_line};
 use crate::ops::checks::{Outcome, examine};
-use crate::ops::{Event, Reporter};
+use crate::ops::{Allowed, Event, Reporter};
 
 /// Run the checks of an apply, and change nothing
 ///
@@ -25,7 +25,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let printer = Printer { json: context.json };
     let report = block_on(async |stop| {
-        let mut site = workplace.site(None, &progress);
+        let mut site = workplace.site(None, &progress, Allowed::default());
         site.reporter = &printer;
         let index = site.store.index()?;
         Ok(examine(&site, &index, stop).await?)

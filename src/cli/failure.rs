@@ -152,6 +152,12 @@ impl From<OpsError> for Failure {
                 .safe("no further node was touched; data and keys are as they were"),
             OpsError::Checks(_) => Self::new(exit::UNHEALTHY, what)
                 .safe("everything planned was done; the checks only looked"),
+            OpsError::WouldInterrupt { .. } => Self::new(exit::REFUSED, what)
+                .safe("this node and those after it were not touched")
+                .next("the same command with --allow-interruption, to have it all the same"),
+            OpsError::Control { .. } | OpsError::NotReloaded { .. } => {
+                Self::new(exit::FAILED, what).safe("the server goes on with what it had read")
+            }
             OpsError::Interrupted => Self::new(exit::INTERRUPTED, what)
                 .safe("what was in flight was finished, and nothing else was started"),
             OpsError::Provider(_)

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and the only place that knows the terminal.
 
+mod allow;
 mod apply;
 mod ask;
 mod context;
@@ -14,6 +15,7 @@ mod plan;
 mod plan_view;
 mod progress;
 mod render;
+mod saved_plan;
 mod status;
 mod tables;
 mod validate;

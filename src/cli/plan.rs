@@ -1,12 +1,16 @@
 //! `natsops plan ENV`
 
-use anstream::print;
+use std::path::PathBuf;
 
+use anstream::{eprintln, print};
+
+use super::allow::AllowArgs;
 use super::context::{Context, block_on};
-use super::exit;
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
+use super::saved_plan::SavedPlan;
+use super::{exit, paint};
 use crate::ops::survey::{observe, plan_all};
 use crate::plan::Plan;
 
@@ -22,6 +26,11 @@ pub struct Args {
     /// List everything one by one, what stays as it is included
     #[arg(long, short)]
     verbose: bool,
+    /// Save the plan to this file, for `apply --plan`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    allow: AllowArgs,
 }
 
 /// Runs it.
@@ -29,12 +38,18 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let workplace = context.open_local(&args.environment)?;
     let progress = Progress::new();
     let plan = block_on(async |_| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(None, &progress, args.allow.allowed(&workplace.cluster));
         let index = site.store.index()?;
         let world = observe(&site, &index).await?;
         Ok(plan_all(&site, &index, &world)?)
     })?;
+    args.allow.check(&plan)?;
     show(&plan, &args.environment, context.json, args.verbose);
+    if let Some(out) = &args.out {
+        SavedPlan::new(&args.environment, &args.allow, &plan).write(out)?;
+        let (environment, out) = (&args.environment, out.display());
+        eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
+    }
     Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::paint;
 use super::validate::count;
-use crate::plan::{Action, ActionKind, Effect, Kind, Plan};
+use crate::plan::{Action, ActionKind, Effect, Kind, Plan, RecordId};
 use crate::provider::SETTING;
 
 /// How many things of a kind are listed one by one when they only come to be.
@@ -39,11 +39,8 @@ pub fn view(plan: &Plan, all: bool) -> String {
         }),
     );
     let word = paint::change("!");
-    lines.extend(
-        plan.unmanaged
-            .iter()
-            .map(|id| format!("{word} {id}: nobody asks for it; it is left alone")),
-    );
+    lines.extend(plan.unmanaged.iter().map(|id| format!("{word} {id}: {}", unmanaged(id))));
+    lines.extend(plan.notices.iter().map(|notice| format!("{word} {notice}")));
     lines.push(summary(plan));
     lines.join("\n") + "\n"
 }
@@ -55,11 +52,12 @@ fn one(action: &Action) -> Vec<String> {
         (None, ActionKind::Keep) => paint::faint("="),
         (None, ActionKind::Create) => paint::good("+"),
         (None, ActionKind::Update) => paint::change("~"),
+        (None, ActionKind::Replace) => paint::error("±"),
         (None, ActionKind::Delete) => paint::error("-"),
     };
     let reason = paint::faint(action.reason.replace(SETTING, ""));
     let mut lines = vec![format!("{sign} {}: {reason}{}", action.id, effect(action))];
-    if action.action == ActionKind::Update {
+    if matches!(action.action, ActionKind::Update | ActionKind::Replace) {
         lines.extend(action.telling_changes().into_iter().map(|change| {
             let from = change.from.as_deref().unwrap_or("nothing");
             let to = change.to.as_deref().unwrap_or("nothing");
@@ -71,6 +69,17 @@ fn one(action: &Action) -> Vec<String> {
         lines.push(format!("    {} {reason}", paint::error("blocked:")));
     }
     lines
+}
+
+/// What becomes of something that nobody asks for.
+fn unmanaged(id: &RecordId) -> String {
+    let stream = id.name.split_once('/').map_or(id.name.as_str(), |(_, stream)| stream);
+    let how = if id.kind == Kind::Stream {
+        format!(", unless removed with --remove {stream}")
+    } else {
+        String::new()
+    };
+    format!("nobody asks for it; it is left alone{how}")
 }
 
 fn effect(action: &Action) -> String {
@@ -99,6 +108,12 @@ fn short(value: &str) -> String {
     format!("{start}…")
 }
 
+/// What goes either stops, as nodes do, or is removed.
+fn going(plan: &Plan) -> &'static str {
+    let stops = plan.changes().any(|action| action.effect == Effect::Stop);
+    if stops { "to stop" } else { "to remove" }
+}
+
 fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         let unseen = if plan.not_observed.is_empty() { "" } else { ", as far as could be seen" };
@@ -111,7 +126,8 @@ fn summary(plan: &Plan) -> String {
     let parts = [
         (ActionKind::Create, "to create"),
         (ActionKind::Update, "to change"),
-        (ActionKind::Delete, "to stop"),
+        (ActionKind::Replace, "to make anew"),
+        (ActionKind::Delete, going(plan)),
         (ActionKind::Keep, "as they should be"),
     ];
     let mut parts: Vec<String> = parts

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::paint;
 use crate::ops::checks::Outcome;
 use crate::ops::{Event, Reporter};
-use crate::plan::Action;
+use crate::plan::{Action, ActionKind, Effect};
 
 /// Off a terminal, a wait is mentioned this often at most.
 const MENTION: Duration = Duration::from_secs(2);
@@ -119,15 +119,24 @@ pub fn check_line(outcome: &Outcome) -> String {
         Some(look) => format!("\n       look: {look}"),
         None => String::new(),
     };
-    format!("  {word} {:<19} {}{look}", outcome.check, outcome.finding)
+    let steps: String = (1..)
+        .zip(&outcome.steps)
+        .map(|(number, step)| format!("\n       {number}. {step}"))
+        .collect();
+    format!("  {word} {:<19} {}{look}{steps}", outcome.check, outcome.finding)
 }
 
 fn describe(action: &Action) -> String {
-    let verb = match action.action {
-        crate::plan::ActionKind::Keep => "keep",
-        crate::plan::ActionKind::Create => "create",
-        crate::plan::ActionKind::Update => "update",
-        crate::plan::ActionKind::Delete => "stop",
+    let verb = match (action.action, &action.effect) {
+        (ActionKind::Keep, _) => "keep",
+        (ActionKind::Create, _) => "create",
+        (ActionKind::Update, Effect::Reload) => "reload",
+        (ActionKind::Update, Effect::RollingRestart) => "restart",
+        (ActionKind::Update, Effect::Start) => "start",
+        (ActionKind::Update, _) => "update",
+        (ActionKind::Replace, _) => "make anew",
+        (ActionKind::Delete, Effect::Stop) => "stop",
+        (ActionKind::Delete, _) => "remove",
     };
     format!("{verb} {}", action.id)
 }

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{exit, tables};
 use crate::ops::status::{Status, status};
-use crate::ops::{Event, Reporter as _};
+use crate::ops::{Allowed, Event, Reporter as _};
 
 /// Show what runs, in figures
 ///
@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let limit = Duration::from_secs(args.wait.unwrap_or(0));
     let status = block_on(async |stop| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(None, &progress, Allowed::default());
         let index = site.store.index()?;
         let begin = Instant::now();
         loop {

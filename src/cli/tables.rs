@@ -46,7 +46,10 @@ pub fn nodes(status: &Status) -> String {
         None => format!("{} (* leads the meta group)", paint::good("healthy")),
         Some(missing) => format!("{} {missing}", paint::error("not healthy:")),
     };
-    format!("{}\n{}: {state}", trimmed(&table), status.environment)
+    let mut lines = vec![trimmed(&table), format!("{}: {state}", status.environment)];
+    let word = paint::change("!");
+    lines.extend(status.problems.iter().map(|problem| format!("{word} {problem}")));
+    lines.join("\n")
 }
 
 /// The streams of an environment, or why they can't be shown.

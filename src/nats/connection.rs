@@ -30,14 +30,6 @@ pub struct Access {
 /// A connection.
 pub type Connection = async_nats::Client;
 
-/// A connection with the rights of the system account.
-pub struct Control {
-    /// The connection.
-    pub connection: Connection,
-    /// How many servers are there to answer.
-    pub servers: usize,
-}
-
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {

@@ -2,12 +2,18 @@
 
 mod claims;
 mod connection;
+mod control;
 mod monitor;
+mod pages;
 mod probe;
 mod streams;
 
 pub use claims::{ClaimsError, Held, claims_records, lookup, push};
-pub use connection::{Access, Connection, ConnectionError, Control, tls};
-pub use monitor::{ClientConnection, Health, LiveSubscription, Meta, Monitor, MonitorError, Varz};
+pub use connection::{Access, Connection, ConnectionError, tls};
+pub use control::{Control, ControlError};
+pub use monitor::{Health, Monitor, MonitorError};
+pub use pages::{ClientConnection, Jsz, LedStream, LiveSubscription, Meta, Peer, Varz};
 pub use probe::{Answer, Probe, ProbeError, Tls};
-pub use streams::{PlacedStream, StreamError, desired_streams, found_streams, put_stream};
+pub use streams::{
+    PlacedStream, StreamError, delete_stream, desired_streams, found_streams, put_stream,
+};

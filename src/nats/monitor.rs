@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
+use super::pages::{ClientConnection, ConnectionsPage, Jsz, Varz};
+
 /// How long a healthy server takes at most to answer on a local network, with much to spare.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -45,47 +47,6 @@ pub enum MonitorError {
     },
 }
 
-/// What `/varz` tells.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Varz {
-    /// The server's id, new with each start.
-    pub server_id: String,
-    /// Its name.
-    pub server_name: String,
-    /// Its version.
-    pub version: String,
-    /// The digest of the configuration that it runs.
-    #[serde(default)]
-    pub config_digest: String,
-    /// How long it has been running.
-    pub uptime: String,
-    /// Client connections.
-    pub connections: u64,
-    /// Resident memory, in bytes.
-    pub mem: u64,
-    /// The operators that it trusts.
-    #[serde(default)]
-    pub trusted_operators_jwt: Vec<String>,
-    /// JetStream.
-    #[serde(default)]
-    pub jetstream: JetStreamVarz,
-}
-
-impl Varz {
-    /// The leader of the meta group, as this server sees it.
-    pub fn meta_leader(&self) -> Option<&str> {
-        let leader = &self.jetstream.meta.as_ref()?.leader;
-        (!leader.is_empty()).then_some(leader)
-    }
-}
-
-/// The part of `/varz` about JetStream.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct JetStreamVarz {
-    /// The meta group; none until the server has joined it.
-    pub meta: Option<Meta>,
-}
-
 /// What `/healthz` tells: everything that the server checks of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -95,65 +56,12 @@ pub enum Health {
     Bad(String),
 }
 
-/// The meta group, as one server sees it.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Meta {
-    /// The leader's name; none or empty while there is no leader.
-    #[serde(default)]
-    pub leader: String,
-    /// How many servers belong to it.
-    #[serde(default)]
-    pub cluster_size: usize,
-    /// The others, as the leader sees them; other servers know less.
-    #[serde(default)]
-    pub replicas: Vec<Peer>,
-}
-
-/// A member of the meta group.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Peer {
-    /// Its name.
-    pub name: String,
-    /// Whether it has everything that the leader has.
-    pub current: bool,
-    /// Whether it is away.
-    #[serde(default)]
-    pub offline: bool,
-}
-
 #[derive(Deserialize)]
 struct HealthPage {
     #[serde(default)]
     status: String,
     #[serde(default)]
     error: String,
-}
-
-#[derive(Deserialize)]
-struct ConnectionsPage {
-    #[serde(default)]
-    connections: Vec<ClientConnection>,
-}
-
-/// A client connection of a server.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ClientConnection {
-    /// The public key of the user that signed in.
-    #[serde(default)]
-    pub authorized_user: String,
-    /// What it subscribes.
-    #[serde(default)]
-    pub subscriptions_list_detail: Vec<LiveSubscription>,
-}
-
-/// A subscription of a client connection.
-#[derive(Debug, Clone, Deserialize)]
-pub struct LiveSubscription {
-    /// The subject.
-    pub subject: String,
-    /// The queue group.
-    #[serde(default)]
-    pub qgroup: String,
 }
 
 impl Monitor {
@@ -165,6 +73,11 @@ impl Monitor {
     /// General figures.
     pub async fn varz(&self) -> Result<Varz, MonitorError> {
         self.page("/varz").await
+    }
+
+    /// The meta group, and the streams that this server leads.
+    pub async fn jetstream(&self) -> Result<Jsz, MonitorError> {
+        self.page("/jsz?accounts=true&streams=true&stream-leader-only=true&limit=65536").await
     }
 
     /// The full health check: listener, JetStream, meta group, every stream and consumer of this server.

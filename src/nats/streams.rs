@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use async_nats::jetstream::context::DeleteStreamErrorKind;
 use async_nats::jetstream::stream::{
-    Compression as WireCompression, DiscardPolicy, Info, RetentionPolicy, StorageType,
+    Compression as WireCompression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType,
 };
-use async_nats::jetstream::{self, stream::Config};
+use async_nats::jetstream::{self, ErrorCode};
 use serde::Deserialize;
 
 use super::Connection;
@@ -23,10 +24,12 @@ pub struct StreamError {
 }
 
 /// A stream with where its replicas are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlacedStream {
     /// Its name.
     pub name: String,
+    /// How many replicas its configuration asks for; 0 where nobody could tell.
+    pub wanted: usize,
     /// The leader, if there is one.
     pub leader: Option<String>,
     /// The other replicas, and whether each is current and there.
@@ -38,6 +41,15 @@ pub struct PlacedStream {
 }
 
 impl PlacedStream {
+    /// Whether it loses its majority when a server leaves, however well the others are.
+    pub fn stops_without(&self, server: &str) -> bool {
+        let followers = self.followers.iter().map(|(name, _)| name);
+        let members = self.leader.iter().chain(followers);
+        let (all, others) = members
+            .fold((0, 0), |(all, others), name| (all + 1, others + usize::from(name != server)));
+        others < all && others < all / 2 + 1
+    }
+
     /// The servers that hold a current replica.
     pub fn current(&self) -> impl Iterator<Item = &str> {
         let followers = self.followers.iter().filter(|(_, current)| *current);
@@ -109,9 +121,7 @@ pub async fn found_streams(
         }));
         found.extend(page.missing.into_iter().map(|name| {
             let record = Record::new(id(account, &name));
-            let placed =
-                PlacedStream { name, leader: None, followers: Vec::new(), messages: 0, bytes: 0 };
-            (record, placed)
+            (record, PlacedStream { name, ..PlacedStream::default() })
         }));
         if found.len() >= page.total || found.len() == before {
             return Ok(found);
@@ -136,6 +146,22 @@ pub async fn put_stream(
     Ok(())
 }
 
+/// Deletes a stream with all of its messages. One that is gone already is no failure.
+pub async fn delete_stream(connection: &Connection, name: &str) -> Result<(), StreamError> {
+    let failed = |reason: String| StreamError { stream: name.to_owned(), reason };
+    match jetstream::new(connection.clone()).delete_stream(name).await {
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            DeleteStreamErrorKind::JetStream(refusal)
+                if refusal.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(())
+            }
+            _ => Err(failed(error.to_string())),
+        },
+    }
+}
+
 fn id(account: &str, stream: &str) -> RecordId {
     RecordId::new(Kind::Stream, format!("{account}/{stream}"))
 }
@@ -144,6 +170,7 @@ fn placed(info: &Info) -> PlacedStream {
     let cluster = info.cluster.as_ref();
     PlacedStream {
         name: info.config.name.clone(),
+        wanted: info.config.num_replicas,
         leader: cluster.and_then(|cluster| cluster.leader.clone()).filter(|name| !name.is_empty()),
         followers: cluster.map_or_else(Vec::new, |cluster| {
             let peers = cluster.replicas.iter();
@@ -215,10 +242,10 @@ fn period(duration: std::time::Duration) -> String {
         .map_or_else(|_| format!("{duration:?}"), |ms| Period::milliseconds(ms).to_string())
 }
 
-const NEW_STREAM: &str =
-    "the server can't change this: make a stream of another name, copy, and switch over";
-const ONE_WAY: &str =
-    "the server does not take this protection back: make a stream of another name";
+const NEW_STREAM: &str = "the server can't change this: make a stream of another name, copy, and switch over; \
+     or lose its messages, with --replace";
+const ONE_WAY: &str = "the server does not take this protection back: make a stream of another name, copy, and switch \
+     over; or lose its messages, with --replace";
 
 /// The fields of a stream, the same for what is asked and what is found.
 fn record(id: RecordId, config: &Config) -> Record {

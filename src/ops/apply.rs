@@ -1,8 +1,8 @@
 //! `apply`: from what is to what is meant.
 //!
 //! 1. Keys are made and papers signed, in one commit.
-//! 2. Nodes start, all at once where nothing runs yet; then those that must restart do, one at a time,
-//!    each between two health gates.
+//! 2. Nodes start, all at once where nothing runs yet; then those that must reload or restart do, one at a time,
+//!    each restart between two health gates.
 //! 3. Claims are pushed to every server.
 //! 4. Streams are made and changed.
 //! 5. The checks prove it.
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
-use super::gate::wait_healthy;
+use super::nodes::nodes;
 use super::session::Session;
-use super::survey::{World, observe, plan_inside, plan_nodes};
+use super::streams::streams;
+use super::survey::{World, observe, plan_inside};
 use super::{Event, OpsError, Site};
 use crate::artifacts::issue;
-use crate::model::{AccountName, StreamName};
-use crate::nats::{ClaimsError, StreamError, push, put_stream};
-use crate::plan::{Action, ActionKind, Effect, Kind, Plan};
+use crate::nats::{ClaimsError, push};
+use crate::plan::{Action, Kind, Plan};
 use crate::provider::Provider;
 use crate::secrets::{Document, Index};
 
@@ -39,7 +39,7 @@ pub async fn apply<P: Provider>(
 ) -> Result<Report, OpsError> {
     let index = phase(site, "identity", async || identity(site, &index, &world)).await?;
     phase(site, "nodes", async || nodes(site, &index, &world, stop).await).await?;
-    phase(site, "claims", async || inside(site, &index, Kind::Claims, stop).await).await?;
+    phase(site, "claims", async || claims(site, &index, stop).await).await?;
     phase(site, "streams", async || streams(site, &index, stop).await).await?;
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
 }
@@ -69,72 +69,23 @@ fn identity<P: Provider>(
     Ok(site.store.commit(index.generation, change)?)
 }
 
-async fn nodes<P: Provider>(
-    site: &Site<'_, P>,
-    index: &Index,
-    world: &World,
-    stop: &StopSign,
-) -> Result<(), OpsError> {
-    let plan = plan_nodes(site, index, world)?;
-    let (restarts, rest): (Vec<&Action>, Vec<&Action>) =
-        plan.changes().partition(|action| action.effect == Effect::RollingRestart);
-    execute(&rest, site.reporter, stop, async |action| site.provider.perform(action).await).await?;
-    wait_healthy(site, stop).await?;
-    execute(&restarts, site.reporter, stop, async |action| -> Result<(), OpsError> {
-        // The node before this one is back, but somebody else may have left meanwhile.
-        wait_healthy(site, stop).await?;
-        site.provider.perform(action).await?;
-        wait_healthy(site, stop).await
-    })
-    .await
-}
-
-/// Streams, and the time that their replicas need to find each other.
-async fn streams<P: Provider>(
+async fn claims<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
     stop: &StopSign,
 ) -> Result<(), OpsError> {
-    inside(site, index, Kind::Stream, stop).await?;
-    wait_healthy(site, stop).await
-}
-
-/// Claims or streams: looked at again, since the nodes may only now be there to be asked.
-async fn inside<P: Provider>(
-    site: &Site<'_, P>,
-    index: &Index,
-    kind: Kind,
-    stop: &StopSign,
-) -> Result<(), OpsError> {
-    let (world, plan) = look_again(site, index, kind, stop).await?;
-    let actions: Vec<&Action> = plan.changes().filter(|action| action.id.kind == kind).collect();
+    let (world, plan) = look_again(site, index, Kind::Claims, stop).await?;
+    let actions: Vec<&Action> =
+        plan.changes().filter(|action| action.id.kind == Kind::Claims).collect();
     if actions.is_empty() {
         return Ok(());
     }
-    let session =
-        tokio::sync::Mutex::new(Session::open(site, index, site.cluster.nodes.len()).await?);
-    execute(&actions, site.reporter, stop, async |action| -> Result<(), OpsError> {
-        match kind {
-            Kind::Claims => {
-                let token = index.document(&Document::account(&action.id.name));
-                let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
-                let session = session.lock().await;
-                Ok(push(&session.control, token, &world.servers).await?)
-            }
-            _ => {
-                let (account, stream) = stream_of(site, action)?;
-                let connection = session.lock().await.account(site, index, account).await?;
-                let stream =
-                    site.cluster.streams.iter().find(|s| &s.account == account && s.name == stream);
-                match stream {
-                    Some(stream) => {
-                        let exists = action.action == ActionKind::Update;
-                        Ok(put_stream(&connection, stream, exists).await?)
-                    }
-                    None => Ok(()),
-                }
-            }
-        }
+    let session = Session::open(site, index, site.cluster.nodes.len()).await?;
+    execute(&actions, site.reporter, stop, async |action| {
+        let token = index.document(&Document::account(&action.id.name));
+        let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
+        let servers: Vec<_> = world.servers().cloned().collect();
+        push(&session.control, token, &servers).await
     })
     .await
 }
@@ -142,7 +93,7 @@ async fn inside<P: Provider>(
 /// Looks until nothing of `kind` remains unseen.
 ///
 /// A server takes a moment to give a new account its JetStream, and a cluster without a meta leader lists no stream.
-async fn look_again<P: Provider>(
+pub async fn look_again<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
     kind: Kind,
@@ -151,7 +102,7 @@ async fn look_again<P: Provider>(
     let begin = Instant::now();
     loop {
         let world = observe(site, index).await?;
-        let plan = plan_inside(site, index, &world, &|_| false);
+        let plan = plan_inside(site, index, &world);
         let Some(unseen) = plan.not_observed.iter().find(|unseen| unseen.kind == kind) else {
             return Ok((world, plan));
         };
@@ -164,20 +115,4 @@ async fn look_again<P: Provider>(
         site.reporter.event(&Event::Waiting(&unseen.reason));
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-fn stream_of<'a, P>(
-    site: &'a Site<'_, P>,
-    action: &Action,
-) -> Result<(&'a AccountName, StreamName), OpsError> {
-    let parts = action.id.name.split_once('/').and_then(|(account, stream)| {
-        let (account, _) = site.cluster.accounts.get_key_value(account)?;
-        Some((account, stream.parse().ok()?))
-    });
-    parts.ok_or_else(|| {
-        OpsError::Stream(StreamError {
-            stream: action.id.name.clone(),
-            reason: "the catalog does not have it".to_owned(),
-        })
-    })
 }

@@ -1,12 +1,12 @@
-//! The health gate: every node fully healthy, and the meta group whole.
+//! The health gate: every node fully healthy, the meta group whole, every replica current.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::execute::StopSign;
-use super::{Event, OpsError, Site};
-use crate::nats::{Health, Varz};
+use super::{Event, OpsError, Site, quorum};
+use crate::nats::{Health, Jsz, LedStream, Meta, Varz};
 use crate::provider::Provider;
 
 /// How often is asked. An answer costs a server well under a millisecond.
@@ -16,9 +16,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A node as the gate sees it.
+#[derive(Default)]
 pub struct NodeHealth {
-    /// What `/varz` tells; none when the node is silent.
+    /// What `/varz` tells; none when the node is silent, or when another server answers at its address.
     pub varz: Option<Varz>,
+    /// What `/jsz` tells; none as above.
+    pub jetstream: Option<Jsz>,
     /// Why it is not healthy; none when it is.
     pub problem: Option<String>,
 }
@@ -27,35 +30,43 @@ pub struct NodeHealth {
 pub async fn look<P: Provider>(site: &Site<'_, P>) -> Vec<NodeHealth> {
     join_all(site.cluster.nodes.iter().map(async |node| {
         let monitor = site.monitor(node);
-        let (health, varz) = tokio::join!(monitor.health(), monitor.varz());
-        let problem = match &health {
+        let (health, varz, jetstream) =
+            tokio::join!(monitor.health(), monitor.varz(), monitor.jetstream());
+        let stranger = varz.as_ref().ok().filter(|v| v.server_name != node.name.as_str());
+        if let Some(stranger) = stranger {
+            let name = &stranger.server_name;
+            let problem = format!("another server, {name}, answers at its address");
+            return NodeHealth { problem: Some(problem), ..NodeHealth::default() };
+        }
+        let problem = match health {
             Ok(Health::Good) => None,
-            Ok(Health::Bad(reason)) => Some(reason.clone()),
+            Ok(Health::Bad(reason)) => Some(reason),
             Err(_) => Some("it does not answer".to_owned()),
         };
-        let varz = varz.ok();
-        let stranger = varz.as_ref().filter(|varz| varz.server_name != node.name.as_str());
-        let problem = stranger
-            .map(|varz| format!("another server, {}, answers at its address", varz.server_name))
-            .or(problem);
-        NodeHealth { varz, problem }
+        NodeHealth { varz: varz.ok(), jetstream: jetstream.ok(), problem }
     }))
     .await
 }
 
+/// The meta group as its leader sees it, with the leader's name.
+pub fn meta(nodes: &[NodeHealth]) -> Option<(&str, &Meta)> {
+    nodes.iter().find_map(|node| {
+        let name = node.varz.as_ref()?.server_name.as_str();
+        let meta = node.jetstream.as_ref()?.meta_cluster.as_ref()?;
+        (meta.leader() == Some(name)).then_some((name, meta))
+    })
+}
+
 /// What is wrong with the meta group; none when it has a leader that sees every node current.
 pub fn meta_problem(nodes: &[NodeHealth]) -> Option<String> {
-    let servers = || nodes.iter().filter_map(|node| node.varz.as_ref());
-    let Some(leader) = servers().find(|varz| varz.meta_leader() == Some(&varz.server_name)) else {
+    if let Some(lost) = quorum::lost(nodes) {
+        return Some(lost.to_string());
+    }
+    let Some((_, meta)) = meta(nodes) else {
         return Some("the meta group has no leader".to_owned());
     };
-    let meta = leader.jetstream.meta.as_ref()?;
-    let behind: Vec<&str> = meta
-        .replicas
-        .iter()
-        .filter(|peer| !peer.current || peer.offline)
-        .map(|peer| peer.name.as_str())
-        .collect();
+    let behind: Vec<&str> =
+        meta.replicas.iter().filter(|p| !p.is_whole()).map(|p| p.name.as_str()).collect();
     if !behind.is_empty() {
         return Some(format!("in the meta group, {} not current", are(&behind)));
     }
@@ -69,16 +80,18 @@ fn are(names: &[&str]) -> String {
     format!("{} {verb}", names.join(", "))
 }
 
-/// Waits until every node is fully healthy and the meta group whole.
+/// Waits until every node is fully healthy, the meta group whole and every replica of every stream current.
+///
+/// Gives what it saw.
 pub async fn wait_healthy<P: Provider>(
     site: &Site<'_, P>,
     stop: &StopSign,
-) -> Result<(), OpsError> {
+) -> Result<Vec<NodeHealth>, OpsError> {
     let begin = Instant::now();
     loop {
         let nodes = look(site).await;
-        let Some(missing) = missing(site, &nodes) else {
-            return Ok(());
+        let Some(missing) = missing(site, &nodes).or_else(|| streams_problem(&nodes)) else {
+            return Ok(nodes);
         };
         if stop.is_raised() {
             return Err(OpsError::Interrupted);
@@ -91,7 +104,7 @@ pub async fn wait_healthy<P: Provider>(
     }
 }
 
-/// What is still missing, in words.
+/// What is still missing of nodes and meta group, in words.
 pub fn missing<P>(site: &Site<'_, P>, nodes: &[NodeHealth]) -> Option<String> {
     let ill: Vec<String> = site
         .cluster
@@ -104,19 +117,68 @@ pub fn missing<P>(site: &Site<'_, P>, nodes: &[NodeHealth]) -> Option<String> {
         return meta_problem(nodes);
     }
     let healthy = nodes.len() - ill.len();
-    Some(format!("{healthy} of {} nodes healthy; {}", nodes.len(), ill.join("; ")))
+    let lost = quorum::lost(nodes).map(|lost| format!("{lost}; ")).unwrap_or_default();
+    Some(format!("{lost}{healthy} of {} nodes healthy; {}", nodes.len(), ill.join("; ")))
+}
+
+/// The streams whose leaders miss a replica, in words.
+fn streams_problem(nodes: &[NodeHealth]) -> Option<String> {
+    let behind: Vec<String> = led_streams(nodes)
+        .filter(|stream| !stream.behind.is_empty())
+        .map(|stream| format!("{} on {}", stream.name, stream.behind.join(" and ")))
+        .collect();
+    (!behind.is_empty()).then(|| format!("not current: {}", behind.join(", ")))
+}
+
+fn led_streams(nodes: &[NodeHealth]) -> impl Iterator<Item = LedStream> {
+    nodes.iter().filter_map(|node| node.jetstream.as_ref()).flat_map(Jsz::led_streams)
+}
+
+/// What would stop if `node` left now, in words; none when everything goes on without it.
+pub fn depends_on(nodes: &[NodeHealth], node: &str) -> Option<String> {
+    if let Some((leader, meta)) = meta(nodes) {
+        let peers = meta.replicas.iter().filter(|p| p.is_whole()).map(|p| p.name.as_str());
+        let left = std::iter::once(leader).chain(peers).filter(|name| *name != node).count();
+        if left < meta.quorum() {
+            let quorum = meta.quorum();
+            return Some(format!("the meta group would have {left} members and needs {quorum}"));
+        }
+    }
+    led_streams(nodes).find_map(|stream| {
+        let members = stream.whole.iter().chain(&stream.behind);
+        if !members.into_iter().any(|name| name == node) {
+            return None;
+        }
+        let (left, needed) =
+            (stream.whole.iter().filter(|name| *name != node).count(), stream.majority());
+        let name = &stream.name;
+        (left < needed)
+            .then(|| format!("stream {name} would have {left} replicas and needs {needed}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn node(name: &str, meta: &str) -> NodeHealth {
+    fn with_streams(name: &str, meta: &str, streams: &str) -> NodeHealth {
         let varz = format!(
             r#"{{"server_id":"N","server_name":"{name}","version":"2.15.1","uptime":"1s",
-                "connections":0,"mem":0,"jetstream":{{"meta":{meta}}}}}"#
+                "connections":0,"mem":0}}"#
         );
-        NodeHealth { varz: serde_json::from_str(&varz).unwrap(), problem: None }
+        let jetstream = format!(
+            r#"{{"meta_cluster":{meta},
+                "account_details":[{{"name":"GAME","stream_detail":[{streams}]}}]}}"#
+        );
+        NodeHealth {
+            varz: serde_json::from_str(&varz).unwrap(),
+            jetstream: serde_json::from_str(&jetstream).unwrap(),
+            problem: None,
+        }
+    }
+
+    fn node(name: &str, meta: &str) -> NodeHealth {
+        with_streams(name, meta, "")
     }
 
     const WHOLE: &str =
@@ -142,5 +204,41 @@ mod tests {
         assert_eq!(problem, "in the meta group, b is not current");
         let three = [node("a", WHOLE), node("b", WHOLE), node("c", WHOLE)];
         assert_eq!(meta_problem(&three).unwrap(), "the meta group has 2 of 3 members");
+    }
+
+    fn stream(leader: &str, followers: &[(&str, bool)]) -> String {
+        let followers: Vec<String> = followers
+            .iter()
+            .map(|(name, current)| format!(r#"{{"name":"{name}","current":{current}}}"#))
+            .collect();
+        let followers = followers.join(",");
+        format!(r#"{{"name":"S","cluster":{{"leader":"{leader}","replicas":[{followers}]}}}}"#)
+    }
+
+    const THREE: &str = r#"{"leader":"a","cluster_size":3,"quorum_needed":2,"replicas":[
+        {"name":"b","current":true},{"name":"c","current":true}]}"#;
+
+    #[test]
+    fn a_replica_that_is_behind_is_named_with_its_stream() {
+        let nodes = [with_streams("a", THREE, &stream("a", &[("b", true), ("c", false)]))];
+        assert_eq!(streams_problem(&nodes).unwrap(), "not current: GAME/S on c");
+    }
+
+    #[test]
+    fn a_node_may_leave_while_majorities_stay() {
+        let nodes = [with_streams("a", THREE, &stream("a", &[("b", true), ("c", true)]))];
+        assert_eq!(depends_on(&nodes, "b"), None);
+        assert_eq!(depends_on(&nodes, "a"), None);
+    }
+
+    #[test]
+    fn a_node_may_not_leave_when_a_majority_goes_with_it() {
+        let nodes = [with_streams("a", THREE, &stream("a", &[("b", true), ("c", false)]))];
+        assert!(depends_on(&nodes, "b").unwrap().contains("GAME/S would have 1 replicas"));
+        let alone = [with_streams("a", THREE, &stream("a", &[]))];
+        assert!(depends_on(&alone, "a").is_some());
+        assert_eq!(depends_on(&alone, "b"), None);
+        let two = [node("a", WHOLE)];
+        assert!(depends_on(&two, "b").unwrap().contains("meta group"));
     }
 }

@@ -5,11 +5,16 @@ pub mod checks;
 pub mod destroy;
 pub mod execute;
 pub mod gate;
+mod nodes;
+pub mod notices;
+pub mod quorum;
+mod reload;
 pub mod report;
 pub mod session;
 pub mod site;
 pub mod status;
+mod streams;
 pub mod survey;
 
 pub use report::{Event, Reporter};
-pub use site::{OpsError, Site};
+pub use site::{Allowed, OpsError, Site};

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use super::Reporter;
 use crate::artifacts::{BundleError, IssueError, short_lived_client, short_lived_user};
 use crate::model::{Cluster, Node};
-use crate::nats::{Access, ClaimsError, ConnectionError, Monitor, MonitorError, StreamError};
-use crate::plan::Cycle;
+use crate::nats::{
+    Access, ClaimsError, ConnectionError, ControlError, Monitor, MonitorError, StreamError,
+};
+use crate::plan::{Cycle, Permits};
 use crate::provider::{Provider, ProviderError};
 use crate::secrets::{Document, Entropy, Index, SecretStore, StoreError, Ticket};
 
@@ -24,6 +26,17 @@ pub struct Site<'a, P> {
     pub provider: P,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
+    /// What the user allows by name.
+    pub allowed: Allowed,
+}
+
+/// What is not done unless the user allows it by name.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed {
+    /// Streams that may be removed, or made anew without their messages.
+    pub permits: Permits,
+    /// Whether a node may restart although something stops meanwhile.
+    pub interruption: bool,
 }
 
 /// Why a workflow stopped.
@@ -50,6 +63,30 @@ pub enum OpsError {
     /// A stream.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// A server that was told something.
+    #[error("{node}: {error}")]
+    Control {
+        /// The server's node.
+        node: String,
+        /// Why it did not do it.
+        error: ControlError,
+    },
+    /// A server that took a reload and runs something else all the same.
+    #[error("{node} was reloaded, and {problem}")]
+    NotReloaded {
+        /// The node.
+        node: String,
+        /// What is not as it should be.
+        problem: String,
+    },
+    /// A restart would stop something that runs.
+    #[error("{node} can't restart without an interruption: {what}")]
+    WouldInterrupt {
+        /// The node.
+        node: String,
+        /// What would stop.
+        what: String,
+    },
     /// A server's figures.
     #[error(transparent)]
     Monitor(#[from] MonitorError),

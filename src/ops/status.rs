@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::notices::notices;
 use super::survey::{Inside, World, observe};
 use super::{OpsError, Site, gate};
 use crate::provider::{PROCESS, Provider};
@@ -16,6 +17,8 @@ pub struct Status {
     pub healthy: bool,
     /// What is missing.
     pub missing: Option<String>,
+    /// What is wrong besides, in words.
+    pub problems: Vec<String>,
     /// The meta leader.
     pub meta_leader: Option<String>,
     /// The nodes.
@@ -60,7 +63,7 @@ pub struct StreamStatus {
     pub leader: Option<String>,
     /// How many replicas are current.
     pub current: usize,
-    /// How many there are.
+    /// How many its configuration asks for.
     pub replicas: usize,
     /// Messages.
     pub messages: u64,
@@ -70,15 +73,14 @@ pub struct StreamStatus {
 
 /// Looks at everything.
 pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Status, OpsError> {
-    let (health, world) = tokio::join!(gate::look(site), observe(site, index));
-    let world = world?;
-    let missing = gate::missing(site, &health);
+    let world = observe(site, index).await?;
+    let missing = gate::missing(site, &world.health);
     let process = |name: &str| {
         let record = world.nodes.iter().find(|record| record.id.name == name);
         let field = record.and_then(|record| record.fields.get(PROCESS));
         field.map_or("absent".to_owned(), |field| field.value.clone())
     };
-    let nodes = site.cluster.nodes.iter().zip(&health).map(|(node, health)| {
+    let nodes = site.cluster.nodes.iter().zip(&world.health).map(|(node, health)| {
         let varz = health.varz.as_ref();
         NodeStatus {
             name: node.name.to_string(),
@@ -97,7 +99,8 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
         environment: site.cluster.environment.to_string(),
         healthy: missing.is_none(),
         missing,
-        meta_leader: world.servers.iter().find_map(|varz| varz.meta_leader()).map(str::to_owned),
+        problems: notices(site, &world),
+        meta_leader: world.servers().find_map(|varz| varz.meta_leader()).map(str::to_owned),
         nodes: nodes.collect(),
         streams,
         not_observed,
@@ -116,7 +119,7 @@ fn streams(world: &World) -> (Option<Vec<StreamStatus>>, Option<String>) {
             name: stream.name.clone(),
             leader: stream.leader.clone(),
             current: stream.current().count(),
-            replicas: stream.followers.len() + usize::from(stream.leader.is_some()),
+            replicas: stream.wanted,
             messages: stream.messages,
             bytes: stream.bytes,
         })

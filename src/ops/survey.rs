@@ -1,9 +1,11 @@
 //! Looks at everything once, and plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
+use super::gate::{NodeHealth, look};
+use super::notices::notices;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
@@ -11,16 +13,21 @@ use crate::model::{AccountName, SYSTEM_ACCOUNT};
 use crate::nats::{
     Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
 };
-use crate::plan::{Kind, NotObserved, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
+use crate::plan::{
+    Effect, Kind, NotObserved, Observed, OnChange, PENDING, Plan, Record, RecordId, plan, plan_with,
+};
 use crate::provider::{CONFIG_DIGEST, CONFIG_FILE, Provider, SETTING, VERSION, desired_node};
 use crate::secrets::{Document, Index, KeyName};
+
+/// How a restart that interrupts something is had all the same.
+const INTERRUPTION: &str = "add --allow-interruption to have it all the same";
 
 /// What was found, of every kind.
 pub struct World {
     /// The nodes that exist.
     pub nodes: Vec<Record>,
-    /// The servers that answer.
-    pub servers: Vec<Varz>,
+    /// How each node of the model is, in the model's order.
+    pub health: Vec<NodeHealth>,
     /// What runs on the cluster, or why it could not be looked at.
     pub inside: Inside,
 }
@@ -47,6 +54,24 @@ pub struct Contents {
 }
 
 impl World {
+    /// The servers that answer.
+    pub fn servers(&self) -> impl Iterator<Item = &Varz> {
+        self.health.iter().filter_map(|node| node.varz.as_ref())
+    }
+
+    /// The streams of each account, as far as they could be looked at.
+    pub fn streams(&self) -> impl Iterator<Item = (&AccountName, &PlacedStream)> {
+        let contents = match &self.inside {
+            Inside::Seen(contents) => Some(contents),
+            Inside::Pristine | Inside::Hidden(_) => None,
+        };
+        contents.into_iter().flat_map(|contents| {
+            contents.streams.iter().flat_map(|(account, streams)| {
+                streams.iter().map(move |(_, stream)| (account, stream))
+            })
+        })
+    }
+
     /// Claims that the servers hold in some version.
     pub fn newer(&self) -> Newer {
         let Inside::Seen(contents) = &self.inside else {
@@ -59,7 +84,8 @@ impl World {
 
 /// Looks at nodes, servers, claims and streams: once each, and at what is independent at the same time.
 pub async fn observe<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<World, OpsError> {
-    let servers = servers(site).await;
+    let health = look(site).await;
+    let servers: Vec<&Varz> = health.iter().filter_map(|node| node.varz.as_ref()).collect();
     let nodes = merge(site.provider.observe().await?, &servers);
     let inside = if servers.is_empty() {
         if site.provider.is_pristine() {
@@ -75,7 +101,7 @@ pub async fn observe<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<W
             Err(reason) => Inside::Hidden(reason.to_string()),
         }
     };
-    Ok(World { nodes, servers, inside })
+    Ok(World { nodes, health, inside })
 }
 
 /// Plans everything: keys and papers, nodes, claims, streams.
@@ -85,13 +111,18 @@ pub fn plan_all<P: Provider>(
     world: &World,
 ) -> Result<Plan, OpsError> {
     let mut all = review(site.cluster, index, site.now(), &world.newer());
-    let nodes = plan_nodes(site, index, world)?;
-    all.extend(nodes);
-    let pending = |name: &str| {
-        all.changes().any(|action| action.id == RecordId::new(Kind::Jwt, format!("account/{name}")))
-    };
-    let inside = plan_inside(site, index, world, &pending);
-    all.extend(inside);
+    // What is still to be signed is not known yet, and neither is what follows from it.
+    let signed: BTreeSet<&str> = all
+        .changes()
+        .filter_map(|action| match action.id.kind {
+            Kind::Certificate | Kind::Jwt => Some(action.id.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let index = index.without(|document| signed.contains(document.name()));
+    all.extend(plan_nodes(site, &index, world)?);
+    all.extend(plan_inside(site, &index, world));
+    all.notices = notices(site, world);
     Ok(all)
 }
 
@@ -110,17 +141,33 @@ pub fn plan_nodes<P: Provider>(
         .map(|node| Ok(desired_node(site.cluster, node, &prepare_node(site.cluster, node, index)?)))
         .collect::<Result<_, OpsError>>()?;
     let observed = Observed { records: world.nodes.clone(), not_observed: Vec::new() };
-    Ok(plan(desired, observed))
+    let mut plan = plan(desired, observed);
+    if !site.allowed.interruption {
+        block_interruptions(site, world, &mut plan);
+    }
+    Ok(plan)
 }
 
-/// Plans claims and streams. `pending` tells of an account whose token is still to be signed.
-pub fn plan_inside<P: Provider>(
-    site: &Site<'_, P>,
-    index: &Index,
-    world: &World,
-    pending: &dyn Fn(&str) -> bool,
-) -> Plan {
-    let servers = site.cluster.nodes.len();
+/// Blocks restarts that would stop something whatever the health of the rest: what lives on one node, or on two.
+fn block_interruptions<P>(site: &Site<'_, P>, world: &World, plan: &mut Plan) {
+    let size = site.cluster.nodes.len();
+    let restarts = plan.actions.iter_mut().filter(|a| a.effect == Effect::RollingRestart);
+    for action in restarts {
+        let stream = world.streams().find(|(_, stream)| stream.stops_without(&action.id.name));
+        action.blocked = if size < 3 && size - 1 < size / 2 + 1 {
+            Some(format!("a cluster of {size} stops while a node restarts; {INTERRUPTION}"))
+        } else {
+            let stream = stream.map(|(account, stream)| format!("{account}/{}", stream.name));
+            stream.map(|name| format!("stream {name} stops meanwhile; {INTERRUPTION}"))
+        };
+    }
+}
+
+/// Plans claims and streams.
+pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World) -> Plan {
+    // A server that is away keeps what it holds, and is brought up to date by the others when it is back.
+    let answering = world.servers().count();
+    let servers = if answering > 0 { answering } else { site.cluster.nodes.len() };
     let nothing = Contents::default();
     let mut observed = Observed::default();
     let contents = match &world.inside {
@@ -140,8 +187,7 @@ pub fn plan_inside<P: Provider>(
     let all_nodes = || site.cluster.nodes.iter().map(|node| RecordId::new(Kind::Node, &node.name));
     let none = Held::default();
     for name in account_names(site) {
-        let token = index.document(&Document::account(name));
-        let wanted = token.filter(|_| !pending(name)).unwrap_or(PENDING);
+        let wanted = index.document(&Document::account(name)).unwrap_or(PENDING);
         let held = contents.claims.get(name).unwrap_or(&none);
         let (record, found) = claims_records(name, wanted, held, servers);
         desired.push(record.needs(all_nodes()));
@@ -150,7 +196,7 @@ pub fn plan_inside<P: Provider>(
     desired.extend(desired_streams(site.cluster.streams.iter()));
     let streams = contents.streams.values().flatten();
     observed.records.extend(streams.map(|(record, _)| record.clone()));
-    plan(desired, observed)
+    plan_with(desired, observed, &site.allowed.permits)
 }
 
 /// Every account, the servers' own first.
@@ -159,23 +205,14 @@ pub fn account_names<'a, P>(site: &'a Site<'_, P>) -> impl Iterator<Item = &'a s
 }
 
 fn meta_leader(world: &World) -> Option<&str> {
-    world.servers.iter().find_map(Varz::meta_leader)
-}
-
-async fn servers<P: Provider>(site: &Site<'_, P>) -> Vec<Varz> {
-    let asked = site.cluster.nodes.iter().map(|node| async {
-        let monitor = site.monitor(node);
-        // Another cluster's server on the same address is not one of ours.
-        monitor.varz().await.ok().filter(|varz| varz.server_name == node.name.as_str())
-    });
-    join_all(asked).await.into_iter().flatten().collect()
+    world.servers().find_map(Varz::meta_leader)
 }
 
 /// Puts what servers tell beside what their machines tell.
 ///
 /// Where the server runs another configuration than its file says, the file's settings are not the running ones,
 /// so only the digest is compared.
-fn merge(nodes: Vec<Record>, servers: &[Varz]) -> Vec<Record> {
+fn merge(nodes: Vec<Record>, servers: &[&Varz]) -> Vec<Record> {
     nodes
         .into_iter()
         .map(|mut record| {

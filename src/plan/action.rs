@@ -16,6 +16,8 @@ pub enum ActionKind {
     Create,
     /// It changes.
     Update,
+    /// It goes, and a new one takes its place.
+    Replace,
     /// It goes.
     Delete,
 }
@@ -26,6 +28,8 @@ pub enum ActionKind {
 pub enum Effect {
     /// Nobody notices.
     None,
+    /// A server takes new settings while it runs.
+    Reload,
     /// The connections of these services are closed, and come back by themselves.
     Reconnect(Vec<String>),
     /// A stopped node starts.
@@ -34,16 +38,20 @@ pub enum Effect {
     RollingRestart,
     /// A node stops.
     Stop,
+    /// Everything that is stored there is lost.
+    LosesData,
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
+            Self::Reload => f.write_str("reload"),
             Self::Reconnect(services) => write!(f, "clients of {} reconnect", services.join(", ")),
             Self::Start => f.write_str("starts"),
             Self::RollingRestart => f.write_str("rolling restart"),
             Self::Stop => f.write_str("stops"),
+            Self::LosesData => f.write_str("its data is lost"),
         }
     }
 }
@@ -112,6 +120,8 @@ pub struct Plan {
     pub not_observed: Vec<NotObserved>,
     /// What was found that the environment does not ask for; it is left alone.
     pub unmanaged: Vec<RecordId>,
+    /// What is wrong and no action of this plan, in words.
+    pub notices: Vec<String>,
 }
 
 impl Plan {
@@ -145,10 +155,21 @@ impl Plan {
         self.actions.extend(other.actions);
         self.not_observed.extend(other.not_observed);
         self.unmanaged.extend(other.unmanaged);
+        self.notices.extend(other.notices);
+    }
+
+    /// Whether something that is stored would be lost.
+    pub fn loses_data(&self) -> bool {
+        self.changes().any(|action| action.effect == Effect::LosesData)
     }
 
     /// A plan that does nothing.
     pub fn empty() -> Self {
-        Self { actions: Vec::new(), not_observed: Vec::new(), unmanaged: Vec::new() }
+        Self {
+            actions: Vec::new(),
+            not_observed: Vec::new(),
+            unmanaged: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 }

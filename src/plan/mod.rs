@@ -7,5 +7,5 @@ mod record;
 
 pub use action::{Action, ActionKind, Effect, FieldChange, NotObserved, Plan};
 pub use graph::{Cycle, order};
-pub use planner::{Observed, plan};
+pub use planner::{Observed, Permits, plan, plan_with};
 pub use record::{Field, Kind, OnChange, PENDING, Record, RecordId};

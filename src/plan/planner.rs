@@ -16,54 +16,83 @@ pub struct Observed {
     pub not_observed: Vec<NotObserved>,
 }
 
+/// What the user allows by name, because it can't be undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Permits {
+    /// Things that may go, with their data, when nobody asks for them any more.
+    pub remove: BTreeSet<RecordId>,
+    /// Things that may be made anew, without their data, when they can't be changed.
+    pub replace: BTreeSet<RecordId>,
+}
+
 /// Plans the way from `observed` to `desired`.
 ///
 /// A field that was not observed is not compared. What was found and is not desired is reported as unmanaged
 /// and left alone: nothing is deleted because a line of YAML has gone.
 pub fn plan(desired: Vec<Record>, observed: Observed) -> Plan {
+    plan_with(desired, observed, &Permits::default())
+}
+
+/// Like [`plan`], and does what `permits` names.
+pub fn plan_with(desired: Vec<Record>, observed: Observed, permits: &Permits) -> Plan {
     let unseen: BTreeSet<Kind> = observed.not_observed.iter().map(|n| n.kind).collect();
     let mut found: BTreeMap<RecordId, Record> =
         observed.records.into_iter().map(|record| (record.id.clone(), record)).collect();
-    let actions = desired
+    let mut actions: Vec<Action> = desired
         .into_iter()
         .filter(|record| !unseen.contains(&record.id.kind))
         .map(|record| {
             let found = found.remove(&record.id);
-            decide(record, found)
+            decide(record, found, permits)
         })
         .collect();
-    let mut plan = Plan {
-        actions,
-        not_observed: observed.not_observed,
-        unmanaged: found.into_keys().filter(|id| !unseen.contains(&id.kind)).collect(),
-    };
-    one_restart_at_a_time(&mut plan);
+    let (removed, unmanaged): (Vec<RecordId>, Vec<RecordId>) = found
+        .into_keys()
+        .filter(|id| !unseen.contains(&id.kind))
+        .partition(|id| permits.remove.contains(id));
+    actions.extend(removed.into_iter().map(remove));
+    let mut plan =
+        Plan { actions, not_observed: observed.not_observed, unmanaged, notices: Vec::new() };
+    one_node_at_a_time(&mut plan);
     plan
 }
 
-fn decide(desired: Record, found: Option<Record>) -> Action {
-    let Record { id, fields, needs, complete: _ } = desired;
+fn remove(id: RecordId) -> Action {
+    Action {
+        id,
+        action: ActionKind::Delete,
+        reason: "nobody asks for it, and its removal was asked for".to_owned(),
+        effect: Effect::LosesData,
+        changes: Vec::new(),
+        blocked: None,
+        needs: Vec::new(),
+    }
+}
+
+fn create(record: Record) -> Action {
+    let changes = record.fields.into_iter().map(|(field, value)| FieldChange {
+        field,
+        from: None,
+        to: Some(value.value),
+        summary: value.summary,
+    });
+    let effect = if record.id.kind == Kind::Node { Effect::Start } else { Effect::None };
+    Action {
+        changes: changes.collect(),
+        id: record.id,
+        action: ActionKind::Create,
+        reason: "it does not exist".to_owned(),
+        effect,
+        blocked: None,
+        needs: record.needs,
+    }
+}
+
+fn decide(desired: Record, found: Option<Record>, permits: &Permits) -> Action {
     let Some(found) = found else {
-        let changes = fields
-            .into_iter()
-            .map(|(field, value)| FieldChange {
-                field,
-                from: None,
-                to: Some(value.value),
-                summary: value.summary,
-            })
-            .collect();
-        let effect = if id.kind == Kind::Node { Effect::Start } else { Effect::None };
-        return Action {
-            id,
-            action: ActionKind::Create,
-            reason: "it does not exist".to_owned(),
-            effect,
-            changes,
-            blocked: None,
-            needs,
-        };
+        return create(desired);
     };
+    let Record { id, fields, needs, complete: _ } = desired;
     let mut action = Action {
         id,
         action: ActionKind::Keep,
@@ -73,26 +102,79 @@ fn decide(desired: Record, found: Option<Record>) -> Action {
         blocked: None,
         needs,
     };
-    let mut reconnecting = BTreeSet::new();
-    let mut restart = false;
+    let mut impact = Impact::default();
     for (change, on_change) in differences(fields, found) {
+        impact.add(&change, on_change);
         action.changes.push(change);
-        match on_change {
-            OnChange::InPlace => {}
-            OnChange::Reconnect(service) => {
-                reconnecting.insert(service);
-            }
-            OnChange::Restart => restart = true,
-            OnChange::Forbidden(reason) => action.blocked = Some(reason.to_owned()),
-        }
     }
     if action.changes.is_empty() {
         return action;
     }
     action.action = ActionKind::Update;
     action.reason = reason(&action.telling_changes());
-    action.effect = effect(&action, restart, reconnecting);
+    action.effect = impact.effect(is_stopped(&action));
+    if let Some(reason) = impact.forbidden {
+        if permits.replace.contains(&action.id) {
+            action.action = ActionKind::Replace;
+            action.effect = Effect::LosesData;
+        } else {
+            action.blocked = Some(reason.to_owned());
+        }
+    }
     action
+}
+
+/// What the changes of one thing come to, taken together.
+#[derive(Default)]
+struct Impact {
+    reload: bool,
+    restart: bool,
+    /// A digest differs: what stands behind it says what that means, and without that only a restart is sure.
+    summary: bool,
+    reconnecting: BTreeSet<String>,
+    forbidden: Option<&'static str>,
+}
+
+impl Impact {
+    fn add(&mut self, change: &FieldChange, on_change: OnChange) {
+        match on_change {
+            OnChange::Restart if change.summary => self.summary = true,
+            OnChange::InPlace => {}
+            OnChange::Reload => self.reload = true,
+            OnChange::ReloadLarger if grows(change) => self.reload = true,
+            OnChange::ReloadLarger | OnChange::Restart => self.restart = true,
+            OnChange::Reconnect(service) => {
+                self.reconnecting.insert(service);
+            }
+            OnChange::Forbidden(reason) => self.forbidden = Some(reason),
+        }
+    }
+
+    /// The strongest effect. A node that was found stopped only starts.
+    fn effect(&self, stopped: bool) -> Effect {
+        if stopped {
+            Effect::Start
+        } else if self.restart || (self.summary && !self.reload) {
+            Effect::RollingRestart
+        } else if self.reload {
+            Effect::Reload
+        } else if self.reconnecting.is_empty() {
+            Effect::None
+        } else {
+            Effect::Reconnect(self.reconnecting.iter().cloned().collect())
+        }
+    }
+}
+
+/// Whether a number becomes larger. What is no number does not.
+fn grows(change: &FieldChange) -> bool {
+    let number = |text: &Option<String>| text.as_ref()?.parse::<u64>().ok();
+    matches!((number(&change.from), number(&change.to)), (Some(from), Some(to)) if to > from)
+}
+
+fn is_stopped(action: &Action) -> bool {
+    let mut changes = action.changes.iter();
+    changes.any(|c| c.field == "process" && c.from.as_deref() == Some("stopped"))
 }
 
 /// The fields that differ. What was not observed does not; in a complete record, what is missing does.
@@ -119,23 +201,6 @@ fn differences(desired: BTreeMap<String, Field>, found: Record) -> Vec<(FieldCha
     differences
 }
 
-/// A node that was found stopped only starts; otherwise a restart outweighs everything else.
-fn effect(action: &Action, restart: bool, reconnecting: BTreeSet<String>) -> Effect {
-    let stopped = action
-        .changes
-        .iter()
-        .any(|change| change.field == "process" && change.from.as_deref() == Some("stopped"));
-    if stopped {
-        Effect::Start
-    } else if restart {
-        Effect::RollingRestart
-    } else if reconnecting.is_empty() {
-        Effect::None
-    } else {
-        Effect::Reconnect(reconnecting.into_iter().collect())
-    }
-}
-
 fn reason(changes: &[&FieldChange]) -> String {
     match changes {
         [one] => format!("{} differs", one.field),
@@ -145,16 +210,17 @@ fn reason(changes: &[&FieldChange]) -> String {
     }
 }
 
-/// Chains the restarts, so that at most one node is away; nodes that start come before them,
-/// since a cluster that is short of a node can't spare another.
-fn one_restart_at_a_time(plan: &mut Plan) {
+/// Chains restarts and reloads, so that at most one node is away, and a setting that is refused stops at the first.
+/// Nodes that start come before them, since a cluster that is short of a node can't spare another.
+fn one_node_at_a_time(plan: &mut Plan) {
     let mut before: Vec<RecordId> = plan
         .changes()
         .filter(|action| action.effect == Effect::Start)
         .map(|action| action.id.clone())
         .collect();
     for action in &mut plan.actions {
-        if action.effect == Effect::RollingRestart && action.blocked.is_none() {
+        let in_turn = matches!(action.effect, Effect::RollingRestart | Effect::Reload);
+        if in_turn && action.blocked.is_none() {
             action.needs.extend(before.iter().cloned());
             before = vec![action.id.clone()];
         }
@@ -260,5 +326,60 @@ mod tests {
         assert_eq!(plan.blocked().count(), 1);
         assert_eq!(plan.changes().count(), 0);
         assert!(!plan.is_empty());
+    }
+
+    fn digest(value: &str) -> Record {
+        record("a", value, OnChange::Reload).summary("digest", value, OnChange::Restart)
+    }
+
+    #[test]
+    fn a_digest_means_what_stands_behind_it() {
+        let plan = plan(vec![digest("2")], seen(vec![digest("1")]));
+        assert_eq!(plan.actions[0].effect, Effect::Reload);
+    }
+
+    #[test]
+    fn a_digest_alone_is_only_surely_right_after_a_restart() {
+        let desired = digest("2");
+        let found = Record::new(desired.id.clone()).summary("digest", "1", OnChange::Restart);
+        let plan = plan(vec![desired], seen(vec![found]));
+        assert_eq!(plan.actions[0].effect, Effect::RollingRestart);
+    }
+
+    #[test]
+    fn a_mixed_change_restarts_since_a_reload_is_all_or_nothing() {
+        let mixed = |value: &str| digest(value).field("other", value, OnChange::Restart);
+        let plan = plan(vec![mixed("2")], seen(vec![mixed("1")]));
+        assert_eq!(plan.actions[0].effect, Effect::RollingRestart);
+    }
+
+    #[test]
+    fn storage_grows_while_the_server_runs_and_shrinks_at_its_start() {
+        let storage = |size: &str| record("a", size, OnChange::ReloadLarger);
+        for (from, to, effect) in [("9", "10", Effect::Reload), ("10", "9", Effect::RollingRestart)]
+        {
+            let plan = plan(vec![storage(to)], seen(vec![storage(from)]));
+            assert_eq!(plan.actions[0].effect, effect);
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_changed_is_replaced_only_where_that_is_permitted() {
+        let id = RecordId::new(Kind::Node, "a");
+        let permits = Permits { replace: [id].into(), ..Permits::default() };
+        let desired = vec![record("a", "2", OnChange::Forbidden("never"))];
+        let plan = plan_with(desired, seen(vec![record("a", "1", OnChange::InPlace)]), &permits);
+        assert_eq!(plan.actions[0].action, ActionKind::Replace);
+        assert!(plan.loses_data());
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_removed_only_where_that_is_permitted() {
+        let id = RecordId::new(Kind::Node, "a");
+        let permits = Permits { remove: [id].into(), ..Permits::default() };
+        let found = ["a", "b"].map(|name| record(name, "1", OnChange::InPlace)).into();
+        let plan = plan_with(vec![], seen(found), &permits);
+        assert_eq!(plan.count(ActionKind::Delete), 1);
+        assert_eq!(plan.unmanaged, [RecordId::new(Kind::Node, "b")]);
     }
 }

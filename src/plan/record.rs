@@ -67,11 +67,15 @@ impl fmt::Display for RecordId {
 pub enum OnChange {
     /// Nobody notices.
     InPlace,
+    /// The server takes it while it runs.
+    Reload,
+    /// The server takes a larger number while it runs, and a smaller one only from its start.
+    ReloadLarger,
     /// The connections of one service are closed, and come back by themselves.
     Reconnect(String),
     /// The node restarts, one at a time.
     Restart,
-    /// It can't be changed; the reason says why, and the way round.
+    /// It can't be changed; the reason says why. Only a new thing in its place, without the old one's data, can have it.
     Forbidden(&'static str),
 }
 

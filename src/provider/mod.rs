@@ -1,12 +1,14 @@
 //! The provider port: where nodes come from.
 
 mod node_record;
+mod settings;
 
 pub mod local;
 
 use std::future::Future;
 
-pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, PROCESS, SETTING, VERSION, desired_node};
+pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
+pub use settings::on_change;
 
 use crate::plan::{Action, Record};
 

@@ -81,6 +81,11 @@ impl Document {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name without the kind of document.
+    pub fn name(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, name)| name)
+    }
 }
 
 impl Index {
@@ -95,6 +100,14 @@ impl Index {
     /// A document.
     pub fn document(&self, name: &Document) -> Option<&str> {
         self.documents.get(name).map(String::as_str)
+    }
+
+    /// The same without the documents that `gone` names.
+    #[must_use]
+    pub fn without(&self, gone: impl Fn(&Document) -> bool) -> Self {
+        let mut index = self.clone();
+        index.documents.retain(|document, _| !gone(document));
+        index
     }
 
     /// Whether nothing has ever been committed.

@@ -32,7 +32,6 @@ pub fn meta<P>(scene: &Scene<'_, '_, P>) -> Finding {
     if let Some(problem) = gate::meta_problem(&scene.nodes) {
         return Err((problem, format!("natsops status {}", scene.site.cluster.environment)));
     }
-    let leader =
-        scene.nodes.iter().find_map(|node| node.varz.as_ref()?.meta_leader()).unwrap_or("unknown");
+    let leader = gate::meta(&scene.nodes).map_or("unknown", |(leader, _)| leader);
     Ok(format!("leader {leader}, {all} of {all} members current"))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::execute::StopSign;
 use super::gate::{self, NodeHealth};
-use super::{Event, OpsError, Site};
+use super::{Event, OpsError, Site, quorum};
 use crate::nats::Access;
 use crate::provider::Provider;
 use crate::secrets::Index;
@@ -29,6 +29,9 @@ pub struct Outcome {
     /// Where to look when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub look: Option<String>,
+    /// The way back, step by step, where there is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
 }
 
 /// The outcomes of all checks.
@@ -80,11 +83,18 @@ pub async fn examine<P: Provider>(
 ) -> Result<Report, OpsError> {
     let scene = Scene { site, index, access: site.access(index)?, nodes: gate::look(site).await };
     let mut report = Report::default();
+    let (lost, environment) = (quorum::lost(&scene.nodes), site.cluster.environment.as_str());
     let mut add = |check: &'static str, finding: Finding| {
-        let outcome = match finding {
-            Ok(finding) => Outcome { check, passed: true, finding, look: None },
-            Err((finding, look)) => Outcome { check, passed: false, finding, look: Some(look) },
+        let passed = finding.is_ok();
+        let (finding, look) = match finding {
+            Ok(finding) => (finding, None),
+            Err((finding, look)) => (finding, Some(look)),
         };
+        let steps = match (check, lost) {
+            ("meta-group", Some(lost)) => quorum::drill(environment, lost),
+            _ => Vec::new(),
+        };
+        let outcome = Outcome { check, passed, finding, look, steps };
         site.reporter.event(&Event::Check(&outcome));
         report.checks.push(outcome);
     };

@@ -13,7 +13,7 @@ pub use address::network;
 pub use folder::NodeFolder;
 pub use process::NodeProcess;
 
-use super::{CONFIG_FILE, PROCESS, Provider, ProviderError, SETTING};
+use super::{CONFIG_FILE, DATA, PROCESS, Provider, ProviderError, SETTING, on_change};
 use crate::artifacts::Bundle;
 use crate::model::{Cluster, Node, NodeName};
 use crate::plan::{Action, ActionKind, Effect, Kind, OnChange, Record, RecordId};
@@ -65,11 +65,10 @@ impl<'a> LocalProvider<'a> {
         }
         let process = NodeProcess::find(&folder)?;
         let state = if process.is_some() { "running" } else { "stopped" };
-        let mut record = Record::new(RecordId::new(Kind::Node, &node.name)).field(
-            PROCESS,
-            state,
-            OnChange::Restart,
-        );
+        let data = if folder.has_data() { "present" } else { "empty" };
+        let mut record = Record::new(RecordId::new(Kind::Node, &node.name))
+            .field(PROCESS, state, OnChange::Restart)
+            .field(DATA, data, OnChange::Restart);
         let config = folder.config().and_then(|text| ConfigTree::parse(&text).ok());
         record = match config {
             Some(tree) => {
@@ -77,7 +76,7 @@ impl<'a> LocalProvider<'a> {
                 settings.into_iter().fold(
                     record.field(CONFIG_FILE, tree.digest(), OnChange::InPlace).complete(),
                     |record, (name, value)| {
-                        record.field(&format!("{SETTING}{name}"), value, OnChange::Restart)
+                        record.field(&format!("{SETTING}{name}"), value, on_change(&name))
                     },
                 )
             }
@@ -189,6 +188,7 @@ impl Provider for LocalProvider<'_> {
                 self.stop(&folder).await?;
                 self.start(node, &folder).await
             }
+            Effect::Reload => self.check(node, &folder).await,
             _ => Ok(()),
         }
     }

@@ -1,0 +1,79 @@
+//! Nodes: those that are stopped start, then each of the others takes its turn to reload or to restart.
+
+use std::time::{Duration, Instant};
+
+use super::execute::{StopSign, execute};
+use super::gate::{NodeHealth, depends_on, look, meta, wait_healthy};
+use super::session::Session;
+use super::survey::{World, plan_nodes};
+use super::{Event, OpsError, Site, reload};
+use crate::plan::{Action, Effect};
+use crate::provider::Provider;
+use crate::secrets::Index;
+
+/// How long the meta group may take to choose another leader: an election, and some.
+const ELECTION: Duration = Duration::from_secs(20);
+
+/// How often is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Does what the plan says about nodes, and waits until they are well.
+pub async fn nodes<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    world: &World,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let plan = plan_nodes(site, index, world)?;
+    let (turns, rest): (Vec<&Action>, Vec<&Action>) = plan
+        .changes()
+        .partition(|action| matches!(action.effect, Effect::RollingRestart | Effect::Reload));
+    execute(&rest, site.reporter, stop, async |action| site.provider.perform(action).await).await?;
+    wait_healthy(site, stop).await?;
+    execute(&turns, site.reporter, stop, async |action| match action.effect {
+        Effect::Reload => reload::perform(site, index, action).await,
+        _ => restart(site, index, action, stop).await,
+    })
+    .await
+}
+
+/// Restarts one node between two health gates.
+async fn restart<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    action: &Action,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let node = &action.id.name;
+    // The node before this one is back, but somebody else may have left meanwhile.
+    let nodes = wait_healthy(site, stop).await?;
+    if let Some(what) = depends_on(&nodes, node).filter(|_| !site.allowed.interruption) {
+        return Err(OpsError::WouldInterrupt { node: node.clone(), what });
+    }
+    hand_over(site, index, node, &nodes).await?;
+    site.provider.perform(action).await?;
+    wait_healthy(site, stop).await.map(drop)
+}
+
+/// Has the meta group choose another leader when this node leads it, since an orderly election beats a timeout.
+async fn hand_over<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    node: &str,
+    nodes: &[NodeHealth],
+) -> Result<(), OpsError> {
+    let leads = |nodes: &[NodeHealth]| meta(nodes).is_none_or(|(leader, _)| leader == node);
+    // Alone, it can only leave.
+    if !leads(nodes) || nodes.len() == 1 {
+        return Ok(());
+    }
+    let session = Session::open(site, index, nodes.len()).await?;
+    let told = session.control.step_down_meta().await;
+    told.map_err(|error| OpsError::Control { node: node.to_owned(), error })?;
+    let begin = Instant::now();
+    while begin.elapsed() < ELECTION && leads(&look(site).await) {
+        site.reporter.event(&Event::Waiting("the meta group chooses another leader"));
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What is wrong with the running cluster and no action of a plan, in words.
+
+use super::survey::{Inside, World};
+use super::{Site, quorum};
+use crate::nats::PlacedStream;
+
+/// Everything there is to say, the worst first.
+pub fn notices<P>(site: &Site<'_, P>, world: &World) -> Vec<String> {
+    let environment = &site.cluster.environment;
+    let lost = quorum::lost(&world.health)
+        .map(|lost| format!("{lost}; natsops doctor {environment} tells the way back"));
+    let mut notices: Vec<String> = lost.into_iter().collect();
+    notices.extend(zones_away(site, world));
+    if let Inside::Seen(contents) = &world.inside {
+        for (account, streams) in &contents.streams {
+            let short = streams.iter().filter_map(|(_, stream)| short_of(site, world, stream));
+            notices.extend(short.map(|what| format!("stream {account}/{what}")));
+        }
+    }
+    notices
+}
+
+/// Zones none of whose nodes answers, while others do.
+fn zones_away<P>(site: &Site<'_, P>, world: &World) -> Vec<String> {
+    let nodes = site.cluster.nodes.iter().zip(&world.health);
+    let answering: Vec<_> =
+        nodes.filter(|(_, health)| health.varz.is_some()).map(|(node, _)| &node.zone).collect();
+    let mut away: Vec<_> = site.cluster.nodes.iter().map(|node| &node.zone).collect();
+    away.retain(|zone| !answering.contains(zone));
+    away.sort();
+    away.dedup();
+    if answering.is_empty() {
+        return Vec::new();
+    }
+    away.into_iter().map(|zone| format!("zone {zone} is away: none of its nodes answers")).collect()
+}
+
+/// The replicas that a stream lacks, in words; none when all are there and current.
+pub fn short_of<P>(site: &Site<'_, P>, world: &World, stream: &PlacedStream) -> Option<String> {
+    let name = &stream.name;
+    if stream.leader.is_none() && site.cluster.nodes.len() > 1 {
+        return Some(format!("{name}: it has no leader, so nothing can be stored or read"));
+    }
+    let (current, wanted) = (stream.current().count(), stream.wanted);
+    if current >= wanted {
+        return None;
+    }
+    let silent = |node: &str| {
+        let position = site.cluster.nodes.iter().position(|n| n.name.as_str() == node);
+        position.is_some_and(|at| world.health[at].varz.is_none())
+    };
+    let mut reasons: Vec<String> = stream
+        .followers
+        .iter()
+        .filter(|(_, current)| !current)
+        .map(|(node, _)| {
+            format!("{node} {}", if silent(node) { "is away" } else { "is not current" })
+        })
+        .collect();
+    let members = stream.followers.len() + 1;
+    if members < wanted {
+        reasons.push(format!("{} fell off and nobody took the place", wanted - members));
+    }
+    Some(format!("{name}: {current} of {wanted} replicas current; {}", reasons.join(", ")))
+}
