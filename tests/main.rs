@@ -12,5 +12,6 @@ mod faults;
 mod fuzz;
 mod golden;
 mod layering;
+mod leafnodes;
 mod lifecycle;
 mod plans;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
-use crate::model::{AccountName, SYSTEM_ACCOUNT};
+use crate::model::{AccountName, OWN_ACCOUNT, SYSTEM_ACCOUNT};
 use crate::nats::{
     Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
 };
@@ -153,9 +153,10 @@ pub fn plan_inside<P: Provider>(
     plan(desired, observed)
 }
 
-/// Every account, the servers' own first.
+/// Every account, the servers' own and that of natsops first.
 pub fn account_names<'a, P>(site: &'a Site<'_, P>) -> impl Iterator<Item = &'a str> {
-    std::iter::once(SYSTEM_ACCOUNT).chain(site.cluster.accounts.keys().map(AccountName::as_str))
+    let own = [SYSTEM_ACCOUNT, OWN_ACCOUNT].into_iter();
+    own.chain(site.cluster.accounts.keys().map(AccountName::as_str))
 }
 
 fn meta_leader(world: &World) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! Nodes as processes of this machine, each with a loopback address and a folder of its own.
 
 mod address;
+mod edge;
 mod folder;
 mod process;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use address::network;
+pub use edge::LocalEdge;
 pub use folder::NodeFolder;
 pub use process::NodeProcess;
 
@@ -168,6 +170,12 @@ impl<'a> LocalProvider<'a> {
 }
 
 impl Provider for LocalProvider<'_> {
+    type Edge = LocalEdge;
+
+    async fn start_edge(&self, bundle: &Bundle) -> Result<LocalEdge, ProviderError> {
+        LocalEdge::start(&self.state.with_file_name("edges"), &self.server, bundle).await
+    }
+
     async fn observe(&self) -> Result<Vec<Record>, ProviderError> {
         let looked = self.cluster.nodes.iter().map(|node| self.look(node));
         Ok(looked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
