@@ -1,5 +1,6 @@
 //! Leafnodes: their rules, their rendered folders, a real server at the edge, and the checks that try the listeners.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -198,6 +199,7 @@ async fn a_server_at_the_edge_passes_what_is_granted_and_nothing_else() {
         }
     });
     let answer = answered(&player, act).await;
+    assert_eq!(let_in(&cluster.project), 1);
     assert_eq!(&answer.payload[..], b"moved");
     player.publish("evt.quest.generated.v1", "forged".into()).await.unwrap();
     player.request(act, "north".into()).await.unwrap();
@@ -230,7 +232,25 @@ async fn a_server_at_the_edge_passes_what_is_granted_and_nothing_else() {
     std::fs::write(&path, text.split("\n# Servers elsewhere").next().unwrap()).unwrap();
     cluster.project.run(&["apply", "local", "--yes"]).expect(0);
     assert!(player.request(act, "east".into()).await.is_err());
+    let away = || (let_in(&cluster.project) == 0).then_some(());
+    until("the edge is put out", away);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(let_in(&cluster.project), 0, "it tries every two seconds");
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+}
+
+/// How many leafnodes all nodes have let in.
+fn let_in(project: &Project) -> u64 {
+    let counts = monitors(project, 8222).into_iter().map(|address| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        write!(stream, "GET /leafz HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let page: serde_json::Value = serde_json::from_str(body).unwrap();
+        page["leafnodes"].as_u64().unwrap()
+    });
+    counts.sum()
 }
 
 /// Asks until the answer comes: the servers take a moment to tell each other of a subscription.
