@@ -349,13 +349,15 @@ fn a_check_that_is_interrupted_or_killed_leaves_no_server_for_long() {
     doctor.wait().unwrap();
     assert!(!server.is_alive() && !folder.exists());
 
-    let (mut doctor, folder, server) = running();
-    doctor.kill().unwrap();
-    doctor.wait().unwrap();
-    assert!(server.is_alive() && folder.exists());
-    project.run(&["doctor", "local"]).expect(0);
-    assert!(!server.is_alive());
-    assert_eq!(started(project), Vec::<PathBuf>::new());
+    for next in [&["doctor", "local"][..], &["destroy", "local", "--yes"]] {
+        let (mut doctor, folder, server) = running();
+        doctor.kill().unwrap();
+        doctor.wait().unwrap();
+        assert!(server.is_alive() && folder.exists());
+        project.run(next).expect(0);
+        assert!(!server.is_alive());
+        assert_eq!(started(project), Vec::<PathBuf>::new());
+    }
 }
 
 #[test]

@@ -90,8 +90,11 @@ pub async fn passes<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         edge.map_err(|error| (error.to_string(), "nats-server on this machine".to_owned()))?;
     let run = hub.new_inbox();
     let run = run.rsplit('.').next().unwrap_or_default();
-    let crossings = links.iter().map(async |link| {
-        let outcome = through(&hub, edge.clients(), link, run).await;
+    let crossings = links.iter().zip(&scene.nodes).map(async |(link, health)| {
+        let outcome = match health.varz {
+            Some(_) => through(&hub, edge.clients(), link, run).await,
+            None => Err("it does not answer".to_owned()),
+        };
         (link.node.clone(), outcome)
     });
     judge(join_all(crossings).await.into_iter().collect())

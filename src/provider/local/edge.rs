@@ -57,6 +57,15 @@ impl LocalEdge {
         Ok(edge)
     }
 
+    /// Stops and removes what dead runs have left.
+    pub fn clear(edges: &Path) -> std::io::Result<()> {
+        if !edges.is_dir() {
+            return Ok(());
+        }
+        let _moment = moment(edges)?;
+        sweep(edges)
+    }
+
     /// Waits until the server has told its port.
     async fn address(&self, folder: &NodeFolder) -> Result<SocketAddr, ProviderError> {
         let begin = Instant::now();
@@ -107,14 +116,19 @@ fn told_port(folder: &Path) -> Option<SocketAddr> {
 /// Removes what dead runs have left, and makes a folder that is locked for this one.
 fn make_folder(edges: &Path) -> std::io::Result<(PathBuf, File)> {
     private_folder(edges)?;
-    // Nobody takes a folder for a dead run's between its making and its locking.
-    let moment = File::create(edges.join(LOCK))?;
-    moment.lock()?;
+    let _moment = moment(edges)?;
     sweep(edges)?;
     let path = tempfile::Builder::new().prefix("check-").tempdir_in(edges)?.keep();
     let lock = File::create(path.join(LOCK))?;
     lock.lock()?;
     Ok((path, lock))
+}
+
+/// While this is held, nobody else makes or removes a folder, so that none is taken for a dead run's before it is locked.
+fn moment(edges: &Path) -> std::io::Result<File> {
+    let moment = File::create(edges.join(LOCK))?;
+    moment.lock()?;
+    Ok(moment)
 }
 
 fn sweep(edges: &Path) -> std::io::Result<()> {

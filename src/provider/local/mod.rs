@@ -55,6 +55,11 @@ impl<'a> LocalProvider<'a> {
         NodeFolder::new(self.state.join(node.as_str()))
     }
 
+    /// The folder of the leafnode servers that checks start.
+    fn edges(&self) -> PathBuf {
+        self.state.with_file_name("edges")
+    }
+
     fn node(&self, action: &Action) -> Result<&'a Node, ProviderError> {
         let node = self.cluster.nodes.iter().find(|node| node.name.as_str() == action.id.name);
         node.ok_or_else(|| ProviderError::Bundle(format!("{} is not a node", action.id)))
@@ -173,7 +178,7 @@ impl Provider for LocalProvider<'_> {
     type Edge = LocalEdge;
 
     async fn start_edge(&self, bundle: &Bundle) -> Result<LocalEdge, ProviderError> {
-        LocalEdge::start(&self.state.with_file_name("edges"), &self.server, bundle).await
+        LocalEdge::start(&self.edges(), &self.server, bundle).await
     }
 
     async fn observe(&self) -> Result<Vec<Record>, ProviderError> {
@@ -188,6 +193,7 @@ impl Provider for LocalProvider<'_> {
     async fn perform(&self, action: &Action) -> Result<(), ProviderError> {
         let node = self.node(action)?;
         if action.action == ActionKind::Delete {
+            LocalEdge::clear(&self.edges())?;
             return self.stop(&self.folder(&node.name)).await;
         }
         let folder = self.write(node)?;
