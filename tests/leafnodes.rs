@@ -226,6 +226,27 @@ async fn a_server_at_the_edge_passes_what_is_granted_and_nothing_else() {
     // Another edge of the account, and the checks, find their places beside it.
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
 
+    // A new grant is in force at once, with the folder that the edge has.
+    let granted = "      - evt.asset.generation.requested.v1\n";
+    cluster.project.edit("local.yaml", "    subscribes:\n", &format!("    subscribes:\n{granted}"));
+    let applied = cluster.project.run(&["apply", "local", "--yes"]).expect(0);
+    assert!(
+        applied.stderr.contains("[clients of leafnode/edge-eu reconnect]"),
+        "{}",
+        applied.stderr
+    );
+    answered(&player, act).await;
+    let job = async {
+        loop {
+            world.publish("evt.asset.generation.requested.v1", "a picture".into()).await.unwrap();
+            let heard = tokio::time::timeout(Duration::from_millis(200), jobs.next()).await;
+            if let Ok(Some(job)) = heard {
+                return job;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, job).await.unwrap();
+
     // Once it is not listed any more, its connection is closed and it does not come back.
     let path = cluster.project.path().join("environments/local.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
