@@ -21,7 +21,7 @@ use crate::support::{Cluster, nats_server};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Changes a node's configuration by hand and restarts it.
-fn change_node(cluster: &Cluster, node: &str, change: impl Fn(String) -> String) {
+pub fn change_node(cluster: &Cluster, node: &str, change: impl Fn(String) -> String) {
     let conf = cluster.project.node(node).join("nats.conf");
     let text = std::fs::read_to_string(&conf).unwrap();
     let changed = change(text.clone());
@@ -42,7 +42,7 @@ fn restart(cluster: &Cluster, node: &str) {
 
 /// Waits until exactly this check fails.
 #[track_caller]
-fn only(cluster: &Cluster, check: &str) {
+pub fn only(cluster: &Cluster, check: &str) {
     let begin = Instant::now();
     loop {
         let failing = cluster.failing_checks();

@@ -57,10 +57,20 @@ impl Keys {
 
     /// The account's claims, changed, signed by the real operator and newer than what is there.
     pub fn changed_claims(&self, account: &str, change: impl FnOnce(&mut AccountBody)) -> String {
+        self.changed_claims_at(0, account, change)
+    }
+
+    /// The same, newer by so many earlier changes.
+    pub fn changed_claims_at(
+        &self,
+        earlier: i64,
+        account: &str,
+        change: impl FnOnce(&mut AccountBody),
+    ) -> String {
         let token = self.index.document(&Document::account(account)).unwrap();
         let mut claims: Claims<AccountBody> = decode(token).unwrap().claims;
         change(&mut claims.nats);
-        claims.iat += 1;
+        claims.iat += 1 + earlier;
         sign(claims, &self.store.open(&KeyName::operator_signing(1)).unwrap()).unwrap()
     }
 }
@@ -87,7 +97,7 @@ pub async fn servers(project: &Project) -> Vec<Varz> {
 }
 
 /// An ordinary client with exported files only: no code of ours knows how it signs in.
-async fn client(project: &Project, service: &str) -> async_nats::Client {
+pub async fn client(project: &Project, service: &str) -> async_nats::Client {
     let out = format!("creds-{service}");
     let exported = project.run(&["creds", "export", "local", service, "--out", &out]).expect(0);
     holds_no_secret(&exported.stdout);

@@ -13,5 +13,6 @@ mod faults;
 mod fuzz;
 mod golden;
 mod layering;
+mod leafnodes;
 mod lifecycle;
 mod plans;

@@ -55,7 +55,19 @@ pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted>
             validity: cluster.validity.client,
             public,
         },
-        Paper::Operator | Paper::System | Paper::Account(_) | Paper::User(_) => return None,
+        Paper::LeafnodeClient(leafnode) => Wanted {
+            subject: leafnode.to_string(),
+            names: vec![leafnode.to_string()],
+            purpose: Some(Purpose::Client),
+            validity: cluster.validity.client,
+            public,
+        },
+        Paper::Operator
+        | Paper::System
+        | Paper::Own
+        | Paper::Account(_)
+        | Paper::User(_)
+        | Paper::LeafnodeUser(_) => return None,
     };
     Some(wanted)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::leafnode_claims;
 use super::paper::{operator_signing_keys, public};
 use crate::jwt::{
     AccountBody, AccountLimitsClaim, Allow, Claims, JetStreamTier, OperatorBody, Responses,
@@ -11,12 +12,12 @@ use crate::model::{Account, Cluster, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::secrets::{Index, KeyName};
 
 /// -1 is how claims write "no limit".
-const NO_LIMIT: i64 = -1;
+pub(super) const NO_LIMIT: i64 = -1;
 
 /// A request may be answered once, within two minutes: the server's own defaults, said aloud.
 const RESPONSES: Responses = Responses { max: 1, ttl: 120_000_000_000 };
 
-fn unsigned<B>(issuer: String, name: &str, subject: String, nats: B) -> Claims<B> {
+pub(super) fn unsigned<B>(issuer: String, name: &str, subject: String, nats: B) -> Claims<B> {
     Claims {
         exp: None,
         jti: String::new(),
@@ -77,7 +78,7 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
     )
 }
 
-/// An account's claims: one scoped key per service, and one for natsops to manage its streams.
+/// An account's claims: one scoped key per service and per leafnode, and one for natsops to manage its streams.
 pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<AccountBody> {
     let name = account.name.as_str();
     let own = Template {
@@ -90,6 +91,7 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
     signing_keys.extend(cluster.services_of(&account.name).map(|service| {
         scoped(index, name, service.name.as_str(), template(service), &service.description)
     }));
+    signing_keys.extend(leafnode_claims::roles(cluster, account, index));
     let body = AccountBody {
         limits: limits(cluster, account),
         signing_keys,
@@ -116,11 +118,11 @@ pub fn user(service: &Service, index: &Index) -> Claims<UserBody> {
     )
 }
 
-fn own_inbox() -> String {
+pub(super) fn own_inbox() -> String {
     format!("_INBOX.{OWN_ROLE}.>")
 }
 
-fn scoped(
+pub(super) fn scoped(
     index: &Index,
     account: &str,
     role: &str,
@@ -137,7 +139,7 @@ fn scoped(
 }
 
 /// A role that may do nothing, over ordinary connections only.
-fn closed_template() -> Template {
+pub(super) fn closed_template() -> Template {
     Template {
         publish: Allow::only(Vec::new()),
         subscribe: Allow::only(Vec::new()),
@@ -190,7 +192,7 @@ fn limits(cluster: &Cluster, account: &Account) -> AccountLimitsClaim {
         wildcards: true,
         disallow_bearer: true,
         conn: i64::from(limits.connections),
-        leaf: 0,
+        leaf: leafnode_claims::limit(cluster, account),
         tiered_limits: tiers.unwrap_or_default(),
     }
 }

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::paper::{Paper, key_names};
 use super::review::is_current;
-use super::{Newer, certificates, claims};
+use super::{Newer, certificates, claims, leafnode_claims};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
-use crate::model::{Cluster, OWN_ROLE, Period, SYSTEM_ACCOUNT};
+use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
 use crate::pki::{self, CertificateError, CertificateKey, Lifetime, Purpose};
 use crate::secrets::{
     Change, Document, Entropy, Index, KeyName, NewKey, Secret, SecretStore, StoreError, Ticket,
@@ -98,6 +98,10 @@ fn write(
             let held = newer.get(SYSTEM_ACCOUNT).copied();
             token(claims::system(index), &signer, old, now, held)
         }
+        Paper::Own => {
+            let held = newer.get(OWN_ACCOUNT).copied();
+            token(leafnode_claims::own(cluster, index), &signer, old, now, held)
+        }
         Paper::Account(account) => {
             let held = newer.get(account.as_str()).copied();
             let claims = claims::account(cluster, &cluster.accounts[account], index);
@@ -107,7 +111,11 @@ fn write(
             let claims = claims::user(&cluster.services[service], index);
             token(claims, &signer, old, now, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+        Paper::LeafnodeUser(leafnode) => {
+            let claims = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
+            token(claims, &signer, old, now, None)
+        }
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
             let subject = keys.get(&paper.subject())?;
             certificate(cluster, paper, index, (&signer, &subject), now)
         }
@@ -157,7 +165,18 @@ pub fn short_lived_user(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Ticket, IssueError> {
-    let role = KeyName::role(account, OWN_ROLE);
+    short_lived_user_of((account, OWN_ROLE), index, store, entropy, now)
+}
+
+/// A user of any role, for the length of a run.
+pub(super) fn short_lived_user_of(
+    (account, role): (&str, &str),
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let role = KeyName::role(account, role);
     let signer = store.open(&role)?;
     let NewKey { entry, secret } = entropy.make(&own_user(), now);
     let lasts = i64::try_from(TICKET.duration().as_secs()).unwrap_or(0);

@@ -3,18 +3,24 @@
 //! 1. [`key_names`] says which keys must exist.
 //! 2. [`review`] compares what the index holds with what the model asks, as records: no secret is opened.
 //! 3. [`issue`] makes what is missing and signs what has changed, once each.
-//! 4. [`bundle`] puts a node's folder together; [`client_files`] a client's.
+//! 4. [`bundle`] puts a node's folder together; [`client_files`] a client's;
+//!    [`leafnode_files`] that of a server at the edge.
 
 mod bundle;
 mod certificates;
 mod claims;
 mod client;
 mod issue;
+mod leafnode;
+mod leafnode_claims;
 mod paper;
 mod review;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
+pub use leafnode::{
+    ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
+};
 pub use paper::key_names;
 pub use review::{Newer, review};

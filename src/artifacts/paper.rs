@@ -1,6 +1,10 @@
 //! What must exist: keys by name, and the documents that they sign.
 
-use crate::model::{AccountName, Cluster, NodeName, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName};
+use super::leafnode_claims::OWN_LEAFNODE_ROLE;
+use crate::model::{
+    AccountName, Cluster, LeafnodeName, NodeName, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT,
+    ServiceName,
+};
 use crate::secrets::{Document, Index, KeyName};
 
 /// The first signing key signs; the others stand by, because adding one later means a rolling restart.
@@ -13,27 +17,35 @@ pub enum Paper {
     Operator,
     /// The system account's claims.
     System,
+    /// The claims of natsops' own account.
+    Own,
     /// An account's claims.
     Account(AccountName),
     /// The claims of a service's user.
     User(ServiceName),
+    /// The claims of a leafnode's user.
+    LeafnodeUser(LeafnodeName),
     /// The certificate authority's own certificate.
     Authority,
     /// A node's certificate.
     Node(NodeName),
     /// A service's client certificate.
     Client(ServiceName),
+    /// A leafnode's client certificate.
+    LeafnodeClient(LeafnodeName),
 }
 
 impl Paper {
     /// Every document that the model asks for, signers before those whom they sign.
     pub fn all(cluster: &Cluster) -> Vec<Self> {
-        let mut papers = vec![Self::Operator, Self::System];
+        let mut papers = vec![Self::Operator, Self::System, Self::Own];
         papers.extend(cluster.accounts.keys().cloned().map(Self::Account));
         papers.extend(cluster.services.keys().cloned().map(Self::User));
+        papers.extend(cluster.leafnodes.keys().cloned().map(Self::LeafnodeUser));
         papers.push(Self::Authority);
         papers.extend(cluster.nodes.iter().map(|node| Self::Node(node.name.clone())));
         papers.extend(cluster.services.keys().cloned().map(Self::Client));
+        papers.extend(cluster.leafnodes.keys().cloned().map(Self::LeafnodeClient));
         papers
     }
 
@@ -42,11 +54,14 @@ impl Paper {
         match self {
             Self::Operator => Document::operator(),
             Self::System => Document::account(SYSTEM_ACCOUNT),
+            Self::Own => Document::account(OWN_ACCOUNT),
             Self::Account(account) => Document::of_account(account),
             Self::User(service) => Document::user(service),
+            Self::LeafnodeUser(leafnode) => Document::leafnode_user(leafnode),
             Self::Authority => Document::authority(),
             Self::Node(node) => Document::node(node),
             Self::Client(service) => Document::client(service),
+            Self::LeafnodeClient(leafnode) => Document::leafnode_client(leafnode),
         }
     }
 
@@ -55,11 +70,14 @@ impl Paper {
         match self {
             Self::Operator => KeyName::operator(),
             Self::System => KeyName::account(SYSTEM_ACCOUNT),
+            Self::Own => KeyName::account(OWN_ACCOUNT),
             Self::Account(account) => KeyName::of_account(account),
             Self::User(service) => KeyName::user(service),
+            Self::LeafnodeUser(leafnode) => KeyName::leafnode_user(leafnode),
             Self::Authority => KeyName::authority(),
             Self::Node(node) => KeyName::node(node),
             Self::Client(service) => KeyName::client(service),
+            Self::LeafnodeClient(leafnode) => KeyName::leafnode_client(leafnode),
         }
     }
 
@@ -67,11 +85,17 @@ impl Paper {
     pub fn signer(&self, cluster: &Cluster) -> KeyName {
         match self {
             Self::Operator => KeyName::operator(),
-            Self::System | Self::Account(_) => KeyName::operator_signing(1),
+            Self::System | Self::Own | Self::Account(_) => KeyName::operator_signing(1),
             Self::User(service) => {
                 KeyName::role(cluster.services[service].account.as_str(), service.as_str())
             }
-            Self::Authority | Self::Node(_) | Self::Client(_) => KeyName::authority(),
+            Self::LeafnodeUser(name) => {
+                let leafnode = &cluster.leafnodes[name];
+                KeyName::role(leafnode.account.as_str(), &leafnode.role())
+            }
+            Self::Authority | Self::Node(_) | Self::Client(_) | Self::LeafnodeClient(_) => {
+                KeyName::authority()
+            }
         }
     }
 }
@@ -85,9 +109,8 @@ pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> {
 pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
     let mut names = vec![KeyName::operator()];
     names.extend(operator_signing_keys());
-    for account in
-        std::iter::once(SYSTEM_ACCOUNT).chain(cluster.accounts.keys().map(AccountName::as_str))
-    {
+    let accounts = [SYSTEM_ACCOUNT, OWN_ACCOUNT].into_iter();
+    for account in accounts.chain(cluster.accounts.keys().map(AccountName::as_str)) {
         names.push(KeyName::account(account));
         names.push(KeyName::role(account, OWN_ROLE));
     }
@@ -95,6 +118,12 @@ pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
         names.push(KeyName::role(service.account.as_str(), service.name.as_str()));
         names.push(KeyName::user(&service.name));
         names.push(KeyName::client(&service.name));
+    }
+    names.push(KeyName::role(OWN_ACCOUNT, OWN_LEAFNODE_ROLE));
+    for leafnode in cluster.leafnodes.values() {
+        names.push(KeyName::role(leafnode.account.as_str(), &leafnode.role()));
+        names.push(KeyName::leafnode_user(&leafnode.name));
+        names.push(KeyName::leafnode_client(&leafnode.name));
     }
     names.push(KeyName::authority());
     names.extend(cluster.nodes.iter().map(|node| KeyName::node(&node.name)));

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::paper::{Paper, key_names};
-use super::{certificates, claims};
+use super::{certificates, claims, leafnode_claims};
 use crate::jwt::{AccountBody, Claims, OperatorBody, UserBody, decode};
-use crate::model::{Cluster, Period, SYSTEM_ACCOUNT};
+use crate::model::{Cluster, OWN_ACCOUNT, Period, SYSTEM_ACCOUNT};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
 use crate::secrets::Index;
@@ -65,7 +65,9 @@ fn compare(
 ) -> (Record, Option<Record>) {
     let document = paper.document();
     let kind = match paper {
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => Kind::Certificate,
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
+            Kind::Certificate
+        }
         _ => Kind::Jwt,
     };
     let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
@@ -80,6 +82,10 @@ fn compare(
             let wanted = claims::system(index);
             tokens::<AccountBody>(record, &wanted, text, newer.get(SYSTEM_ACCOUNT))
         }
+        Paper::Own => {
+            let wanted = leafnode_claims::own(cluster, index);
+            tokens::<AccountBody>(record, &wanted, text, newer.get(OWN_ACCOUNT))
+        }
         Paper::Account(account) => {
             let wanted = claims::account(cluster, &cluster.accounts[account], index);
             tokens::<AccountBody>(record, &wanted, text, newer.get(account.as_str()))
@@ -88,7 +94,11 @@ fn compare(
             let wanted = claims::user(&cluster.services[service], index);
             tokens::<UserBody>(record, &wanted, text, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+        Paper::LeafnodeUser(leafnode) => {
+            let wanted = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
+            tokens::<UserBody>(record, &wanted, text, None)
+        }
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
             let wanted =
                 certificates::wanted(cluster, paper, index).expect("these papers are certificates");
             (

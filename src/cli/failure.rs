@@ -3,7 +3,7 @@
 use anstream::eprintln;
 
 use super::{exit, paint};
-use crate::artifacts::IssueError;
+use crate::artifacts::{BundleError, IssueError};
 use crate::environment::LoadError;
 use crate::lease::LeaseError;
 use crate::ops::OpsError;
@@ -134,6 +134,12 @@ impl From<IssueError> for Failure {
             IssueError::Store(error) => error.into(),
             other => Self::new(exit::FAILED, other.to_string()),
         }
+    }
+}
+
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Self {
+        Self::new(exit::BUG, error.to_string())
     }
 }
 

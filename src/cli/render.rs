@@ -1,4 +1,4 @@
-//! `natsops render ENV --out DIR`
+//! `natsops render ENV --out DIR`, and `--leafnode NAME` for a server at the edge.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,15 @@ use anstream::{eprintln, println};
 use super::context::{Context, Workplace};
 use super::failure::Failure;
 use super::{exit, paint};
-use crate::artifacts::{Bundle, Content, Newer, bundle, issue, prepare_node};
+use crate::artifacts::{Bundle, Content, Newer, bundle, issue, leafnode_files, prepare_node};
+use crate::environment::nearest;
+use crate::model::Leafnode;
 use crate::secrets::{
-    Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, write_private,
+    Change, Entropy as _, Index, KeyName, Secret, SecretStore, StandIn, private_folder,
+    write_private,
 };
 
-/// Write every node's folder, exactly as an apply would
+/// Write every node's folder, exactly as an apply would; or that of a leafnode
 ///
 /// With the environment's own keys where they exist, and with stand-in keys where they do not: those have
 /// the right shape and protect nothing. Same input and same keys give the same bytes.
@@ -24,6 +27,9 @@ pub struct Args {
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Write the folder of this leafnode instead: configuration, creds, certificate, key and authority
+    #[arg(long, value_name = "NAME")]
+    leafnode: Option<String>,
     /// Use stand-in keys even where there are real ones
     #[arg(long)]
     stand_in_keys: bool,
@@ -35,12 +41,14 @@ const STAND_IN_DAY: i64 = 1_767_225_600;
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let workplace = context.open(&args.environment)?;
+    let what = what(&workplace, args)?;
     let index = workplace.store.index()?;
     let stand_in = args.stand_in_keys || index.is_empty();
     let files = if stand_in {
-        render_stand_in(&workplace, &args.out)?
+        render_stand_in(&workplace, &what, &args.out)?
     } else {
-        render(&workplace, &index, &args.out, |name| Ok(workplace.store.open(name)?))?
+        let opened = |name: &KeyName| Ok(workplace.store.open(name)?);
+        render(&workplace, &what, &index, &args.out, &opened)?
     };
     if context.json {
         let value = serde_json::json!({
@@ -58,26 +66,70 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-fn render_stand_in(workplace: &Workplace, out: &Path) -> Result<Vec<String>, Failure> {
+/// What is rendered.
+enum What<'a> {
+    Nodes,
+    Leafnode(&'a Leafnode),
+}
+
+fn what<'a>(workplace: &'a Workplace, args: &Args) -> Result<What<'a>, Failure> {
+    let Some(name) = &args.leafnode else {
+        return Ok(What::Nodes);
+    };
+    let leafnodes = &workplace.cluster.leafnodes;
+    if let Some(leafnode) = leafnodes.get(name.as_str()) {
+        return Ok(What::Leafnode(leafnode));
+    }
+    let names: Vec<&str> = leafnodes.keys().map(|name| name.as_str()).collect();
+    let near = nearest(name, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
+        [] => "the environment has none".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    });
+    Err(Failure::new(exit::USAGE, format!("there is no leafnode `{name}`; {near}")))
+}
+
+/// Opens or makes a key.
+type Keys<'a> = dyn Fn(&KeyName) -> Result<Secret<String>, Failure> + 'a;
+
+fn render_stand_in(
+    workplace: &Workplace,
+    what: &What<'_>,
+    out: &Path,
+) -> Result<Vec<String>, Failure> {
     let entropy = StandIn::new(workplace.cluster.environment.as_str());
     let day = jiff::Timestamp::from_second(STAND_IN_DAY).unwrap_or_default();
     let nowhere = Nowhere;
     let change =
         issue(&workplace.cluster, &Index::default(), &nowhere, &entropy, day, &Newer::new())?;
     let index = nowhere.commit(0, change)?;
-    render(workplace, &index, out, |name| Ok(entropy.make(name, day).secret))
+    render(workplace, what, &index, out, &|name| Ok(entropy.make(name, day).secret))
 }
 
 fn render(
     workplace: &Workplace,
+    what: &What<'_>,
     index: &Index,
     out: &Path,
-    key: impl Fn(&KeyName) -> Result<crate::secrets::Secret<String>, Failure>,
+    key: &Keys<'_>,
+) -> Result<Vec<String>, Failure> {
+    match what {
+        What::Nodes => render_nodes(workplace, index, out, key),
+        What::Leafnode(leafnode) => {
+            let files = leafnode_files(&workplace.cluster, leafnode, index, key)?;
+            write_files(&files, out, "")
+        }
+    }
+}
+
+fn render_nodes(
+    workplace: &Workplace,
+    index: &Index,
+    out: &Path,
+    key: &Keys<'_>,
 ) -> Result<Vec<String>, Failure> {
     let mut written = Vec::new();
     for node in &workplace.cluster.nodes {
-        let prepared = prepare_node(&workplace.cluster, node, index)
-            .map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
+        let prepared = prepare_node(&workplace.cluster, node, index)?;
         if prepared.pending {
             let what = format!("the keys of `{}` are incomplete", workplace.cluster.environment);
             let next =
@@ -85,18 +137,19 @@ fn render(
             return Err(Failure::new(exit::FAILED, what).next(next));
         }
         let files = bundle(&prepared, node, index, key(&KeyName::node(&node.name))?);
-        written.extend(write(&files, out, &format!("nodes/{}", node.name))?);
+        let folder = format!("nodes/{}/", node.name);
+        // The server opens its log before anything else, and makes no folder for it.
+        private_folder(&out.join(&folder).join("log"))?;
+        written.extend(write_files(&files, out, &folder)?);
     }
     Ok(written)
 }
 
-/// Writes a bundle under `out`, and gives the paths.
-fn write(bundle: &Bundle, out: &Path, folder: &str) -> Result<Vec<String>, Failure> {
+/// Writes a bundle under `out`, each path after `folder`, and gives the paths.
+fn write_files(bundle: &Bundle, out: &Path, folder: &str) -> Result<Vec<String>, Failure> {
     let mut written = Vec::new();
-    // The server opens its log before anything else, and makes no folder for it.
-    private_folder(&out.join(folder).join("log"))?;
     for file in &bundle.files {
-        let path = format!("{folder}/{}", file.path);
+        let path = format!("{folder}{}", file.path);
         let target = out.join(&path);
         if let Some(parent) = target.parent() {
             private_folder(parent)?;
@@ -118,10 +171,7 @@ impl SecretStore for Nowhere {
         Ok(Index::default())
     }
 
-    fn open(
-        &self,
-        name: &KeyName,
-    ) -> Result<crate::secrets::Secret<String>, crate::secrets::StoreError> {
+    fn open(&self, name: &KeyName) -> Result<Secret<String>, crate::secrets::StoreError> {
         Err(crate::secrets::StoreError::Missing(name.clone()))
     }
 

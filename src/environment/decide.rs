@@ -8,13 +8,13 @@ use semver::Version;
 use super::load::Addresses;
 use super::rules::Document;
 use super::spec::{
-    AccountSpec, AwsSpec, CatalogSpec, EnvironmentSpec, NatsSpec, ProviderSpec, ServiceSpec,
-    StreamSpec, VolumeKind,
+    AccountSpec, AwsSpec, CatalogSpec, EnvironmentSpec, LeafnodeSpec, NatsSpec, ProviderSpec,
+    ServiceSpec, StreamSpec, VolumeKind,
 };
 use crate::model::{
     Account, AccountLimits, AccountName, AwsSettings, ByteSize, Cluster, JetStream,
-    JetStreamLimits, LameDuck, Node, Placement, Ports, Redis, ServerLimits, Service, ServiceLimits,
-    ServiceName, Stream, StreamName, Validity, Volume, ZoneName,
+    JetStreamLimits, LameDuck, Leafnode, LeafnodeName, Node, Placement, Ports, Redis, ServerLimits,
+    Service, ServiceLimits, ServiceName, Stream, StreamName, Validity, Volume, ZoneName,
 };
 
 /// Decides the cluster; `addresses` gives the nodes theirs.
@@ -24,7 +24,8 @@ pub fn decide(
     version: Version,
     addresses: &Addresses,
 ) -> Cluster {
-    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity } = environment.spec;
+    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity, leafnodes } =
+        environment.spec;
     let nodes = nodes(&nats, &provider, addresses);
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
@@ -69,6 +70,10 @@ pub fn decide(
         accounts,
         services,
         streams,
+        leafnodes: leafnodes
+            .into_iter()
+            .map(|(name, spec)| (name.clone(), leafnode(name, spec)))
+            .collect(),
     }
 }
 
@@ -169,6 +174,11 @@ fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         subscribes: subscribes.into_iter().map(|s| (s.subject, s.queue)).collect(),
         limits: ServiceLimits { subscriptions: limits.subscriptions, payload: limits.payload },
     }
+}
+
+fn leafnode(name: LeafnodeName, spec: LeafnodeSpec) -> Leafnode {
+    let LeafnodeSpec { account, description, calls, publishes, subscribes } = spec;
+    Leafnode { name, account, description, calls, publishes, subscribes }
 }
 
 fn stream(name: StreamName, spec: StreamSpec, cap: Option<ByteSize>) -> Stream {

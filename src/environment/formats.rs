@@ -3,9 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, Malformed,
-    NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern,
-    ZoneName,
+    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
+    LeafnodeName, Malformed, NodeName, Period, QueueName, Retention, ServiceName, StreamName,
+    Subject, SubjectPattern, ZoneName,
 };
 
 /// Gives each type a schema with a format of its own, and the formats their checks.
@@ -52,6 +52,7 @@ formats! {
     NodeName, "node-name", NodeName::KIND;
     ZoneName, "zone-name", ZoneName::KIND;
     ServiceName, "service-name", ServiceName::KIND;
+    LeafnodeName, "leafnode-name", LeafnodeName::KIND;
     AccountName, "account-name", AccountName::KIND;
     StreamName, "stream-name", StreamName::KIND;
     QueueName, "queue-group", QueueName::KIND;

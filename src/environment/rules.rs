@@ -2,6 +2,7 @@
 
 mod catalog;
 mod cluster;
+mod leafnodes;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
@@ -37,4 +38,5 @@ pub fn check(
 ) {
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
+    leafnodes::check(environment, catalog, problems);
 }

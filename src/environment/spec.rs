@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, NodeName,
-    Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern, ZoneName,
+    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
+    LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject,
+    SubjectPattern, ZoneName,
 };
 
 /// An environment: one cluster and where it runs.
@@ -28,6 +29,10 @@ pub struct EnvironmentSpec {
     /// Names, lifetimes and readers of keys and certificates.
     #[serde(default)]
     pub identity: IdentitySpec,
+    /// Servers at the edge that are let in, by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"format": "leafnode-name"}))]
+    pub leafnodes: BTreeMap<LeafnodeName, LeafnodeSpec>,
 }
 
 fn catalog_folder() -> String {
@@ -278,6 +283,25 @@ impl Default for ValiditySpec {
     fn default() -> Self {
         Self { authority: Period::days(3650), node: Period::days(397), client: Period::days(397) }
     }
+}
+
+/// A server at the edge that passes chosen subjects to and from one account.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeafnodeSpec {
+    /// The account that it reaches.
+    pub account: AccountName,
+    /// What it is for, in a sentence.
+    pub description: String,
+    /// Requests that its clients send into the cluster.
+    #[serde(default)]
+    pub calls: Vec<Subject>,
+    /// Events and audit records that its clients publish into the cluster.
+    #[serde(default)]
+    pub publishes: Vec<Subject>,
+    /// Events that its clients receive from the cluster.
+    #[serde(default)]
+    pub subscribes: Vec<Subject>,
 }
 
 /// A part of the catalog: the messaging contract that all environments share.

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use semver::Version;
 
 use super::{
-    Account, AccountName, ByteRate, ByteSize, ClusterName, EnvironmentName, NodeName, Period,
-    Service, ServiceName, Stream, ZoneName,
+    Account, AccountName, ByteRate, ByteSize, ClusterName, EnvironmentName, Leafnode, LeafnodeName,
+    NodeName, Period, Service, ServiceName, Stream, ZoneName,
 };
 
 /// A whole environment, decided.
@@ -45,6 +45,8 @@ pub struct Cluster {
     pub services: BTreeMap<ServiceName, Service>,
     /// The streams of the catalog, sized for this environment.
     pub streams: Vec<Stream>,
+    /// The leafnodes that are let in.
+    pub leafnodes: BTreeMap<LeafnodeName, Leafnode>,
 }
 
 impl Cluster {
@@ -61,6 +63,14 @@ impl Cluster {
         self.streams.iter().filter(move |stream| &stream.account == account)
     }
 
+    /// The leafnodes of one account.
+    pub fn leafnodes_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+    ) -> impl Iterator<Item = &'a Leafnode> {
+        self.leafnodes.values().filter(move |leafnode| &leafnode.account == account)
+    }
+
     /// The node of a name.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| &node.name == name)
@@ -72,6 +82,17 @@ impl Cluster {
             .iter()
             .map(|node| format!("tls://{}:{}", node.address, self.ports.client))
             .collect()
+    }
+
+    /// The URLs that a leafnode is given: the cluster's own names where there are machines to reach by name.
+    pub fn leafnode_urls(&self) -> Vec<String> {
+        let by_name = matches!(self.placement, Placement::Aws(_)) && !self.service_names.is_empty();
+        let hosts: Vec<String> = if by_name {
+            self.service_names.clone()
+        } else {
+            self.nodes.iter().map(|node| node.address.to_string()).collect()
+        };
+        hosts.into_iter().map(|host| format!("tls://{host}:{}", self.ports.leafnode)).collect()
     }
 }
 

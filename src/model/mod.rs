@@ -4,6 +4,7 @@
 
 mod account;
 mod cluster;
+mod leafnode;
 mod name;
 mod permissions;
 mod quantity;
@@ -16,9 +17,10 @@ pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Redis, ServerLimits,
     Validity, Volume,
 };
+pub use leafnode::{Crossing, Leafnode};
 pub use name::{
-    AccountName, ClusterName, EnvironmentName, NodeName, QueueName, ServiceName, StreamName,
-    ZoneName,
+    AccountName, ClusterName, EnvironmentName, LeafnodeName, NodeName, QueueName, ServiceName,
+    StreamName, ZoneName,
 };
 pub use permissions::{Permissions, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
@@ -31,6 +33,9 @@ pub const OWN_ROLE: &str = "natsops";
 
 /// The account of the servers themselves.
 pub const SYSTEM_ACCOUNT: &str = "SYS";
+
+/// The account of natsops itself, in which the checks try leafnodes.
+pub const OWN_ACCOUNT: &str = "NATSOPS";
 
 /// A piece of text that does not have the form its type demands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -132,6 +132,10 @@ name!(
     ServiceName, "a service name", LOWER, 32, "quest-generator"
 );
 name!(
+    /// A leafnode: a server at the edge that is let into one account.
+    LeafnodeName, "a leafnode name", LOWER, 32, "edge-eu"
+);
+name!(
     /// A NATS account of the catalog.
     AccountName, "an account name", UPPER, 32, "GAME"
 );

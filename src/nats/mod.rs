@@ -1,8 +1,10 @@
-//! The running cluster: what its servers tell (monitor), what they are told (control), and what strangers meet (probe).
+//! The running cluster: what its servers tell (monitor), what they are told (control), what strangers meet (probe), and what
+//! crosses a leafnode (crossing).
 
 mod claims;
 mod connection;
 mod control;
+mod crossing;
 mod monitor;
 mod pages;
 mod probe;
@@ -11,6 +13,7 @@ mod streams;
 pub use claims::{ClaimsError, Held, claims_records, lookup, push};
 pub use connection::{Access, Connection, ConnectionError, tls};
 pub use control::{Control, ControlError};
+pub use crossing::{cross, edge_client};
 pub use monitor::{Health, Monitor, MonitorError};
 pub use pages::{ClientConnection, Jsz, LedStream, LiveSubscription, Meta, Peer, Varz};
 pub use probe::{Answer, Probe, ProbeError, Tls};

@@ -117,6 +117,25 @@ impl Probe {
             "verbose": false, "pedantic": false, "headers": true, "no_responders": true,
             "lang": "rust", "version": env!("CARGO_PKG_VERSION"), "name": "natsops probe", "protocol": 1,
         });
+        self.introduce(&mut options, user).await
+    }
+
+    /// Signs in as a leafnode server, with a user or as nobody.
+    ///
+    /// It names no language: to a leafnode port, whoever does is a client at the wrong door, creds or not.
+    pub async fn sign_in_as_leafnode(&mut self, user: Option<&Ticket>) -> Result<(), ProbeError> {
+        let mut options = serde_json::json!({
+            "verbose": false, "pedantic": false, "headers": true, "tls_required": true,
+            "version": env!("CARGO_PKG_VERSION"), "name": "natsops-probe", "server_id": "natsops-probe",
+        });
+        self.introduce(&mut options, user).await
+    }
+
+    async fn introduce(
+        &mut self,
+        options: &mut serde_json::Value,
+        user: Option<&Ticket>,
+    ) -> Result<(), ProbeError> {
         if let Some(user) = user {
             let refused = |error: nkeys::error::Error| ProbeError::Refused(error.to_string());
             let key = nkeys::KeyPair::from_seed(user.secret.expose()).map_err(refused)?;

@@ -9,7 +9,7 @@ use super::notices::notices;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
-use crate::model::{AccountName, SYSTEM_ACCOUNT};
+use crate::model::{AccountName, OWN_ACCOUNT, SYSTEM_ACCOUNT};
 use crate::nats::{
     Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
 };
@@ -199,9 +199,10 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
     plan_with(desired, observed, &site.allowed.permits)
 }
 
-/// Every account, the servers' own first.
+/// Every account, the servers' own and that of natsops first.
 pub fn account_names<'a, P>(site: &'a Site<'_, P>) -> impl Iterator<Item = &'a str> {
-    std::iter::once(SYSTEM_ACCOUNT).chain(site.cluster.accounts.keys().map(AccountName::as_str))
+    let own = [SYSTEM_ACCOUNT, OWN_ACCOUNT].into_iter();
+    own.chain(site.cluster.accounts.keys().map(AccountName::as_str))
 }
 
 fn meta_leader(world: &World) -> Option<&str> {

@@ -6,14 +6,19 @@ mod settings;
 pub mod local;
 
 use std::future::Future;
+use std::net::SocketAddr;
 
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
 pub use settings::on_change;
 
+use crate::artifacts::Bundle;
 use crate::plan::{Action, Record};
 
 /// Provides nodes: looks at them and performs actions on them, each of which may be repeated without harm.
 pub trait Provider {
+    /// A leafnode server that runs for a moment.
+    type Edge: Edge;
+
     /// The nodes that exist, as far as their machines can be looked at.
     fn observe(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
 
@@ -22,6 +27,20 @@ pub trait Provider {
 
     /// Performs one action of a plan.
     fn perform(&self, action: &Action) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Starts a leafnode server from its folder, to try the cluster as an edge would.
+    ///
+    /// What an interrupted run has left running is stopped first.
+    fn start_edge(
+        &self,
+        bundle: &Bundle,
+    ) -> impl Future<Output = Result<Self::Edge, ProviderError>> + Send;
+}
+
+/// A leafnode server beside the cluster. It is stopped, and its folder removed, when this goes, however it goes.
+pub trait Edge {
+    /// Where its clients connect.
+    fn clients(&self) -> SocketAddr;
 }
 
 /// Why a node could not be made, changed or looked at.

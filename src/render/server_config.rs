@@ -34,12 +34,15 @@ pub struct RenderError {
     pub reason: minijinja::Error,
 }
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+pub(super) static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_filter("quoted", quoted);
     environment
         .add_template("nats.conf", include_str!("../../templates/nats.conf.j2"))
+        .expect("the template is compiled in and has a test");
+    environment
+        .add_template("leafnode.conf", include_str!("../../templates/leafnode.conf.j2"))
         .expect("the template is compiled in and has a test");
     environment
 });

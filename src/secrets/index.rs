@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyKind, KeyName};
-use crate::model::{AccountName, NodeName, ServiceName};
+use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
 
 /// What can be known without opening a secret: enough to plan with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,16 @@ impl Document {
     /// A service's client certificate.
     pub fn client(service: &ServiceName) -> Self {
         Self(format!("certificate/client/{service}"))
+    }
+
+    /// The claims of a leafnode's user.
+    pub fn leafnode_user(leafnode: &LeafnodeName) -> Self {
+        Self(format!("jwt/user/leafnode/{leafnode}"))
+    }
+
+    /// A leafnode's client certificate.
+    pub fn leafnode_client(leafnode: &LeafnodeName) -> Self {
+        Self(format!("certificate/client/leafnode/{leafnode}"))
     }
 
     /// The claims of a catalog account.

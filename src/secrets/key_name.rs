@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, NodeName, ServiceName};
+use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
 
 /// The name of a key, such as `account/GAME/role/quest-generator`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +64,16 @@ impl KeyName {
     /// The key of a service's client certificate.
     pub fn client(service: &ServiceName) -> Self {
         Self(format!("client/{service}"))
+    }
+
+    /// The user key of a leafnode.
+    pub fn leafnode_user(leafnode: &LeafnodeName) -> Self {
+        Self(format!("user/leafnode/{leafnode}"))
+    }
+
+    /// The key of a leafnode's client certificate.
+    pub fn leafnode_client(leafnode: &LeafnodeName) -> Self {
+        Self(format!("client/leafnode/{leafnode}"))
     }
 
     /// The identity key of a catalog account.

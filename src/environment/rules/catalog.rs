@@ -9,7 +9,8 @@ use crate::environment::spec::{
 };
 use crate::environment::{Diagnostic, Diagnostics, Place, Severity};
 use crate::model::{
-    AccountName, ByteSize, Category, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName, StreamName, Subject,
+    AccountName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName,
+    StreamName, Subject,
 };
 
 /// An entry of the catalog with the file that it stands in.
@@ -90,16 +91,19 @@ fn repeated<N: Ord + std::fmt::Display, S>(
 
 fn reserved(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     for entry in &catalog.accounts {
-        if entry.name.as_str() == SYSTEM_ACCOUNT {
-            problems.push(
-                Diagnostic::error(
-                    "reserved-name",
-                    entry.document.key(&format!("accounts.{SYSTEM_ACCOUNT}")),
-                    format!("`{SYSTEM_ACCOUNT}` is the system account"),
-                )
-                .help("it exists in every cluster; choose another name"),
-            );
-        }
+        let whose = match entry.name.as_str() {
+            SYSTEM_ACCOUNT => "the system account",
+            OWN_ACCOUNT => "the account of this tool",
+            _ => continue,
+        };
+        problems.push(
+            Diagnostic::error(
+                "reserved-name",
+                entry.document.key(&format!("accounts.{}", entry.name)),
+                format!("`{}` is {whose}", entry.name),
+            )
+            .help("it exists in every cluster; choose another name"),
+        );
     }
     for entry in &catalog.services {
         if entry.name.as_str() == OWN_ROLE {

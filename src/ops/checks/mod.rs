@@ -5,6 +5,7 @@
 mod doors;
 mod grants;
 mod health;
+mod leafnodes;
 mod neighbours;
 mod replicas;
 
@@ -104,9 +105,11 @@ pub async fn examine<P: Provider>(
     add("clients-encrypted", doors::plain_client(&scene).await);
     add("client-certificate", doors::no_certificate(&scene).await);
     add("client-creds", doors::no_creds(&scene).await);
+    add("leafnode-doors", leafnodes::doors(&scene).await);
     if stop.is_raised() {
         return Err(OpsError::Interrupted);
     }
+    add("leafnode-passes", leafnodes::passes(&scene).await);
     add("grants", grants::grants(&scene).await);
     add("stream-replicas", replicas::replicas(&scene).await);
     Ok(report)

@@ -1,6 +1,7 @@
 //! Nodes as processes of this machine, each with a loopback address and a folder of its own.
 
 mod address;
+mod edge;
 mod folder;
 mod process;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use address::network;
+pub use edge::LocalEdge;
 pub use folder::NodeFolder;
 pub use process::NodeProcess;
 
@@ -51,6 +53,11 @@ impl<'a> LocalProvider<'a> {
 
     fn folder(&self, node: &NodeName) -> NodeFolder {
         NodeFolder::new(self.state.join(node.as_str()))
+    }
+
+    /// The folder of the leafnode servers that checks start.
+    fn edges(&self) -> PathBuf {
+        self.state.with_file_name("edges")
     }
 
     fn node(&self, action: &Action) -> Result<&'a Node, ProviderError> {
@@ -167,6 +174,12 @@ impl<'a> LocalProvider<'a> {
 }
 
 impl Provider for LocalProvider<'_> {
+    type Edge = LocalEdge;
+
+    async fn start_edge(&self, bundle: &Bundle) -> Result<LocalEdge, ProviderError> {
+        LocalEdge::start(&self.edges(), &self.server, bundle).await
+    }
+
     async fn observe(&self) -> Result<Vec<Record>, ProviderError> {
         let looked = self.cluster.nodes.iter().map(|node| self.look(node));
         Ok(looked.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
@@ -179,6 +192,7 @@ impl Provider for LocalProvider<'_> {
     async fn perform(&self, action: &Action) -> Result<(), ProviderError> {
         let node = self.node(action)?;
         if action.action == ActionKind::Delete {
+            LocalEdge::clear(&self.edges())?;
             return self.stop(&self.folder(&node.name)).await;
         }
         let folder = self.write(node)?;
