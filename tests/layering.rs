@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("secrets", &["model", "pki"]),
     ("jwt", &["model", "secrets"]),
     ("pki", &["model", "secrets"]),
-    ("render", &["model", "secrets"]),
+    ("render", &["model", "secrets", "pki"]),
     ("plan", &["model"]),
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),

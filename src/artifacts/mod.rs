@@ -10,11 +10,13 @@ mod certificates;
 mod claims;
 mod client;
 mod issue;
+mod lint;
 mod paper;
 mod review;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
+pub use lint::lint_bundle;
 pub use paper::key_names;
 pub use review::{Newer, review};

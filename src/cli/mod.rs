@@ -8,6 +8,8 @@ mod destroy;
 mod doctor;
 mod exit;
 mod failure;
+mod lint;
+mod lint_file;
 mod logs;
 mod paint;
 mod plan;
@@ -37,6 +39,7 @@ use failure::Failure;
     after_help = "\
 Start here:
   natsops validate local              is the environment well-formed?
+  natsops lint local                  what would an expert object to?
   natsops plan local                  what would an apply do?
   natsops apply local                 do it, and prove it
   natsops creds export local SERVICE --out DIR
@@ -59,6 +62,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Args),
+    Lint(lint::Args),
     Render(render::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -92,9 +96,15 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
+    if let Command::Lint(args) = &cli.command
+        && let Some(code) = lint::run_anywhere(args, cli.global.json)
+    {
+        return code;
+    }
     let context = Context::new(cli.global)?;
     match cli.command {
         Command::Validate(args) => validate::run(&context, &args),
+        Command::Lint(args) => lint::run(&context, &args),
         Command::Render(args) => render::run(&context, &args),
         Command::Plan(args) => plan::run(&context, &args),
         Command::Apply(args) => apply::run(&context, &args),

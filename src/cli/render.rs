@@ -7,7 +7,7 @@ use anstream::{eprintln, println};
 use super::context::{Context, Workplace};
 use super::failure::Failure;
 use super::{exit, paint};
-use crate::artifacts::{Bundle, Content, Newer, bundle, issue, prepare_node};
+use crate::artifacts::{Bundle, Content, Newer, bundle, issue, lint_bundle, prepare_node};
 use crate::secrets::{
     Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, write_private,
 };
@@ -40,7 +40,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let files = if stand_in {
         render_stand_in(&workplace, &args.out)?
     } else {
-        render(&workplace, &index, &args.out, |name| Ok(workplace.store.open(name)?))?
+        let now = jiff::Timestamp::now();
+        render(&workplace, &index, now, &args.out, |name| Ok(workplace.store.open(name)?))?
     };
     if context.json {
         let value = serde_json::json!({
@@ -65,12 +66,13 @@ fn render_stand_in(workplace: &Workplace, out: &Path) -> Result<Vec<String>, Fai
     let change =
         issue(&workplace.cluster, &Index::default(), &nowhere, &entropy, day, &Newer::new())?;
     let index = nowhere.commit(0, change)?;
-    render(workplace, &index, out, |name| Ok(entropy.make(name, day).secret))
+    render(workplace, &index, day, out, |name| Ok(entropy.make(name, day).secret))
 }
 
 fn render(
     workplace: &Workplace,
     index: &Index,
+    now: jiff::Timestamp,
     out: &Path,
     key: impl Fn(&KeyName) -> Result<crate::secrets::Secret<String>, Failure>,
 ) -> Result<Vec<String>, Failure> {
@@ -85,9 +87,21 @@ fn render(
             return Err(Failure::new(exit::FAILED, what).next(next));
         }
         let files = bundle(&prepared, node, index, key(&KeyName::node(&node.name))?);
+        flawless(&files, now, node.name.as_str())?;
         written.extend(write(&files, out, &format!("nodes/{}", node.name))?);
     }
     Ok(written)
+}
+
+/// Refuses what the server would accept and then run otherwise than it says.
+fn flawless(files: &Bundle, now: jiff::Timestamp, node: &str) -> Result<(), Failure> {
+    let findings =
+        lint_bundle(files, now).map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
+    let Some(first) = findings.first() else {
+        return Ok(());
+    };
+    let what = format!("nats.conf of {node}, line {}: {}", first.line, first.message);
+    Err(Failure::new(exit::REFUSED, what).next(format!("natsops lint --explain {}", first.id)))
 }
 
 /// Writes a bundle under `out`, and gives the paths.

@@ -28,6 +28,21 @@ pub struct EnvironmentSpec {
     /// Names, lifetimes and readers of keys and certificates.
     #[serde(default)]
     pub identity: IdentitySpec,
+    /// Findings in this file that are meant, each with its reason.
+    #[serde(default)]
+    pub accept: Vec<AcceptSpec>,
+}
+
+/// A finding that is meant.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptSpec {
+    /// The lint.
+    pub lint: String,
+    /// Why it is meant, in a sentence.
+    pub reason: String,
+    /// What it is about: a path, a name in it, or the marked value. Without it, every finding of the lint is meant.
+    pub at: Option<String>,
 }
 
 fn catalog_folder() -> String {
@@ -293,6 +308,8 @@ pub struct CatalogSpec {
     /// Streams, by name.
     #[schemars(extend("propertyNames" = {"format": "stream-name"}))]
     pub streams: BTreeMap<StreamName, StreamSpec>,
+    /// Findings in this file that are meant, each with its reason.
+    pub accept: Vec<AcceptSpec>,
 }
 
 /// An account.

@@ -4,6 +4,7 @@
 
 mod account;
 mod cluster;
+mod lint;
 mod name;
 mod permissions;
 mod quantity;
@@ -16,6 +17,7 @@ pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Redis, ServerLimits,
     Validity, Volume,
 };
+pub use lint::{Lint, Severity};
 pub use name::{
     AccountName, ClusterName, EnvironmentName, NodeName, QueueName, ServiceName, StreamName,
     ZoneName,
