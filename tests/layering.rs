@@ -38,8 +38,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that stay in one place.
-const AT_HOME: [(&str, &[&str]); 6] = [
+const AT_HOME: [(&str, &[&str]); 8] = [
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("async_nats", &["nats"]),
     ("serde_yaml", &["environment"]),
     ("minijinja", &["render"]),

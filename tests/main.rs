@@ -16,3 +16,5 @@ mod layering;
 mod lifecycle;
 mod lints;
 mod plans;
+mod schemas;
+mod shell;

@@ -7,7 +7,7 @@ use anstream::{print, println};
 use super::context::Context;
 use super::failure::Failure;
 use super::validate::count;
-use super::{exit, lint_file, paint};
+use super::{candidates, exit, lint_file, paint};
 use crate::environment::{Diagnostics, LINTS, nearest};
 use crate::model::Lint;
 use crate::render::CONFIG_LINTS;
@@ -19,10 +19,10 @@ use crate::render::CONFIG_LINTS;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV", required_unless_present_any = ["explain", "config"])]
+    #[arg(value_name = "ENV", add = candidates::environments(), required_unless_present_any = ["explain", "config"])]
     environment: Option<String>,
     /// Say what a lint is about, why, and what to do
-    #[arg(long, value_name = "ID", conflicts_with_all = ["environment", "config"])]
+    #[arg(long, value_name = "ID", add = candidates::lints(), conflicts_with_all = ["environment", "config"])]
     explain: Option<String>,
     /// Look at a server configuration instead, ours or not: at what `nats-server -t` lets through
     ///

@@ -2,6 +2,8 @@
 
 mod apply;
 mod ask;
+mod candidates;
+mod completions;
 mod context;
 mod creds;
 mod destroy;
@@ -11,18 +13,22 @@ mod failure;
 mod lint;
 mod lint_file;
 mod logs;
+mod man;
 mod paint;
 mod plan;
 mod plan_view;
 mod progress;
 mod render;
+mod schema;
+mod shown;
 mod status;
 mod tables;
 mod validate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use context::{Context, GlobalArgs};
 use failure::Failure;
@@ -71,10 +77,15 @@ enum Command {
     Logs(logs::Args),
     Creds(creds::Args),
     Destroy(destroy::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the program, and gives its exit code.
 pub fn main() -> ExitCode {
+    // When a shell asks what could stand where the cursor is, this answers and ends the program.
+    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -96,22 +107,25 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    if let Command::Lint(args) = &cli.command
-        && let Some(code) = lint::run_anywhere(args, cli.global.json)
-    {
-        return code;
-    }
-    let context = Context::new(cli.global)?;
+    let json = cli.global.json;
+    // Only commands about an environment need a project.
+    let context = || Context::new(cli.global);
     match cli.command {
-        Command::Validate(args) => validate::run(&context, &args),
-        Command::Lint(args) => lint::run(&context, &args),
-        Command::Render(args) => render::run(&context, &args),
-        Command::Plan(args) => plan::run(&context, &args),
-        Command::Apply(args) => apply::run(&context, &args),
-        Command::Status(args) => status::run(&context, &args),
-        Command::Doctor(args) => doctor::run(&context, &args),
-        Command::Logs(args) => logs::run(&context, &args),
-        Command::Creds(args) => creds::run(&context, &args),
-        Command::Destroy(args) => destroy::run(&context, &args),
+        Command::Validate(args) => validate::run(&context()?, &args),
+        Command::Lint(args) => match lint::run_anywhere(&args, json) {
+            Some(outcome) => outcome,
+            None => lint::run(&context()?, &args),
+        },
+        Command::Render(args) => render::run(&context()?, &args),
+        Command::Plan(args) => plan::run(&context()?, &args),
+        Command::Apply(args) => apply::run(&context()?, &args),
+        Command::Status(args) => status::run(&context()?, &args),
+        Command::Doctor(args) => doctor::run(&context()?, &args),
+        Command::Logs(args) => logs::run(&context()?, &args),
+        Command::Creds(args) => creds::run(&context()?, &args),
+        Command::Destroy(args) => destroy::run(&context()?, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, json),
     }
 }

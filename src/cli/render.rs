@@ -6,7 +6,7 @@ use anstream::{eprintln, println};
 
 use super::context::{Context, Workplace};
 use super::failure::Failure;
-use super::{exit, paint};
+use super::{candidates, exit, paint};
 use crate::artifacts::{Bundle, Content, Newer, bundle, issue, lint_bundle, prepare_node};
 use crate::secrets::{
     Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, write_private,
@@ -19,7 +19,7 @@ use crate::secrets::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]

@@ -4,7 +4,7 @@ use anstream::{eprint, println};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::{exit, paint};
+use super::{candidates, exit, paint};
 
 /// Check an environment and its catalog
 ///
@@ -13,7 +13,7 @@ use super::{exit, paint};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
 }
 

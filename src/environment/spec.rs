@@ -38,6 +38,7 @@ pub struct EnvironmentSpec {
 #[serde(deny_unknown_fields)]
 pub struct AcceptSpec {
     /// The lint.
+    #[schemars(extend("format" = "lint"))]
     pub lint: String,
     /// Why it is meant, in a sentence.
     pub reason: String,
