@@ -51,7 +51,7 @@ const PROVOCATIONS: [Provocation; 27] = [
         environment: "local",
         expose: &[("local.yaml", "old-patch")],
         edits: &[],
-        says: "mends what 2.15.1 has",
+        says: "nats-server 2.15.1 is not the newest patch",
     },
     Provocation {
         lint: "slow-sync",

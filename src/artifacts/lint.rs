@@ -24,3 +24,35 @@ pub fn lint_bundle(bundle: &Bundle, now: Timestamp) -> Result<Vec<Finding>, Conf
     let around = Surroundings { certificates: public, disk: None, store_problem: None, now };
     Ok(lint_config(&ConfigText::parse(&config)?, &around))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifacts::BundleFile;
+
+    fn bundle(files: &[(&str, &str)]) -> Bundle {
+        let files = files.iter().map(|(path, text)| BundleFile {
+            path: (*path).to_owned(),
+            content: Content::Public((*text).to_owned()),
+        });
+        Bundle { files: files.collect() }
+    }
+
+    fn ids(files: &[(&str, &str)]) -> Vec<&'static str> {
+        let findings = lint_bundle(&bundle(files), Timestamp::UNIX_EPOCH).unwrap();
+        findings.iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn a_folder_is_judged_by_what_lies_in_it() {
+        let config = "tls { cert_file: \"tls/node.pem\" }\nport: 4222\n";
+        assert_eq!(ids(&[("nats.conf", config)]), ["certificate-unreadable"]);
+        assert_eq!(
+            ids(&[("tls/node.pem", "nothing"), ("nats.conf", config)]),
+            ["certificate-unreadable"]
+        );
+        assert_eq!(ids(&[("nats.conf", "port: 4222\nport: 4223\n")]), ["repeated-setting"]);
+        assert_eq!(ids(&[("nats.conf", "port: 4222\n")]), Vec::<&str>::new());
+        assert!(lint_bundle(&bundle(&[("nats.conf", "port: {")]), Timestamp::UNIX_EPOCH).is_err());
+    }
+}

@@ -100,8 +100,8 @@ fn flawless(files: &Bundle, now: jiff::Timestamp, node: &str) -> Result<(), Fail
     let Some(first) = findings.first() else {
         return Ok(());
     };
-    let what = format!("nats.conf of {node}, line {}: {}", first.line, first.message);
-    Err(Failure::new(exit::REFUSED, what).next(format!("natsops lint --explain {}", first.id)))
+    Err(Failure::new(exit::REFUSED, format!("{node}: {first}"))
+        .next(format!("natsops lint --explain {}", first.id)))
 }
 
 /// Writes a bundle under `out`, and gives the paths.

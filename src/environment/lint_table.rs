@@ -37,7 +37,7 @@ is created, moved or given a new leader until nodes return.",
         id: "old-patch",
         about: "a newer patch of the server's minor version is known",
         why: "\
-Patches mend crashes, lost messages and security holes, and change nothing else. Most of the holes that \
+Patches mend crashes, lost messages and security holes, and change nothing else. Several of the holes that \
 were published in 2026 could be used before a client had signed in.",
         remedy: "Raise nats.version to the patch that the finding names. The next apply rolls it out, one node at a time.",
     },
@@ -129,8 +129,8 @@ connections that are left, all at once, which is what a lame duck is there to pr
         id: "exposed-load-balancer",
         about: "a load balancer that the internet reaches",
         why: "\
-Client and leafnode listeners have had holes that could be used before any certificate was looked at. The \
-network is the layer that closes those.",
+Servers have had crashes that a stranger could cause before signing in. The network is the layer that keeps \
+strangers from trying the next one.",
         remedy: "Set provider.aws.load_balancer.internal to true, and let clients come in through the network.",
     },
     Lint {

@@ -44,6 +44,12 @@ pub struct Finding {
     pub help: String,
 }
 
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "nats.conf, line {}: {} ({})", self.line, self.message, self.id)
+    }
+}
+
 impl Finding {
     fn error(id: &'static str, line: usize, message: String, help: impl Into<String>) -> Self {
         Self { id, severity: Severity::Error, line, message, help: help.into() }

@@ -114,9 +114,7 @@ fn exposed(environment: &Document<EnvironmentSpec>, aws: &AwsSpec) -> Option<Dia
     let message = "the load balancer is reachable from the internet";
     let lint =
         environment.lint("exposed-load-balancer", "provider.aws.load_balancer.internal", message);
-    Some(lint.help(
-        "set it to true: servers have had holes before authentication, which mTLS does not close",
-    ))
+    Some(lint.help("set it to true: what strangers can't reach, they can't try"))
 }
 
 fn key(environment: &Document<EnvironmentSpec>, aws: &AwsSpec) -> Option<Diagnostic> {

@@ -157,6 +157,9 @@ impl Layout<'_> {
     }
 }
 
+/// The size itself where that is short, and a rounded one where it is not.
 fn shown(bytes: u64) -> String {
-    ByteSize::new(bytes).rounded()
+    let size = ByteSize::new(bytes);
+    let exact = size.to_string();
+    if exact.len() <= "425 GB".len() { exact } else { size.rounded() }
 }

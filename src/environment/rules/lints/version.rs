@@ -21,7 +21,7 @@ pub fn check(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostics
     if let Some(newest) =
         NEWEST.iter().find(|newest| newest.minor == version.minor && version < **newest)
     {
-        let message = format!("nats-server {newest} mends what {version} has");
+        let message = format!("nats-server {version} is not the newest patch: {newest} is");
         let lint = environment.lint("old-patch", path, message);
         problems.push(lint.help(format!("use {newest}: a patch changes nothing else")));
     }
