@@ -6,7 +6,7 @@ use natsops::environment::{Addresses, load};
 use natsops::jwt::{AccountBody, decode};
 use natsops::model::{ByteRate, ByteSize, Period, Subject, SubjectPattern};
 use natsops::pki::Certificate;
-use natsops::render::ConfigTree;
+use natsops::render::{ConfigText, ConfigTree};
 use proptest::prelude::*;
 
 use crate::support::Project;
@@ -137,6 +137,8 @@ proptest! {
         prop_assert!(decode::<AccountBody>(&text).is_err());
         prop_assert!(Certificate::read(&text).is_err());
         drop(ConfigTree::parse(&text).map(|tree| tree.digest()));
+        drop(ConfigText::parse(&text));
+        drop(Certificate::read_all(&text));
     }
 
     #[test]

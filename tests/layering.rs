@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("secrets", &["model", "pki"]),
     ("jwt", &["model", "secrets"]),
     ("pki", &["model", "secrets"]),
-    ("render", &["model", "secrets"]),
+    ("render", &["model", "secrets", "pki"]),
     ("plan", &["model"]),
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),
@@ -38,8 +38,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that stay in one place.
-const AT_HOME: [(&str, &[&str]); 6] = [
+const AT_HOME: [(&str, &[&str]); 8] = [
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("async_nats", &["nats"]),
     ("serde_yaml", &["environment"]),
     ("minijinja", &["render"]),

@@ -13,6 +13,7 @@ mod client;
 mod issue;
 mod leafnode;
 mod leafnode_claims;
+mod lint;
 mod paper;
 mod review;
 
@@ -22,5 +23,6 @@ pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
 pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
 };
+pub use lint::lint_bundle;
 pub use paper::key_names;
 pub use review::{Newer, review};

@@ -10,13 +10,10 @@ use serde_json::Value;
 use super::paper::{Paper, key_names};
 use super::{certificates, claims, leafnode_claims};
 use crate::jwt::{AccountBody, Claims, OperatorBody, UserBody, decode};
-use crate::model::{Cluster, OWN_ACCOUNT, Period, SYSTEM_ACCOUNT};
+use crate::model::{Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
 use crate::secrets::Index;
-
-/// A certificate is replaced when less than this is left: long enough for a month of holidays.
-const RENEW_BEFORE: Period = Period::days(30);
 
 /// Account claims that the servers hold in a newer version than the index: the `iat` of each, by account.
 pub type Newer = BTreeMap<String, i64>;
@@ -203,7 +200,7 @@ fn found_certificate(record: Record, pem: &str, now: Timestamp) -> Record {
         Ok(certificate) => certificate,
         Err(reason) => return record.field("life", reason, OnChange::InPlace),
     };
-    let life = if certificate.remaining(now) > RENEW_BEFORE {
+    let life = if certificate.remaining(now) > Validity::RENEW_BEFORE {
         "valid".to_owned()
     } else {
         format!("ends {}", certificate.not_after)

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
-use super::{exit, paint, tables};
+use super::{candidates, exit, paint, tables};
 use crate::ops::apply::apply;
 use crate::ops::status::status;
 use crate::ops::survey::{observe, plan_all};
@@ -24,7 +24,7 @@ use crate::secrets::SecretStore as _;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// Do not ask
     #[arg(long, short)]

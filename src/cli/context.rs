@@ -203,7 +203,8 @@ pub fn block_on<T>(work: impl AsyncFnOnce(&StopSign) -> Result<T, Failure>) -> R
     runtime.block_on(work(&stop))
 }
 
-fn find_project() -> Result<PathBuf, Failure> {
+/// The nearest folder from here upwards that holds `environments`.
+pub fn find_project() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir()?;
     let found = here.ancestors().find(|folder| folder.join("environments").is_dir());
     found.map(Path::to_owned).ok_or_else(|| {

@@ -6,7 +6,7 @@ use anstream::{eprintln, println};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::{exit, paint};
+use super::{candidates, exit, paint};
 use crate::artifacts::{Content, client_files};
 use crate::environment::nearest;
 use crate::render::{environment_script, nats_context};
@@ -31,10 +31,10 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ExportArgs {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// The service
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     service: String,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]

@@ -7,7 +7,7 @@ use super::context::{Context, Workplace, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
-use super::{exit, paint};
+use super::{candidates, exit, paint};
 use crate::ops::{Allowed, destroy};
 use crate::secrets::SecretStore as _;
 
@@ -17,7 +17,7 @@ use crate::secrets::SecretStore as _;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// Do not ask
     #[arg(long, short)]

@@ -2,6 +2,7 @@
 
 use anstream::println;
 
+use super::candidates;
 use super::context::{Context, block_on};
 use super::exit;
 use super::failure::Failure;
@@ -15,7 +16,7 @@ use crate::ops::{Allowed, Event, Reporter};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
 }
 

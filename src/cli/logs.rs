@@ -3,6 +3,7 @@
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::time::Duration;
 
+use super::candidates;
 use super::context::Context;
 use super::exit;
 use super::failure::Failure;
@@ -12,10 +13,10 @@ use crate::provider::local::NodeFolder;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// The node
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = candidates::nodes())]
     node: String,
     /// How many lines of the end
     #[arg(long, short = 'n', value_name = "LINES", default_value_t = 50)]

@@ -3,26 +3,34 @@
 mod allow;
 mod apply;
 mod ask;
+mod candidates;
+mod completions;
 mod context;
 mod creds;
 mod destroy;
 mod doctor;
 mod exit;
 mod failure;
+mod lint;
+mod lint_file;
 mod logs;
+mod man;
 mod paint;
 mod plan;
 mod plan_view;
 mod progress;
 mod render;
 mod saved_plan;
+mod schema;
+mod shown;
 mod status;
 mod tables;
 mod validate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use context::{Context, GlobalArgs};
 use failure::Failure;
@@ -39,6 +47,7 @@ use failure::Failure;
     after_help = "\
 Start here:
   natsops validate local              is the environment well-formed?
+  natsops lint local                  what would an expert object to?
   natsops plan local                  what would an apply do?
   natsops apply local                 do it, and prove it
   natsops creds export local SERVICE --out DIR
@@ -61,6 +70,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Args),
+    Lint(lint::Args),
     Render(render::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -69,10 +79,15 @@ enum Command {
     Logs(logs::Args),
     Creds(creds::Args),
     Destroy(destroy::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the program, and gives its exit code.
 pub fn main() -> ExitCode {
+    // When a shell asks what could stand where the cursor is, this answers and ends the program.
+    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -94,16 +109,25 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    let context = Context::new(cli.global)?;
+    let json = cli.global.json;
+    // Only commands about an environment need a project.
+    let context = || Context::new(cli.global);
     match cli.command {
-        Command::Validate(args) => validate::run(&context, &args),
-        Command::Render(args) => render::run(&context, &args),
-        Command::Plan(args) => plan::run(&context, &args),
-        Command::Apply(args) => apply::run(&context, &args),
-        Command::Status(args) => status::run(&context, &args),
-        Command::Doctor(args) => doctor::run(&context, &args),
-        Command::Logs(args) => logs::run(&context, &args),
-        Command::Creds(args) => creds::run(&context, &args),
-        Command::Destroy(args) => destroy::run(&context, &args),
+        Command::Validate(args) => validate::run(&context()?, &args),
+        Command::Lint(args) => match lint::run_anywhere(&args, json) {
+            Some(outcome) => outcome,
+            None => lint::run(&context()?, &args),
+        },
+        Command::Render(args) => render::run(&context()?, &args),
+        Command::Plan(args) => plan::run(&context()?, &args),
+        Command::Apply(args) => apply::run(&context()?, &args),
+        Command::Status(args) => status::run(&context()?, &args),
+        Command::Doctor(args) => doctor::run(&context()?, &args),
+        Command::Logs(args) => logs::run(&context()?, &args),
+        Command::Creds(args) => creds::run(&context()?, &args),
+        Command::Destroy(args) => destroy::run(&context()?, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, json),
     }
 }

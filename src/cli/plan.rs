@@ -10,7 +10,8 @@ use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
-use super::{exit, paint};
+use super::shown::PlanShown;
+use super::{candidates, exit, paint};
 use crate::ops::survey::{observe, plan_all};
 use crate::plan::Plan;
 
@@ -18,7 +19,7 @@ use crate::plan::Plan;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// Exit with 2 when there are changes
     #[arg(long)]
@@ -56,10 +57,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 /// Shows a plan on stdout.
 pub fn show(plan: &Plan, environment: &str, json: bool, verbose: bool) {
     if json {
-        let value = serde_json::json!({
-            "format": 1, "environment": environment, "empty": plan.is_empty(), "plan": plan,
-        });
-        anstream::println!("{value:#}");
+        anstream::println!("{:#}", serde_json::json!(PlanShown::new(environment, plan)));
     } else {
         print!("{}", view(plan, verbose));
     }

@@ -6,8 +6,10 @@ use anstream::{eprintln, println};
 
 use super::context::{Context, Workplace};
 use super::failure::Failure;
-use super::{exit, paint};
-use crate::artifacts::{Bundle, Content, Newer, bundle, issue, leafnode_files, prepare_node};
+use super::{candidates, exit, paint};
+use crate::artifacts::{
+    Bundle, Content, Newer, bundle, issue, leafnode_files, lint_bundle, prepare_node,
+};
 use crate::environment::nearest;
 use crate::model::Leafnode;
 use crate::secrets::{
@@ -22,7 +24,7 @@ use crate::secrets::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// The folder to write to
     #[arg(long, value_name = "DIR")]
@@ -48,7 +50,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         render_stand_in(&workplace, &what, &args.out)?
     } else {
         let opened = |name: &KeyName| Ok(workplace.store.open(name)?);
-        render(&workplace, &what, &index, &args.out, &opened)?
+        let origin = Origin { index: &index, now: jiff::Timestamp::now(), key: &opened };
+        render(&workplace, &what, &origin, &args.out)?
     };
     if context.json {
         let value = serde_json::json!({
@@ -91,6 +94,14 @@ fn what<'a>(workplace: &'a Workplace, args: &Args) -> Result<What<'a>, Failure> 
 /// Opens or makes a key.
 type Keys<'a> = dyn Fn(&KeyName) -> Result<Secret<String>, Failure> + 'a;
 
+/// What the folders are made from.
+struct Origin<'a> {
+    index: &'a Index,
+    /// The time at which certificates must be good.
+    now: jiff::Timestamp,
+    key: &'a Keys<'a>,
+}
+
 fn render_stand_in(
     workplace: &Workplace,
     what: &What<'_>,
@@ -102,20 +113,20 @@ fn render_stand_in(
     let change =
         issue(&workplace.cluster, &Index::default(), &nowhere, &entropy, day, &Newer::new())?;
     let index = nowhere.commit(0, change)?;
-    render(workplace, what, &index, out, &|name| Ok(entropy.make(name, day).secret))
+    let made = |name: &KeyName| Ok(entropy.make(name, day).secret);
+    render(workplace, what, &Origin { index: &index, now: day, key: &made }, out)
 }
 
 fn render(
     workplace: &Workplace,
     what: &What<'_>,
-    index: &Index,
+    origin: &Origin<'_>,
     out: &Path,
-    key: &Keys<'_>,
 ) -> Result<Vec<String>, Failure> {
     match what {
-        What::Nodes => render_nodes(workplace, index, out, key),
+        What::Nodes => render_nodes(workplace, origin, out),
         What::Leafnode(leafnode) => {
-            let files = leafnode_files(&workplace.cluster, leafnode, index, key)?;
+            let files = leafnode_files(&workplace.cluster, leafnode, origin.index, origin.key)?;
             write_files(&files, out, "")
         }
     }
@@ -123,26 +134,38 @@ fn render(
 
 fn render_nodes(
     workplace: &Workplace,
-    index: &Index,
+    origin: &Origin<'_>,
     out: &Path,
-    key: &Keys<'_>,
 ) -> Result<Vec<String>, Failure> {
     let mut written = Vec::new();
     for node in &workplace.cluster.nodes {
-        let prepared = prepare_node(&workplace.cluster, node, index)?;
+        let prepared = prepare_node(&workplace.cluster, node, origin.index)?;
         if prepared.pending {
             let what = format!("the keys of `{}` are incomplete", workplace.cluster.environment);
             let next =
                 format!("natsops apply {}, or add --stand-in-keys", workplace.cluster.environment);
             return Err(Failure::new(exit::FAILED, what).next(next));
         }
-        let files = bundle(&prepared, node, index, key(&KeyName::node(&node.name))?);
+        let key = (origin.key)(&KeyName::node(&node.name))?;
+        let files = bundle(&prepared, node, origin.index, key);
+        flawless(&files, origin.now, node.name.as_str())?;
         let folder = format!("nodes/{}/", node.name);
         // The server opens its log before anything else, and makes no folder for it.
         private_folder(&out.join(&folder).join("log"))?;
         written.extend(write_files(&files, out, &folder)?);
     }
     Ok(written)
+}
+
+/// Refuses what the server would accept and then run otherwise than it says.
+fn flawless(files: &Bundle, now: jiff::Timestamp, node: &str) -> Result<(), Failure> {
+    let findings =
+        lint_bundle(files, now).map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
+    let Some(first) = findings.first() else {
+        return Ok(());
+    };
+    Err(Failure::new(exit::REFUSED, format!("{node}: {first}"))
+        .next(format!("natsops lint --explain {}", first.id)))
 }
 
 /// Writes a bundle under `out`, each path after `folder`, and gives the paths.

@@ -7,7 +7,8 @@ use anstream::println;
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{exit, tables};
+use super::shown::StatusShown;
+use super::{candidates, exit, tables};
 use crate::ops::status::{Status, status};
 use crate::ops::{Allowed, Event, Reporter as _};
 
@@ -17,7 +18,7 @@ use crate::ops::{Allowed, Event, Reporter as _};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
-    #[arg(value_name = "ENV")]
+    #[arg(value_name = "ENV", add = candidates::environments())]
     environment: String,
     /// Wait until everything is healthy, at most so many seconds
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
@@ -54,7 +55,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 
 fn show(context: &Context, status: &Status) {
     if context.json {
-        println!("{:#}", serde_json::json!({ "format": 1, "status": status }));
+        println!("{:#}", serde_json::json!(StatusShown::new(status)));
     } else {
         println!("{}\n\n{}", tables::nodes(status), tables::streams(status));
     }

@@ -24,7 +24,7 @@ pub fn decide(
     version: Version,
     addresses: &Addresses,
 ) -> Cluster {
-    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity, leafnodes } =
+    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity, leafnodes, accept: _ } =
         environment.spec;
     let nodes = nodes(&nats, &provider, addresses);
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
@@ -132,7 +132,7 @@ type DecidedCatalog = (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Ser
 fn decide_catalog(documents: Vec<Document<CatalogSpec>>, cap: Option<ByteSize>) -> DecidedCatalog {
     let mut decided: DecidedCatalog = Default::default();
     for document in documents {
-        let CatalogSpec { accounts, services, streams } = document.spec;
+        let CatalogSpec { accounts, services, streams, accept: _ } = document.spec;
         for (name, spec) in accounts {
             decided.0.insert(name.clone(), account(name, spec));
         }

@@ -6,19 +6,10 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, renderer::Deco
 use serde::Serialize;
 
 use super::Source;
+use crate::model::Severity;
 
 /// A place: the file, as an index into the loaded sources, and the bytes in it.
 pub type Place = (usize, Range<usize>);
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The environment can't be used.
-    Error,
-    /// It can be used, and somebody will regret it.
-    Warning,
-}
 
 /// One problem at one place.
 #[derive(Debug, Clone)]
@@ -39,6 +30,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// A second place that belongs to it, with what is said beside it.
     pub other: Option<(usize, Range<usize>, String)>,
+    /// The dotted path of what it is about, where it is a lint.
+    pub path: Option<String>,
 }
 
 impl Diagnostic {
@@ -53,7 +46,16 @@ impl Diagnostic {
             label: None,
             help: None,
             other: None,
+            path: None,
         }
+    }
+
+    /// A lint at a place; `path` is what it is about.
+    pub fn lint(code: &'static str, at: Place, path: &str, message: impl Into<String>) -> Self {
+        let mut lint = Self::error(code, at, message);
+        lint.severity = Severity::Warning;
+        lint.path = Some(path.to_owned());
+        lint
     }
 
     /// Adds what is said beside the marked text.
@@ -85,6 +87,8 @@ pub struct Diagnostics {
     pub sources: Vec<Source>,
     /// The problems, in the order of their places.
     pub items: Vec<Diagnostic>,
+    /// The lints that the files accept, each with its reason.
+    pub accepted: Vec<(Diagnostic, String)>,
 }
 
 /// The form that `--json` shows.
@@ -97,7 +101,11 @@ struct Shown<'a> {
     line: usize,
     column: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 impl Diagnostics {
@@ -118,29 +126,47 @@ impl Diagnostics {
 
     /// Puts the problems into the order of files and lines.
     pub fn sort(&mut self) {
-        self.items
-            .sort_by(|a, b| (a.file, a.span.start, a.code).cmp(&(b.file, b.span.start, b.code)));
+        let order = |a: &Diagnostic, b: &Diagnostic| {
+            (a.file, a.span.start, a.code).cmp(&(b.file, b.span.start, b.code))
+        };
+        self.items.sort_by(order);
+        self.accepted.sort_by(|(a, _), (b, _)| order(a, b));
+    }
+
+    /// The path of a problem's file, with its line and column.
+    pub fn place(&self, item: &Diagnostic) -> String {
+        let source = &self.sources[item.file];
+        let position = source.position(item.span.start);
+        format!("{}:{}:{}", source.path, position.line, position.column)
     }
 
     /// The problems as JSON values.
     pub fn json(&self) -> serde_json::Value {
-        let shown: Vec<Shown<'_>> = self
-            .items
-            .iter()
-            .map(|item| {
-                let position = self.sources[item.file].position(item.span.start);
-                Shown {
-                    code: item.code,
-                    severity: item.severity,
-                    message: &item.message,
-                    file: &self.sources[item.file].path,
-                    line: position.line,
-                    column: position.column,
-                    help: item.help.as_deref(),
-                }
-            })
-            .collect();
+        let shown: Vec<Shown<'_>> = self.items.iter().map(|item| self.shown(item, None)).collect();
         serde_json::json!(shown)
+    }
+
+    /// The accepted lints as JSON values.
+    pub fn accepted_json(&self) -> serde_json::Value {
+        let accepted = self.accepted.iter();
+        let shown: Vec<Shown<'_>> =
+            accepted.map(|(item, reason)| self.shown(item, Some(reason))).collect();
+        serde_json::json!(shown)
+    }
+
+    fn shown<'a>(&'a self, item: &'a Diagnostic, reason: Option<&'a str>) -> Shown<'a> {
+        let position = self.sources[item.file].position(item.span.start);
+        Shown {
+            code: item.code,
+            severity: item.severity,
+            message: &item.message,
+            file: &self.sources[item.file].path,
+            line: position.line,
+            column: position.column,
+            path: item.path.as_deref(),
+            help: item.help.as_deref(),
+            reason,
+        }
     }
 
     /// The problems for a person, each with its source line; colours are stripped by the stream that prints them.

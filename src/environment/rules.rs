@@ -1,12 +1,16 @@
 //! Rules that need more than one value: each finds all of its breaches, and points at them.
+//!
+//! Errors make the environment unusable. Lints are warnings, and a file may accept them.
 
+mod acceptance;
 mod catalog;
 mod cluster;
 mod leafnodes;
+mod lints;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
-use super::{Diagnostics, Place};
+use super::{Diagnostic, Diagnostics, Place};
 
 /// A file that has been read into its spec type.
 pub struct Document<T> {
@@ -24,6 +28,11 @@ impl<T> Document<T> {
         (self.file, self.tree.locate(path))
     }
 
+    /// A lint about a value, by its dotted path.
+    fn lint(&self, id: &'static str, path: &str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::lint(id, self.at(path), path, message)
+    }
+
     /// The place of a key, by its dotted path.
     fn key(&self, path: &str) -> Place {
         (self.file, self.tree.locate_key(path))
@@ -39,4 +48,9 @@ pub fn check(
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
     leafnodes::check(environment, catalog, problems);
+    // The figures of an environment that can't be would mislead.
+    if !problems.has_errors() {
+        lints::check(environment, catalog, problems);
+    }
+    acceptance::settle(environment, catalog, problems);
 }

@@ -33,6 +33,22 @@ pub struct EnvironmentSpec {
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"format": "leafnode-name"}))]
     pub leafnodes: BTreeMap<LeafnodeName, LeafnodeSpec>,
+    /// Findings in this file that are meant, each with its reason.
+    #[serde(default)]
+    pub accept: Vec<AcceptSpec>,
+}
+
+/// A finding that is meant.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptSpec {
+    /// The lint.
+    #[schemars(extend("format" = "lint"))]
+    pub lint: String,
+    /// Why it is meant, in a sentence.
+    pub reason: String,
+    /// What it is about: a path, a name in it, or the marked value. Without it, every finding of the lint is meant.
+    pub at: Option<String>,
 }
 
 fn catalog_folder() -> String {
@@ -317,6 +333,8 @@ pub struct CatalogSpec {
     /// Streams, by name.
     #[schemars(extend("propertyNames" = {"format": "stream-name"}))]
     pub streams: BTreeMap<StreamName, StreamSpec>,
+    /// Findings in this file that are meant, each with its reason.
+    pub accept: Vec<AcceptSpec>,
 }
 
 /// An account.

@@ -166,6 +166,11 @@ pub struct Validity {
     pub client: Period,
 }
 
+impl Validity {
+    /// A certificate with less than this left is replaced by the next apply: long enough for a month of holidays.
+    pub const RENEW_BEFORE: Period = Period::days(30);
+}
+
 /// Where the nodes run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placement {

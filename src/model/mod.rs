@@ -5,6 +5,7 @@
 mod account;
 mod cluster;
 mod leafnode;
+mod lint;
 mod name;
 mod permissions;
 mod quantity;
@@ -18,6 +19,7 @@ pub use cluster::{
     Validity, Volume,
 };
 pub use leafnode::{Crossing, Leafnode};
+pub use lint::{Lint, Severity};
 pub use name::{
     AccountName, ClusterName, EnvironmentName, LeafnodeName, NodeName, QueueName, ServiceName,
     StreamName, ZoneName,

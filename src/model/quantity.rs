@@ -37,6 +37,14 @@ impl ByteSize {
     pub const fn bytes(self) -> u64 {
         self.0
     }
+
+    /// The size rounded down to a figure of two digits or more: it can be read, and not read back.
+    pub fn rounded(self) -> String {
+        let decimal = UNITS.iter().rev().filter(|(unit, _)| !unit.contains('i'));
+        let (unit, scale) =
+            decimal.into_iter().find(|(_, scale)| self.0 >= 10 * scale).unwrap_or(&UNITS[0]);
+        format!("{} {unit}", self.0 / scale)
+    }
 }
 
 impl FromStr for ByteSize {
@@ -227,6 +235,15 @@ mod tests {
         assert_eq!("500 GB".parse(), Ok(ByteSize(500_000_000_000)));
         assert_eq!("1GiB".parse(), Ok(ByteSize(1 << 30)));
         assert_eq!("125 MiB/s".parse::<ByteRate>().unwrap().bytes_per_second(), 125 << 20);
+    }
+
+    #[test]
+    fn rounded_sizes_are_short() {
+        for (bytes, shown) in
+            [(708_333_333_333, "708 GB"), (8_000_000_000, "8000 MB"), (11, "11 B"), (3, "3 B")]
+        {
+            assert_eq!(ByteSize(bytes).rounded(), shown);
+        }
     }
 
     #[test]

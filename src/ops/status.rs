@@ -1,5 +1,6 @@
 //! `status`: what runs, in figures.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::notices::notices;
@@ -9,7 +10,7 @@ use crate::provider::{PROCESS, Provider};
 use crate::secrets::Index;
 
 /// The state of an environment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
     /// The environment.
     pub environment: String,
@@ -30,7 +31,7 @@ pub struct Status {
 }
 
 /// The state of a node.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct NodeStatus {
     /// Its name.
     pub name: String,
@@ -53,7 +54,7 @@ pub struct NodeStatus {
 }
 
 /// The state of a stream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StreamStatus {
     /// Its account.
     pub account: String,

@@ -59,8 +59,10 @@ pub struct Certificate {
     pub issuer: String,
     /// DNS names and addresses, sorted.
     pub names: Vec<String>,
-    /// Whether it may serve.
+    /// Whether it may serve; one that names no usage may do everything.
     pub serves: bool,
+    /// Whether it may be a client's.
+    pub calls: bool,
     /// The public key: base64 of its SubjectPublicKeyInfo.
     pub public: String,
     /// The key identifier of its own key, in hex; authorities carry it.
@@ -153,11 +155,28 @@ fn serial(name: &str, key: &CertificateKey, start: i64) -> SerialNumber {
 impl Certificate {
     /// Reads the first certificate of a PEM text.
     pub fn read(pem: &str) -> Result<Self, CertificateError> {
-        let malformed = |reason: String| CertificateError::Malformed(reason);
         let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
-            .map_err(|error| malformed(error.to_string()))?;
-        let (_, certificate) = X509Certificate::from_der(&pem.contents)
-            .map_err(|error| malformed(error.to_string()))?;
+            .map_err(|error| CertificateError::Malformed(error.to_string()))?;
+        Self::from_der(&pem.contents)
+    }
+
+    /// Reads every certificate of a PEM text, of which there must be one at least.
+    pub fn read_all(pem: &str) -> Result<Vec<Self>, CertificateError> {
+        let malformed = |reason: String| CertificateError::Malformed(reason);
+        let certificates = x509_parser::pem::Pem::iter_from_buffer(pem.as_bytes())
+            .map(|block| block.map_err(|error| malformed(error.to_string())))
+            .map(|block| Self::from_der(&block?.contents))
+            .collect::<Result<Vec<_>, _>>()?;
+        if certificates.is_empty() {
+            return Err(malformed("there is none".to_owned()));
+        }
+        Ok(certificates)
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let malformed = |reason: String| CertificateError::Malformed(reason);
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|error| malformed(error.to_string()))?;
         let common_name = |name: &x509_parser::x509::X509Name<'_>| {
             name.iter_common_name()
                 .next()
@@ -170,13 +189,18 @@ impl Certificate {
             subject: common_name(certificate.subject()),
             issuer: common_name(certificate.issuer()),
             names: names(&certificate),
-            serves: usages.is_some_and(|usages| usages.value.server_auth),
+            serves: usages
+                .as_ref()
+                .is_none_or(|usages| usages.value.any || usages.value.server_auth),
+            calls: usages
+                .as_ref()
+                .is_none_or(|usages| usages.value.any || usages.value.client_auth),
             public: BASE64.encode(certificate.public_key().raw),
             identifier: identifiers(&certificate).0,
             authority: identifiers(&certificate).1,
             not_after: Timestamp::from_second(certificate.validity().not_after.timestamp())
                 .map_err(|error| malformed(error.to_string()))?,
-            fingerprint: HEXLOWER.encode(&Sha256::digest(&pem.contents)),
+            fingerprint: HEXLOWER.encode(&Sha256::digest(der)),
         })
     }
 
@@ -257,10 +281,15 @@ mod tests {
         assert_eq!(read.subject, "nats-1");
         assert_eq!(read.issuer, "test authority");
         assert_eq!(read.names, ["127.0.1.1", "nats-1"]);
-        assert!(read.serves);
+        assert!(read.serves && read.calls);
         let node: NodeName = "nats-1".parse().unwrap();
         assert_eq!(read.public, key(&KeyName::node(&node)).public());
         assert_eq!(read.remaining(lifetime().now), Period::days(10));
+    }
+
+    #[test]
+    fn a_bundle_gives_all_of_its_certificates() {
+        assert_eq!(Certificate::read_all(&(node() + &node())).unwrap().len(), 2);
     }
 
     #[test]
@@ -272,6 +301,7 @@ mod tests {
     fn garbage_is_refused_without_a_panic() {
         for text in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             assert!(Certificate::read(text).is_err());
+            assert!(Certificate::read_all(text).is_err());
         }
     }
 }

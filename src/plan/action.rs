@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Kind, RecordId};
 
 /// What is done to a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionKind {
     /// Nothing: it is as it should be.
@@ -23,7 +24,7 @@ pub enum ActionKind {
 }
 
 /// What it means to the running cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Nobody notices.
@@ -57,7 +58,7 @@ impl fmt::Display for Effect {
 }
 
 /// A field that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// The field.
     pub field: String,
@@ -71,7 +72,7 @@ pub struct FieldChange {
 }
 
 /// One vertex of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Action {
     /// The thing.
     #[serde(flatten)]
@@ -103,7 +104,7 @@ impl Action {
 }
 
 /// Something that could not be looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NotObserved {
     /// The kind of thing.
     pub kind: Kind,
@@ -112,7 +113,7 @@ pub struct NotObserved {
 }
 
 /// Everything that an apply would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
     /// What is done, things that stay as they are included, in the order of their coming to be.
     pub actions: Vec<Action>,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The value of what only an apply can know, such as the public key of a key that does not exist yet.
 pub const PENDING: &str = "(known after apply)";
 
 /// What kinds of things are managed, in the order in which they come to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A key in the secret store.
@@ -41,7 +42,7 @@ impl Kind {
 }
 
 /// Which thing a record is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct RecordId {
     /// The kind of thing.
     pub kind: Kind,

@@ -49,8 +49,8 @@ pub enum ProviderError {
     /// A tool that must be there is not.
     #[error("{0}")]
     Tool(String),
-    /// The server refuses the configuration that we rendered.
-    #[error("nats-server refuses the configuration of {node}: {reason}")]
+    /// The server, or a look at what it would run, refuses the configuration that we rendered.
+    #[error("the configuration of {node} is refused: {reason}")]
     Refused {
         /// The node.
         node: String,

@@ -7,23 +7,41 @@ use crate::environment::shape::did_you_mean;
 use crate::environment::spec::{
     AccountSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
 };
-use crate::environment::{Diagnostic, Diagnostics, Place, Severity};
+use crate::environment::{Diagnostic, Diagnostics, Place};
 use crate::model::{
     AccountName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName,
     StreamName, Subject,
 };
 
 /// An entry of the catalog with the file that it stands in.
-struct Entry<'a, N, S> {
-    document: &'a Document<CatalogSpec>,
-    name: &'a N,
-    spec: &'a S,
+pub struct Entry<'a, N, S> {
+    /// The file.
+    pub document: &'a Document<CatalogSpec>,
+    /// Its name.
+    pub name: &'a N,
+    /// What it says.
+    pub spec: &'a S,
 }
 
-struct Catalog<'a> {
-    accounts: Vec<Entry<'a, AccountName, AccountSpec>>,
-    services: Vec<Entry<'a, ServiceName, ServiceSpec>>,
-    streams: Vec<Entry<'a, StreamName, StreamSpec>>,
+/// The entries of all files of a catalog.
+pub struct Catalog<'a> {
+    /// The accounts.
+    pub accounts: Vec<Entry<'a, AccountName, AccountSpec>>,
+    /// The services.
+    pub services: Vec<Entry<'a, ServiceName, ServiceSpec>>,
+    /// The streams.
+    pub streams: Vec<Entry<'a, StreamName, StreamSpec>>,
+}
+
+impl<'a> Catalog<'a> {
+    /// Puts the files together.
+    pub fn new(documents: &'a [Document<CatalogSpec>]) -> Self {
+        Self {
+            accounts: entries(documents, |spec| &spec.accounts),
+            services: entries(documents, |spec| &spec.services),
+            streams: entries(documents, |spec| &spec.streams),
+        }
+    }
 }
 
 pub fn check(
@@ -31,11 +49,7 @@ pub fn check(
     documents: &[Document<CatalogSpec>],
     problems: &mut Diagnostics,
 ) {
-    let catalog = Catalog {
-        accounts: entries(documents, |spec| &spec.accounts),
-        services: entries(documents, |spec| &spec.services),
-        streams: entries(documents, |spec| &spec.streams),
-    };
+    let catalog = Catalog::new(documents);
     repeated(&catalog.accounts, "accounts", problems);
     repeated(&catalog.services, "services", problems);
     repeated(&catalog.streams, "streams", problems);
@@ -45,9 +59,8 @@ pub fn check(
     subjects_once(&catalog, problems);
     served_once(&catalog, problems);
     calls_are_served(&catalog, problems);
-    subscriptions_are_published(&catalog, problems);
-    grants(&catalog, problems);
     streams_apart(&catalog, problems);
+    duplicate_windows(&catalog, problems);
     replicas(environment, &catalog, problems);
     stream_sizes(environment, &catalog, problems);
     payloads(environment, &catalog, problems);
@@ -142,20 +155,26 @@ fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 }
 
 /// A subject of a service with where it stands and what is done with it.
-struct Use<'a> {
-    service: &'a Entry<'a, ServiceName, ServiceSpec>,
-    verb: &'static str,
-    subject: &'a Subject,
-    path: String,
+pub struct Use<'a> {
+    /// The service.
+    pub service: &'a Entry<'a, ServiceName, ServiceSpec>,
+    /// What it does with the subject: `serves`, `calls`, `publishes` or `subscribes`.
+    pub verb: &'static str,
+    /// The subject.
+    pub subject: &'a Subject,
+    /// Its dotted path.
+    pub path: String,
 }
 
 impl Use<'_> {
-    fn at(&self) -> Place {
+    /// Where it stands.
+    pub fn at(&self) -> Place {
         self.service.document.at(&self.path)
     }
 }
 
-fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
+/// The subjects of a service.
+pub fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
     let spec = service.spec;
     let lists: [(&'static str, &str, Vec<&Subject>); 4] = [
         ("serves", ".subject", spec.serves.iter().map(|s| &s.subject).collect()),
@@ -276,62 +295,6 @@ fn calls_are_served(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn subscriptions_are_published(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let published: BTreeSet<(&AccountName, &Subject)> = catalog
-        .services
-        .iter()
-        .flat_map(|s| s.spec.publishes.iter().map(|subject| (&s.spec.account, subject)))
-        .collect();
-    for service in &catalog.services {
-        let account = &service.spec.account;
-        for used in uses(service).into_iter().filter(|used| used.verb == "subscribes") {
-            if !published.contains(&(account, used.subject)) {
-                let mut problem = warning(
-                    "subscription-unpublished",
-                    used.at(),
-                    format!("nobody in account {account} publishes `{}`", used.subject),
-                );
-                let near = published.iter().filter(|(a, _)| *a == account);
-                problem.help = did_you_mean(used.subject.as_str(), near.map(|(_, s)| s.as_str()));
-                problems.push(problem);
-            }
-        }
-    }
-}
-
-/// Services without any grant, and events that no stream keeps.
-fn grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    for service in &catalog.services {
-        let used = uses(service);
-        if used.is_empty() {
-            problems.push(warning(
-                "service-without-grants",
-                service.document.key(&format!("services.{}", service.name)),
-                format!("`{}` may neither say nor hear anything", service.name),
-            ));
-        }
-        for used in used.into_iter().filter(|used| used.verb == "publishes") {
-            let stored = catalog.streams.iter().any(|stream| {
-                stream.spec.account == service.spec.account
-                    && stream.spec.subjects.iter().any(|p| p.covers(used.subject))
-            });
-            if !stored {
-                problems.push(warning(
-                    "event-unstored",
-                    used.at(),
-                    format!("no stream of {} keeps `{}`", service.spec.account, used.subject),
-                ));
-            }
-        }
-    }
-}
-
-fn warning(code: &'static str, at: Place, message: String) -> Diagnostic {
-    let mut problem = Diagnostic::error(code, at, message);
-    problem.severity = Severity::Warning;
-    problem
-}
-
 fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let all: Vec<_> = catalog
         .streams
@@ -366,6 +329,26 @@ fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
             stream.document.key(&format!("streams.{}.subjects", stream.name)),
             format!("`{}` stores nothing", stream.name),
         ));
+    }
+}
+
+/// The server refuses such a stream (server/stream.go).
+fn duplicate_windows(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for stream in &catalog.streams {
+        let window = stream.spec.duplicate_window;
+        let Some(age) = stream.spec.max_age.filter(|age| window > *age) else {
+            continue;
+        };
+        let path = format!("streams.{}", stream.name);
+        problems.push(
+            Diagnostic::error(
+                "duplicate-window",
+                stream.document.at(&format!("{path}.duplicate_window")),
+                format!("message ids are remembered for {window}, the messages only for {age}"),
+            )
+            .other(stream.document.at(&format!("{path}.max_age")), "the messages' age")
+            .help("the server refuses such a stream: make the window at most max_age"),
+        );
     }
 }
 

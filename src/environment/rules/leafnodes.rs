@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Document;
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::{CatalogSpec, EnvironmentSpec, LeafnodeSpec, ServiceSpec};
-use crate::environment::{Diagnostic, Diagnostics, Severity};
+use crate::environment::{Diagnostic, Diagnostics};
 use crate::model::{Category, LeafnodeName, OWN_ROLE, Subject, SubjectPattern};
 
 /// A leafnode with the services of its account.
@@ -94,11 +94,14 @@ fn names(entry: &Entry<'_>, documents: &[Document<CatalogSpec>], problems: &mut 
 fn grants(entry: &Entry<'_>, problems: &mut Diagnostics) {
     let uses = entry.uses();
     if uses.is_empty() {
-        let at = entry.environment.key(&entry.key(""));
+        let path = format!("leafnodes.{}", entry.name);
         let message = format!("nothing may cross the connection of `{}`", entry.name);
-        let mut problem = Diagnostic::error("leafnode-without-grants", at, message);
-        problem.severity = Severity::Warning;
-        problems.push(problem);
+        problems.push(
+            entry
+                .environment
+                .lint("leafnode-without-grants", &path, message)
+                .help("say what it calls, publishes or subscribes, or take it out"),
+        );
     }
     let mut seen = BTreeMap::new();
     for Use { verb, subject, path } in &uses {

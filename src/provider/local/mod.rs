@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 pub use address::network;
 pub use edge::LocalEdge;
 pub use folder::NodeFolder;
+use jiff::Timestamp;
 pub use process::NodeProcess;
 
 use super::{CONFIG_FILE, DATA, PROCESS, Provider, ProviderError, SETTING, on_change};
-use crate::artifacts::Bundle;
+use crate::artifacts::{Bundle, lint_bundle};
 use crate::model::{Cluster, Node, NodeName};
 use crate::plan::{Action, ActionKind, Effect, Kind, OnChange, Record, RecordId};
 use crate::render::ConfigTree;
@@ -95,6 +96,7 @@ impl<'a> LocalProvider<'a> {
     fn write(&self, node: &Node) -> Result<NodeFolder, ProviderError> {
         let folder = self.folder(&node.name);
         let bundle = (self.bundles)(node).map_err(ProviderError::Bundle)?;
+        flawless(node, &bundle)?;
         folder.write(&bundle)?;
         Ok(folder)
     }
@@ -171,6 +173,14 @@ impl<'a> LocalProvider<'a> {
             seconds: STOP_MARGIN.as_secs(),
         })
     }
+}
+
+/// Refuses what a server would accept and then run otherwise than it says.
+fn flawless(node: &Node, bundle: &Bundle) -> Result<(), ProviderError> {
+    let refused = |reason: String| ProviderError::Refused { node: node.name.to_string(), reason };
+    let findings =
+        lint_bundle(bundle, Timestamp::now()).map_err(|error| refused(error.to_string()))?;
+    findings.first().map_or(Ok(()), |finding| Err(refused(finding.to_string())))
 }
 
 impl Provider for LocalProvider<'_> {
