@@ -107,7 +107,7 @@ fn write(
             let claims = claims::user(&cluster.services[service], index);
             token(claims, &signer, old, now, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::RedisNode(_) => {
             let subject = keys.get(&paper.subject())?;
             certificate(cluster, paper, index, (&signer, &subject), now)
         }

@@ -3,7 +3,7 @@
 //! 1. [`key_names`] says which keys must exist.
 //! 2. [`review`] compares what the index holds with what the model asks, as records: no secret is opened.
 //! 3. [`issue`] makes what is missing and signs what has changed, once each.
-//! 4. [`bundle`] puts a node's folder together; [`client_files`] a client's.
+//! 4. [`bundle`] and [`redis_bundle`] put a node's folder together; [`client_files`] a client's.
 
 mod bundle;
 mod certificates;
@@ -11,10 +11,12 @@ mod claims;
 mod client;
 mod issue;
 mod paper;
+mod redis_bundle;
 mod review;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
 pub use paper::key_names;
+pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};

@@ -23,6 +23,8 @@ pub enum Paper {
     Node(NodeName),
     /// A service's client certificate.
     Client(ServiceName),
+    /// A cache node's certificate.
+    RedisNode(NodeName),
 }
 
 impl Paper {
@@ -34,6 +36,7 @@ impl Paper {
         papers.push(Self::Authority);
         papers.extend(cluster.nodes.iter().map(|node| Self::Node(node.name.clone())));
         papers.extend(cluster.services.keys().cloned().map(Self::Client));
+        papers.extend(cluster.redis_nodes().iter().map(|node| Self::RedisNode(node.name.clone())));
         papers
     }
 
@@ -47,6 +50,7 @@ impl Paper {
             Self::Authority => Document::authority(),
             Self::Node(node) => Document::node(node),
             Self::Client(service) => Document::client(service),
+            Self::RedisNode(node) => Document::redis_node(node),
         }
     }
 
@@ -60,6 +64,7 @@ impl Paper {
             Self::Authority => KeyName::authority(),
             Self::Node(node) => KeyName::node(node),
             Self::Client(service) => KeyName::client(service),
+            Self::RedisNode(node) => KeyName::redis_node(node),
         }
     }
 
@@ -71,7 +76,9 @@ impl Paper {
             Self::User(service) => {
                 KeyName::role(cluster.services[service].account.as_str(), service.as_str())
             }
-            Self::Authority | Self::Node(_) | Self::Client(_) => KeyName::authority(),
+            Self::Authority | Self::Node(_) | Self::Client(_) | Self::RedisNode(_) => {
+                KeyName::authority()
+            }
         }
     }
 }
@@ -98,6 +105,19 @@ pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
     }
     names.push(KeyName::authority());
     names.extend(cluster.nodes.iter().map(|node| KeyName::node(&node.name)));
+    names.extend(redis_key_names(cluster));
+    names
+}
+
+/// The keys of the cache: none where there is no cache, or where the platform makes it.
+fn redis_key_names(cluster: &Cluster) -> Vec<KeyName> {
+    let nodes = cluster.redis_nodes();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let mut names = vec![KeyName::redis_user(OWN_ROLE), KeyName::redis_replication()];
+    names.extend(cluster.cache_users().map(|service| KeyName::redis_user(service.name.as_str())));
+    names.extend(nodes.iter().map(|node| KeyName::redis_node(&node.name)));
     names
 }
 

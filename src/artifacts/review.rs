@@ -65,7 +65,9 @@ fn compare(
 ) -> (Record, Option<Record>) {
     let document = paper.document();
     let kind = match paper {
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => Kind::Certificate,
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::RedisNode(_) => {
+            Kind::Certificate
+        }
         _ => Kind::Jwt,
     };
     let name = document.as_str().split_once('/').map_or("", |(_, name)| name);
@@ -89,7 +91,7 @@ fn compare(
             let wanted = claims::user(&cluster.services[service], index);
             tokens::<UserBody>(record, &wanted, text, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) => {
+        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::RedisNode(_) => {
             let wanted =
                 certificates::wanted(cluster, paper, index).expect("these papers are certificates");
             (

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{exit, paint, tables};
 use crate::ops::apply::apply;
 use crate::ops::status::status;
-use crate::ops::survey::{observe, plan_all};
+use crate::ops::survey::{observe_all, plan_all};
 use crate::secrets::SecretStore as _;
 
 /// Make the environment what its file says, and prove it
@@ -30,20 +30,20 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
     let workplace = context.open_local(environment)?;
-    let server = context.nats_server(&workplace.cluster)?;
+    let programs = context.programs(&workplace.cluster)?;
     let _lease = context.lease(environment, "apply")?;
     if workplace.store.index()?.is_empty() {
         workplace.ensure_identity()?;
     }
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
-        let site = workplace.site(Some(server), &progress);
+        let site = workplace.site(programs, &progress);
         let index = site.store.index()?;
         if !index.is_empty() {
             // Without the right to open the keys nothing can be done; better to know now than halfway.
             site.access(&index)?;
         }
-        let world = observe(&site, &index).await?;
+        let world = observe_all(&site, &index).await?;
         let plan = plan_all(&site, &index, &world)?;
         eprint!("{}", view(&plan, false));
         if let Some(blocked) = plan.blocked().next() {

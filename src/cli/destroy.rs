@@ -3,7 +3,7 @@
 use anstream::{eprint, eprintln, println};
 
 use super::ask::confirm;
-use super::context::{Context, Workplace, block_on};
+use super::context::{Context, Programs, Workplace, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let _lease = context.lease(environment, "destroy")?;
     let progress = Progress::new();
     let plan = block_on(async |stop| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(Programs::default(), &progress);
         let plan = destroy::plan(&site).await?;
         eprint!("{}", view(&plan, false));
         for (asked, what) in [

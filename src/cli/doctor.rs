@@ -2,7 +2,7 @@
 
 use anstream::println;
 
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::exit;
 use super::failure::Failure;
 use super::progress::{Progress, check_line};
@@ -25,7 +25,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let printer = Printer { json: context.json };
     let report = block_on(async |stop| {
-        let mut site = workplace.site(None, &progress);
+        let mut site = workplace.site(Programs::default(), &progress);
         site.reporter = &printer;
         let index = site.store.index()?;
         Ok(examine(&site, &index, stop).await?)

@@ -2,12 +2,12 @@
 
 use anstream::print;
 
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::exit;
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
-use crate::ops::survey::{observe, plan_all};
+use crate::ops::survey::{observe_all, plan_all};
 use crate::plan::Plan;
 
 /// Show what an apply would do, and change nothing
@@ -29,9 +29,9 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let workplace = context.open_local(&args.environment)?;
     let progress = Progress::new();
     let plan = block_on(async |_| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(Programs::default(), &progress);
         let index = site.store.index()?;
-        let world = observe(&site, &index).await?;
+        let world = observe_all(&site, &index).await?;
         Ok(plan_all(&site, &index, &world)?)
     })?;
     show(&plan, &args.environment, context.json, args.verbose);

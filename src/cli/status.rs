@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anstream::println;
 
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{exit, tables};
@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let limit = Duration::from_secs(args.wait.unwrap_or(0));
     let status = block_on(async |stop| {
-        let site = workplace.site(None, &progress);
+        let site = workplace.site(Programs::default(), &progress);
         let index = site.store.index()?;
         let begin = Instant::now();
         loop {

@@ -3,9 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, Malformed,
-    NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern,
-    ZoneName,
+    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
+    KeyPattern, Malformed, NodeName, Period, QueueName, Retention, ServiceName, StreamName,
+    Subject, SubjectPattern, ZoneName,
 };
 
 /// Gives each type a schema with a format of its own, and the formats their checks.
@@ -47,6 +47,7 @@ formats! {
     Period, "period", "a period with its unit";
     Subject, "subject", "a subject";
     SubjectPattern, "subject-pattern", "a subject pattern";
+    KeyPattern, "key-pattern", "a key pattern";
     EnvironmentName, "environment-name", EnvironmentName::KIND;
     ClusterName, "cluster-name", ClusterName::KIND;
     NodeName, "node-name", NodeName::KIND;

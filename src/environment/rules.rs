@@ -1,5 +1,6 @@
 //! Rules that need more than one value: each finds all of its breaches, and points at them.
 
+mod cache;
 mod catalog;
 mod cluster;
 
@@ -37,4 +38,5 @@ pub fn check(
 ) {
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
+    cache::check(environment, catalog, problems);
 }

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName, NodeName,
-    Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern, ZoneName,
+    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
+    KeyPattern, NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject,
+    SubjectPattern, ZoneName,
 };
 
 /// An environment: one cluster and where it runs.
@@ -246,8 +247,15 @@ pub struct RedisSpec {
     /// Replicas of each shard's primary.
     #[schemars(range(max = 5))]
     pub replicas_per_shard: u8,
+    /// What each node may keep in memory.
+    #[serde(default = "cache_memory")]
+    pub max_memory: ByteSize,
     /// The ElastiCache node type, such as cache.r6g.large.
     pub node_type: Option<String>,
+}
+
+fn cache_memory() -> ByteSize {
+    ByteSize::new(64 << 20)
 }
 
 /// Names, lifetimes and readers of keys and certificates.
@@ -355,6 +363,9 @@ pub struct ServiceSpec {
     /// Events that it receives.
     #[serde(default)]
     pub subscribes: Vec<SubscribeSpec>,
+    /// Keys of the cache that it reads and writes.
+    #[serde(default)]
+    pub caches: Vec<KeyPattern>,
     /// What one connection of it may use.
     #[serde(default)]
     pub limits: ServiceLimitsSpec,

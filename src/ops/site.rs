@@ -8,8 +8,10 @@ use super::Reporter;
 use crate::artifacts::{BundleError, IssueError, short_lived_client, short_lived_user};
 use crate::model::{Cluster, Node};
 use crate::nats::{Access, ClaimsError, ConnectionError, Monitor, MonitorError, StreamError};
+use crate::pki::TlsError;
 use crate::plan::Cycle;
 use crate::provider::{Provider, ProviderError};
+use crate::redis::RedisFailure;
 use crate::secrets::{Document, Entropy, Index, SecretStore, StoreError, Ticket};
 
 /// Everything that a workflow needs of an environment.
@@ -53,6 +55,12 @@ pub enum OpsError {
     /// A server's figures.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
+    /// A certificate of natsops' own.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A server of the cache.
+    #[error(transparent)]
+    Redis(#[from] RedisFailure),
     /// A bug of ours.
     #[error(transparent)]
     Cycle(#[from] Cycle),

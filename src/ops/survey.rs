@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
+use super::cache::{self, CacheWorld};
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
@@ -23,6 +24,8 @@ pub struct World {
     pub servers: Vec<Varz>,
     /// What runs on the cluster, or why it could not be looked at.
     pub inside: Inside,
+    /// The cache, where it was looked at.
+    pub cache: CacheWorld,
 }
 
 /// What runs on the cluster.
@@ -75,7 +78,16 @@ pub async fn observe<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<W
             Err(reason) => Inside::Hidden(reason.to_string()),
         }
     };
-    Ok(World { nodes, servers, inside })
+    Ok(World { nodes, servers, inside, cache: CacheWorld::default() })
+}
+
+/// Looks at everything, the cache included.
+pub async fn observe_all<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+) -> Result<World, OpsError> {
+    let (world, cache) = tokio::join!(observe(site, index), cache::observe(site, index));
+    Ok(World { cache: cache?, ..world? })
 }
 
 /// Plans everything: keys and papers, nodes, claims, streams.
@@ -92,6 +104,7 @@ pub fn plan_all<P: Provider>(
     };
     let inside = plan_inside(site, index, world, &pending);
     all.extend(inside);
+    all.extend(cache::plan(site, index, &world.cache)?);
     Ok(all)
 }
 

@@ -53,7 +53,11 @@ fn decide(desired: Record, found: Option<Record>) -> Action {
                 summary: value.summary,
             })
             .collect();
-        let effect = if id.kind == Kind::Node { Effect::Start } else { Effect::None };
+        let effect = if matches!(id.kind, Kind::Node | Kind::RedisNode) {
+            Effect::Start
+        } else {
+            Effect::None
+        };
         return Action {
             id,
             action: ActionKind::Create,

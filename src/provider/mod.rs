@@ -1,6 +1,7 @@
 //! The provider port: where nodes come from.
 
 mod node_record;
+mod redis_record;
 
 pub mod local;
 
@@ -8,12 +9,17 @@ use std::future::Future;
 
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, PROCESS, SETTING, VERSION, desired_node};
 
+pub use redis_record::{USER, USERS_FILE, desired_redis, seen_redis};
+
 use crate::plan::{Action, Record};
 
 /// Provides nodes: looks at them and performs actions on them, each of which may be repeated without harm.
 pub trait Provider {
     /// The nodes that exist, as far as their machines can be looked at.
     fn observe(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
+
+    /// The nodes of the cache that exist, as far as their machines can be looked at.
+    fn observe_cache(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
 
     /// Whether nothing of this environment has ever been made, so that there is nothing to lose.
     fn is_pristine(&self) -> bool;
@@ -29,7 +35,7 @@ pub enum ProviderError {
     #[error("{0}")]
     Tool(String),
     /// The server refuses the configuration that we rendered.
-    #[error("nats-server refuses the configuration of {node}: {reason}")]
+    #[error("the server refuses the configuration of {node}: {reason}")]
     Refused {
         /// The node.
         node: String,
