@@ -86,6 +86,16 @@ fn delete(workplace: &Workplace, args: &Args) -> Result<(), Failure> {
             }
         }
     }
+    for node in workplace.cluster.redis_nodes() {
+        let folder = workplace.nodes().join(node.name.as_str());
+        if args.delete_data {
+            remove(&folder)?;
+        } else if args.delete_keys {
+            for part in ["tls", "users.acl", "redis.conf"] {
+                remove(&folder.join(part))?;
+            }
+        }
+    }
     if args.delete_keys {
         workplace.store.delete_everything()?;
     }

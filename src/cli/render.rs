@@ -7,7 +7,9 @@ use anstream::{eprintln, println};
 use super::context::{Context, Workplace};
 use super::failure::Failure;
 use super::{exit, paint};
-use crate::artifacts::{Bundle, Content, Newer, bundle, issue, prepare_node};
+use crate::artifacts::{
+    Bundle, Content, Newer, RedisSecrets, bundle, issue, prepare_node, prepare_redis, redis_bundle,
+};
 use crate::secrets::{
     Change, Entropy as _, Index, KeyName, SecretStore, StandIn, private_folder, write_private,
 };
@@ -79,15 +81,33 @@ fn render(
         let prepared = prepare_node(&workplace.cluster, node, index)
             .map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
         if prepared.pending {
-            let what = format!("the keys of `{}` are incomplete", workplace.cluster.environment);
-            let next =
-                format!("natsops apply {}, or add --stand-in-keys", workplace.cluster.environment);
-            return Err(Failure::new(exit::FAILED, what).next(next));
+            return Err(incomplete(workplace));
         }
         let files = bundle(&prepared, node, index, key(&KeyName::node(&node.name))?);
         written.extend(write(&files, out, &format!("nodes/{}", node.name))?);
     }
+    if let Some(redis) = &workplace.cluster.redis {
+        for node in &redis.nodes {
+            let prepared = prepare_redis(&workplace.cluster, redis, node, index)
+                .map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
+            if prepared.pending {
+                return Err(incomplete(workplace));
+            }
+            let secrets = RedisSecrets {
+                key: key(&KeyName::redis_node(&node.name))?,
+                replication: key(&KeyName::redis_replication())?,
+            };
+            let files = redis_bundle(&prepared, node, index, secrets);
+            written.extend(write(&files, out, &format!("nodes/{}", node.name))?);
+        }
+    }
     Ok(written)
+}
+
+fn incomplete(workplace: &Workplace) -> Failure {
+    let environment = &workplace.cluster.environment;
+    Failure::new(exit::FAILED, format!("the keys of `{environment}` are incomplete"))
+        .next(format!("natsops apply {environment}, or add --stand-in-keys"))
 }
 
 /// Writes a bundle under `out`, and gives the paths.

@@ -73,8 +73,13 @@ impl Cluster {
 
     /// The services that sign in to the cache, where this tool makes it.
     pub fn cache_users(&self) -> impl Iterator<Item = &Service> {
-        let made = !self.redis_nodes().is_empty();
-        self.services.values().filter(move |service| made && !service.caches.is_empty())
+        self.services.values().filter(|service| self.cache_of(service).is_some())
+    }
+
+    /// The cache of a service, where it uses one and this tool makes it.
+    pub fn cache_of(&self, service: &Service) -> Option<&Redis> {
+        let redis = self.redis.as_ref().filter(|redis| !redis.nodes.is_empty());
+        redis.filter(|_| !service.caches.is_empty())
     }
 
     /// The URLs that a client is given.

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::survey::{Inside, World, observe};
+use super::cache::{self, RedisStatus};
+use super::survey::{Inside, World, observe_all};
 use super::{OpsError, Site, gate};
+use crate::plan::Record;
 use crate::provider::{PROCESS, Provider};
 use crate::secrets::Index;
 
@@ -12,7 +14,7 @@ use crate::secrets::Index;
 pub struct Status {
     /// The environment.
     pub environment: String,
-    /// Whether every node is fully healthy and the meta group whole.
+    /// Whether every node is fully healthy, the meta group whole, and the cache as well.
     pub healthy: bool,
     /// What is missing.
     pub missing: Option<String>,
@@ -24,6 +26,10 @@ pub struct Status {
     pub streams: Option<Vec<StreamStatus>>,
     /// Why not.
     pub not_observed: Option<String>,
+    /// The nodes of the cache.
+    pub cache: Vec<RedisStatus>,
+    /// Why the cache's servers could not be asked.
+    pub cache_not_observed: Option<String>,
 }
 
 /// The state of a node.
@@ -70,9 +76,9 @@ pub struct StreamStatus {
 
 /// Looks at everything.
 pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Status, OpsError> {
-    let (health, world) = tokio::join!(gate::look(site), observe(site, index));
+    let (health, world) = tokio::join!(gate::look(site), observe_all(site, index));
     let world = world?;
-    let missing = gate::missing(site, &health);
+    let missing = gate::missing(site, &health).or_else(|| cache_missing(site, &world));
     let process = |name: &str| {
         let record = world.nodes.iter().find(|record| record.id.name == name);
         let field = record.and_then(|record| record.fields.get(PROCESS));
@@ -101,7 +107,23 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
         nodes: nodes.collect(),
         streams,
         not_observed,
+        cache: cache::status(site.cluster, &world.cache),
+        cache_not_observed: world.cache.hidden.clone(),
     })
+}
+
+/// What the cache lacks. Where its servers could not be asked, only what their machines tell counts.
+fn cache_missing<P>(site: &Site<'_, P>, world: &World) -> Option<String> {
+    let redis = site.cluster.redis.as_ref().filter(|redis| !redis.nodes.is_empty())?;
+    let runs = |record: &&Record| record.fields.get(PROCESS).is_some_and(|f| f.value == "running");
+    let running = world.cache.nodes.iter().filter(runs).count();
+    if running < redis.nodes.len() {
+        return Some(format!("{running} of {} cache nodes run", redis.nodes.len()));
+    }
+    if world.cache.hidden.is_some() {
+        return None;
+    }
+    cache::missing(redis, &world.cache.views)
 }
 
 fn streams(world: &World) -> (Option<Vec<StreamStatus>>, Option<String>) {

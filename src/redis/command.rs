@@ -1,6 +1,8 @@
 //! What servers are told.
 
-use super::{RedisFailure, Session, Step};
+use redis::{ErrorKind, ServerErrorKind};
+
+use super::{Connection, RedisFailure, Session, Step};
 use crate::model::{Redis, RedisNode};
 
 /// Takes a step.
@@ -59,4 +61,33 @@ pub async fn put_users(
         redis::cmd("ACL").arg("DELUSER").arg(stranger).exec_async(&mut connection).await?;
     }
     Ok(())
+}
+
+/// What became of a command that was only tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The server did it.
+    Done,
+    /// The server would have, if it had the key.
+    Elsewhere,
+    /// Its user may not do that.
+    Forbidden,
+    /// Something else.
+    Failed(String),
+}
+
+/// Tries a command, given in words.
+pub async fn try_command(connection: &mut Connection, words: &str) -> Answer {
+    let mut command = redis::Cmd::new();
+    for word in words.split(' ') {
+        command.arg(word);
+    }
+    match command.query_async::<redis::Value>(connection).await {
+        Ok(_) => Answer::Done,
+        Err(error) => match error.kind() {
+            ErrorKind::Server(ServerErrorKind::Moved) => Answer::Elsewhere,
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Answer::Forbidden,
+            _ => Answer::Failed(error.to_string()),
+        },
+    }
 }

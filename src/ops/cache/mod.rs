@@ -5,11 +5,13 @@
 //! 3. Nodes that must restart do, one at a time; a primary hands over to a replica first.
 
 mod settle;
+mod status;
 mod survey;
 
 use std::collections::BTreeMap;
 
 pub use settle::missing;
+pub use status::{RedisStatus, status};
 pub use survey::{CacheWorld, observe, open, plan};
 
 use super::execute::{StopSign, execute};

@@ -2,6 +2,7 @@
 //!
 //! A check looks at the running cluster as a client, a stranger or an operator would, never at our own files.
 
+mod cache;
 mod doors;
 mod grants;
 mod health;
@@ -99,5 +100,6 @@ pub async fn examine<P: Provider>(
     }
     add("grants", grants::grants(&scene).await);
     add("stream-replicas", replicas::replicas(&scene).await);
+    cache::run(&scene, add).await;
     Ok(report)
 }
