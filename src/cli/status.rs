@@ -56,7 +56,8 @@ fn show(context: &Context, status: &Status) {
     if context.json {
         println!("{:#}", serde_json::json!({ "format": 1, "status": status }));
     } else {
-        let parts = [Some(tables::nodes(status)), tables::cache(status), Some(tables::streams(status))];
+        let parts =
+            [Some(tables::nodes(status)), tables::cache(status), Some(tables::streams(status))];
         println!("{}", parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
     }
 }

@@ -55,7 +55,16 @@ pub fn cache(status: &Status) -> Option<String> {
         return None;
     }
     let mut table = table(&[
-        "CACHE NODE", "ZONE", "ADDRESS", "SHARD", "PROCESS", "ROLE", "SLOTS", "LINK", "KEYS", "MEMORY",
+        "CACHE NODE",
+        "ZONE",
+        "ADDRESS",
+        "SHARD",
+        "PROCESS",
+        "ROLE",
+        "SLOTS",
+        "LINK",
+        "KEYS",
+        "MEMORY",
     ]);
     for node in &status.cache {
         let dash = || "-".to_owned();

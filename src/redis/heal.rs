@@ -1,5 +1,6 @@
 //! The next steps from what the servers are to what they should be. Pure; after each round, it is looked again.
 
+use super::Peer;
 use super::shape::{Views, at, ghosts, primary, strangers};
 use crate::model::{Redis, RedisNode};
 
@@ -86,9 +87,13 @@ fn enthrone<'a>(redis: &'a Redis, views: &Views, shard: u8) -> Option<Step<'a>> 
 /// Slots of a primary's shard that nobody serves.
 fn complete<'a>(redis: &'a Redis, views: &Views, primary: &'a RedisNode) -> Option<Step<'a>> {
     let (from, to) = redis.slots(primary.shard);
-    // Whatever somebody believes to be served is not free, even if its server is gone: it is forgotten first.
-    let taken: Vec<(u16, u16)> =
-        views.values().flat_map(|view| &view.peers).flat_map(|peer| peer.slots.clone()).collect();
+    // A server's own word counts. What is said of one that is no more still counts, until that is forgotten.
+    let alive = |peer: &Peer| views.values().any(|view| view.id == peer.id);
+    let lines = views.values().flat_map(|view| &view.peers);
+    let taken: Vec<(u16, u16)> = lines
+        .filter(|peer| peer.myself || !alive(peer))
+        .flat_map(|peer| peer.slots.clone())
+        .collect();
     let is_free = |slot: &u16| !taken.iter().any(|(first, last)| (*first..=*last).contains(slot));
     let mut free: Vec<(u16, u16)> = Vec::new();
     for slot in (from..=to).filter(is_free) {

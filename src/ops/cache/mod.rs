@@ -39,10 +39,17 @@ pub async fn apply<P: Provider>(
     let (restarts, rest): (Vec<&Action>, Vec<&Action>) = all
         .changes()
         .filter(|action| action.id.kind == Kind::RedisNode)
-        .partition(|action| action.effect == Effect::RollingRestart);
+        .partition(|action| action.effect == Effect::RollingRestart && serves(&world, action));
     execute(&rest, site.reporter, stop, async |action| at_work.change(action).await).await?;
     at_work.form(index).await?;
     execute(&restarts, site.reporter, stop, async |action| at_work.restart(action).await).await
+}
+
+/// Whether a node is of use to somebody. A replica that has lost its primary is not, and what it runs may be the
+/// reason; so it restarts at once, and the others wait for it.
+fn serves(world: &CacheWorld, action: &Action) -> bool {
+    let view = world.views.iter().find(|(name, _)| name.as_str() == action.id.name);
+    view.is_none_or(|(_, view)| view.linked || view.primary().is_none())
 }
 
 /// Every node's files.

@@ -19,8 +19,9 @@ type Stranger = (&'static str, Pass);
 
 /// Tries every stranger at every node.
 pub async fn doors<P: Provider>(scene: &Scene<'_, '_, P>, redis: &Redis) -> Finding {
-    let strangers = strangers(scene)
-        .map_err(|reason| (format!("can't be tried: {reason}"), "the keys of this environment".to_owned()))?;
+    let strangers = strangers(scene).map_err(|reason| {
+        (format!("can't be tried: {reason}"), "the keys of this environment".to_owned())
+    })?;
     let tried = join_all(redis.nodes.iter().map(|node| at(node, &strangers))).await;
     let open: Vec<String> = tried.iter().flatten().cloned().collect();
     let (all, shut) = (tried.len(), tried.iter().filter(|problems| problems.is_empty()).count());
@@ -30,7 +31,10 @@ pub async fn doors<P: Provider>(scene: &Scene<'_, '_, P>, redis: &Redis) -> Find
     if open.is_empty() {
         return Ok(words);
     }
-    Err((format!("{words}; {}", open.join("; ")), "the settings tls-* in redis.conf, and users.acl".to_owned()))
+    Err((
+        format!("{words}; {}", open.join("; ")),
+        "the settings tls-* in redis.conf, and users.acl".to_owned(),
+    ))
 }
 
 fn strangers<P: Provider>(scene: &Scene<'_, '_, P>) -> Result<Vec<Stranger>, OpsError> {
@@ -49,15 +53,14 @@ fn strangers<P: Provider>(scene: &Scene<'_, '_, P>) -> Result<Vec<Stranger>, Ops
 async fn at(node: &RedisNode, strangers: &[Stranger]) -> Vec<String> {
     let address = SocketAddr::from((node.address, Redis::PORT));
     let untried = |reason: RedisFailure| format!("{} can't be tried: {reason}", node.name);
-    let knocks = join_all(strangers.iter().map(async |(who, pass)| {
-        match enter(address, pass).await {
+    let knocks =
+        join_all(strangers.iter().map(async |(who, pass)| match enter(address, pass).await {
             Ok(_) => Some(format!("{} lets in a client {who}", node.name)),
             Err(RedisFailure::Silent(address, reason)) => {
                 Some(untried(RedisFailure::Silent(address, reason)))
             }
             Err(_) => None,
-        }
-    }));
+        }));
     let (knocks, bus) = tokio::join!(knocks, bus_answers_in_clear(node));
     let bus = match bus {
         Ok(false) => None,

@@ -43,10 +43,8 @@ pub async fn grants<P: Provider>(scene: &Scene<'_, '_, P>, redis: &Redis) -> Fin
     let services = trials.len();
     let granted: usize = trials.iter().map(|trial| trial.granted).sum();
     let refused: usize = trials.iter().map(|trial| trial.refused).sum();
-    let wrong: Vec<&str> = trials
-        .iter()
-        .filter_map(|trial| trial.problems.first().map(String::as_str))
-        .collect();
+    let wrong: Vec<&str> =
+        trials.iter().filter_map(|trial| trial.problems.first().map(String::as_str)).collect();
     if wrong.is_empty() {
         return Ok(format!(
             "{services} services can do all {granted} granted things and none of {refused} others"
@@ -55,7 +53,10 @@ pub async fn grants<P: Provider>(scene: &Scene<'_, '_, P>, redis: &Redis) -> Fin
     let deviating = wrong.len();
     Err((
         format!("{deviating} of {services} services deviate; {}", wrong.join("; ")),
-        format!("natsops plan {}: are the users of the cache as they should be?", cluster.environment),
+        format!(
+            "natsops plan {}: are the users of the cache as they should be?",
+            cluster.environment
+        ),
     ))
 }
 

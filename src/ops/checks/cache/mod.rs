@@ -10,7 +10,10 @@ use crate::provider::Provider;
 use crate::redis::{Shape, Views};
 
 /// Runs the checks of the cache, and hands each finding to `add`; none where there is no cache.
-pub async fn run<P: Provider>(scene: &Scene<'_, '_, P>, mut add: impl FnMut(&'static str, Finding)) {
+pub async fn run<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    mut add: impl FnMut(&'static str, Finding),
+) {
     let Some(redis) = scene.site.cluster.redis.as_ref().filter(|redis| !redis.nodes.is_empty())
     else {
         return;
