@@ -136,3 +136,179 @@ fn forget<'a>(redis: &'a Redis, views: &Views) -> Vec<Step<'a>> {
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Peer, RedisView, Shape};
+    use super::*;
+    use crate::model::ByteSize;
+
+    /// Two shards of two members each.
+    fn cache() -> Redis {
+        let node = |number: u8| RedisNode {
+            name: format!(
+                "redis-{}-{}",
+                number.div_ceil(2),
+                if number % 2 == 1 { "a" } else { "b" }
+            )
+            .parse()
+            .unwrap(),
+            shard: number.div_ceil(2),
+            zone: "zone-a".parse().unwrap(),
+            address: std::net::Ipv4Addr::new(127, 0, 0, number),
+        };
+        Redis {
+            shards: 2,
+            replicas_per_shard: 1,
+            max_memory: ByteSize::new(1 << 26),
+            node_type: None,
+            nodes: (1..=4).map(node).collect(),
+        }
+    }
+
+    /// What a line of a table says of a server, by its number: its primary, and its slots.
+    type Said<'a> = (&'a str, Option<&'a str>, &'a [(u16, u16)]);
+
+    const WHOLE: [Said<'static>; 4] = [
+        ("id1", None, &[(0, 8191)]),
+        ("id2", Some("id1"), &[]),
+        ("id3", None, &[(8192, 16383)]),
+        ("id4", Some("id3"), &[]),
+    ];
+
+    fn peer(said: Said<'_>, number: u8) -> Peer {
+        let address = std::net::SocketAddrV4::new([127, 0, 0, number].into(), 6379);
+        Peer {
+            id: said.0.to_owned(),
+            address: Some(address),
+            myself: false,
+            handshake: false,
+            gone: false,
+            primary: said.1.map(str::to_owned),
+            slots: said.2.to_vec(),
+        }
+    }
+
+    /// Every server knows the same, and all follow well.
+    fn views(said: [Said<'_>; 4]) -> Views {
+        let peers: Vec<Peer> = (1..).zip(said).map(|(n, said)| peer(said, n)).collect();
+        let view = |index: usize| {
+            let mut peers = peers.clone();
+            peers[index].myself = true;
+            let id = peers[index].id.clone();
+            RedisView { id, peers, state_ok: true, epoch: 1, linked: true, ..Default::default() }
+        };
+        let nodes = cache().nodes.into_iter().enumerate();
+        nodes.map(|(index, node)| (node.name, view(index))).collect()
+    }
+
+    fn told(views: &Views) -> Vec<String> {
+        let cache = cache();
+        let steps = steps(&cache, views);
+        steps
+            .iter()
+            .map(|step| {
+                format!("{step:?}").split("RedisNode").next().unwrap().to_owned()
+                    + step.node().name.as_str()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_cache_is_left_alone() {
+        let views = views(WHOLE);
+        assert_eq!(steps(&cache(), &views), []);
+        assert_eq!(Shape::of(&cache(), &views), Shape::whole(&cache()));
+    }
+
+    #[test]
+    fn new_servers_meet_and_serve() {
+        let alone = |node: &RedisNode, id: &str| {
+            let mut own = peer((id, None, &[]), node.shard);
+            own.myself = true;
+            RedisView { id: id.to_owned(), peers: vec![own], ..Default::default() }
+        };
+        let views: Views = cache()
+            .nodes
+            .iter()
+            .zip(["id1", "id2", "id3", "id4"])
+            .map(|(node, id)| (node.name.clone(), alone(node, id)))
+            .collect();
+        let cache = cache();
+        let steps = steps(&cache, &views);
+        let count =
+            |wanted: fn(&Step<'_>) -> bool| steps.iter().filter(|step| wanted(step)).count();
+        assert_eq!(count(|step| matches!(step, Step::Epoch(..))), 4);
+        assert_eq!(count(|step| matches!(step, Step::Meet(..))), 12);
+        assert!(steps.contains(&Step::Serve(&cache.nodes[0], vec![(0, 8191)])));
+        assert!(steps.contains(&Step::Serve(&cache.nodes[2], vec![(8192, 16383)])));
+        assert_eq!(steps.len(), 18);
+    }
+
+    #[test]
+    fn a_member_that_follows_nobody_follows_its_primary() {
+        let mut said = WHOLE;
+        said[1].1 = None;
+        let cache = cache();
+        assert_eq!(steps(&cache, &views(said)), [Step::Follow(&cache.nodes[1], "id1".to_owned())]);
+    }
+
+    #[test]
+    fn a_replica_takes_over_from_a_server_that_is_no_more_and_then_that_is_forgotten() {
+        // The first node came back with another id.
+        let ghost = ("old", None, &[(0, 8191)][..]);
+        let mut said = WHOLE;
+        said[0] = ("id1", None, &[]);
+        said[1].1 = Some("old");
+        let mut views = views(said);
+        for view in views.values_mut() {
+            view.peers.push(Peer { gone: true, ..peer(ghost, 1) });
+        }
+        assert_eq!(told(&views), ["TakeOver(redis-1-b"]);
+
+        for view in views.values_mut() {
+            for peer in &mut view.peers {
+                match peer.id.as_str() {
+                    "id2" => (peer.primary, peer.slots) = (None, vec![(0, 8191)]),
+                    "old" => peer.slots.clear(),
+                    _ => {}
+                }
+            }
+        }
+        let steps = told(&views);
+        assert_eq!(steps[0], "Follow(redis-1-a");
+        assert_eq!(steps.iter().filter(|step| step.starts_with("Forget(")).count(), 4);
+        assert_eq!(steps.len(), 5);
+    }
+
+    #[test]
+    fn slots_of_a_server_that_is_no_more_are_served_only_when_it_is_forgotten() {
+        let ghost = ("old", None, &[(0, 8191)][..]);
+        let mut said = WHOLE;
+        said[0] = ("id1", None, &[]);
+        said[1] = ("id2", None, &[]);
+        let mut views = views(said);
+        for view in views.values_mut() {
+            view.peers.push(Peer { gone: true, ..peer(ghost, 1) });
+        }
+        assert_eq!(
+            told(&views),
+            vec!["Forget(redis-1-a", "Forget(redis-1-b", "Forget(redis-2-a", "Forget(redis-2-b"]
+        );
+        for view in views.values_mut() {
+            view.peers.pop();
+        }
+        assert_eq!(told(&views), ["Serve(redis-1-a"]);
+    }
+
+    #[test]
+    fn a_silent_server_is_waited_for() {
+        let mut said = WHOLE;
+        said[1].1 = None;
+        let mut views = views(said);
+        views.remove("redis-2-a");
+        assert_eq!(steps(&cache(), &views), []);
+        let missing = Shape::of(&cache(), &views).missing(&cache()).unwrap();
+        assert_eq!(missing, "3 of 4 cache nodes answer");
+    }
+}

@@ -8,7 +8,7 @@ use super::Work;
 use crate::model::{Redis, RedisNode};
 use crate::ops::{Event, OpsError};
 use crate::provider::Provider;
-use crate::redis::{Session, Shape, Views, give_way, look, perform, steps};
+use crate::redis::{RedisFailure, Session, Shape, Step, Views, give_way, look, perform, steps};
 
 /// How often is looked.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,6 +59,15 @@ impl<P: Provider> Work<'_, '_, P> {
         views(&self.session, self.redis, &[NO_SETTINGS.to_owned()]).await
     }
 
+    /// Takes steps. What a server refuses because the others have moved on meanwhile is seen anew in the next round.
+    async fn take(&self, steps: Vec<Step<'_>>) -> Option<RedisFailure> {
+        let mut refused = None;
+        for step in steps {
+            refused = perform(&self.session, &step).await.err().or(refused);
+        }
+        refused
+    }
+
     async fn until(&self, missing: impl Fn(&Views) -> Option<String>) -> Result<(), OpsError> {
         let begin = Instant::now();
         loop {
@@ -69,11 +78,11 @@ impl<P: Provider> Work<'_, '_, P> {
             if self.stop.is_raised() {
                 return Err(OpsError::Interrupted);
             }
+            let refused = self.take(steps(self.redis, &views)).await;
             if begin.elapsed() > LIMIT {
+                let missing =
+                    refused.map_or(missing.clone(), |reason| format!("{missing}; {reason}"));
                 return Err(OpsError::Unhealthy { seconds: LIMIT.as_secs(), missing });
-            }
-            for step in steps(self.redis, &views) {
-                perform(&self.session, &step).await?;
             }
             self.site.reporter.event(&Event::Waiting(&missing));
             tokio::time::sleep(PAUSE).await;

@@ -86,16 +86,22 @@ pub fn plan<P: Provider>(
         .collect::<Result<Vec<_>, OpsError>>()?;
     let all = redis.nodes.iter().map(|node| RecordId::new(Kind::RedisNode, &node.name));
     desired.push(shape_record(site.cluster, &Shape::whole(redis)).needs(all));
-    let mut observed = Observed::default();
-    observed.records = world.nodes.iter().map(|record| merge(record, &world.views)).collect();
-    if let Some(reason) = &world.hidden {
-        let reason = reason.clone();
-        observed.not_observed.push(NotObserved { kind: Kind::RedisCluster, reason });
-    } else if !world.nodes.is_empty() {
-        let found = Shape::of(redis, &world.views);
-        observed.records.push(shape_record(site.cluster, &found).complete());
+    Ok(compare(desired, observed(site.cluster, redis, world)))
+}
+
+/// What was found, with what was not: the servers together can't be seen where none of them could be asked.
+fn observed(cluster: &Cluster, redis: &Redis, world: &CacheWorld) -> Observed {
+    let nodes = world.nodes.iter().map(|record| merge(record, &world.views));
+    let found = Shape::of(redis, &world.views);
+    let whole = (world.hidden.is_none() && !world.nodes.is_empty())
+        .then(|| shape_record(cluster, &found).complete());
+    let hidden = world.hidden.iter().cloned();
+    Observed {
+        records: nodes.chain(whole).collect(),
+        not_observed: hidden
+            .map(|reason| NotObserved { kind: Kind::RedisCluster, reason })
+            .collect(),
     }
-    Ok(compare(desired, observed))
 }
 
 /// The cache, where its nodes are made here and not by the platform.
