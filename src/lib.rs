@@ -7,7 +7,7 @@
 //! 3. [`secrets`], [`jwt`] and [`pki`] hold keys at rest, tokens and certificates; [`render`] writes configurations.
 //! 4. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
 //! 5. [`plan`] compares desired records with observed ones, without touching anything.
-//! 6. [`provider`] makes nodes, [`nats`] talks to their servers, [`lease`] keeps a second writer away.
+//! 6. [`provider`] makes nodes, [`nats`] and [`redis`] talk to their servers, [`lease`] keeps a second writer away.
 //! 7. [`ops`] are the workflows over all of these: survey, apply, checks, status, destroy.
 //! 8. [`cli`] is one file per command, and the only place that knows the terminal.
 
@@ -22,5 +22,6 @@ pub mod ops;
 pub mod pki;
 pub mod plan;
 pub mod provider;
+pub mod redis;
 pub mod render;
 pub mod secrets;

@@ -62,7 +62,7 @@ struct Breakage {
     says: &'static [&'static str],
 }
 
-const BREAKAGES: [Breakage; 19] = [
+const BREAKAGES: [Breakage; 23] = [
     Breakage {
         file: "catalog/game.yaml",
         from: "duplicate_window: 15m",
@@ -200,6 +200,34 @@ const BREAKAGES: [Breakage; 19] = [
         place: "catalog/game.yaml:",
         says: &["`forever` is not known here", "`limits`, `interest` or `workqueue`"],
     },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "caches: [\"llm:*\"]",
+        to: "caches: [\"llm*\"]",
+        place: "catalog/game.yaml:",
+        says: &["`llm*` is not a key pattern", "`*` does not follow a colon", "`llm:*`"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "caches: [\"state:*\"]",
+        to: "caches: [\"llm:state:*\"]",
+        place: "catalog/game.yaml:",
+        says: &["`llm:state:*` overlaps `llm:*`, which `llm-gateway` caches", "first here"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "shards: 3",
+        to: "shards: 26",
+        place: "local.yaml:29:17",
+        says: &["26 shards, one machine has room for 25"],
+    },
+    Breakage {
+        file: "local.yaml",
+        from: "replicas_per_shard: 1}",
+        to: "replicas_per_shard: 1, max_memory: 1 MiB}",
+        place: "local.yaml:29:",
+        says: &["max_memory is 1 MiB, at least 16 MiB works"],
+    },
 ];
 
 #[test]
@@ -272,4 +300,19 @@ fn creds_of_nobody_and_before_an_apply_are_refused() {
     assert!(output.stderr.contains("did you mean `quest-generator`?"), "{}", output.stderr);
     let output = export("quest-generator").expect(1);
     assert!(output.stderr.contains("natsops apply local"), "{}", output.stderr);
+}
+
+#[test]
+fn what_somebody_will_regret_of_a_cache_is_told_and_does_not_fail() {
+    let cache = "redis: {shards: 3, replicas_per_shard: 1}";
+    for (to, code, says) in [
+        ("", "cache-missing", "caches, and this environment has no cache"),
+        ("redis: {shards: 2, replicas_per_shard: 1}", "cache-failover", "use 3 or more"),
+    ] {
+        let project = Project::new();
+        project.edit("local.yaml", cache, to);
+        let output = project.run(&["validate", "local"]).expect(0);
+        assert!(output.stderr.contains(&format!("warning[{code}]")), "{}", output.stderr);
+        assert!(output.stderr.contains(says), "{}", output.stderr);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("environment", &["model"]),
     ("secrets", &["model", "pki"]),
@@ -17,8 +17,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),
     ("provider", &["model", "plan", "artifacts", "render", "secrets"]),
-    ("nats", &["model", "plan", "jwt", "secrets"]),
-    ("ops", &["model", "plan", "artifacts", "secrets", "nats", "provider"]),
+    ("nats", &["model", "plan", "jwt", "pki", "secrets"]),
+    ("redis", &["model", "secrets"]),
+    ("ops", &["model", "plan", "artifacts", "pki", "secrets", "nats", "redis", "provider"]),
     (
         "cli",
         &[

@@ -19,7 +19,7 @@ struct Provocation {
     says: &'static str,
 }
 
-const PROVOCATIONS: [Provocation; 28] = [
+const PROVOCATIONS: [Provocation; 31] = [
     Provocation {
         lint: "uneven-zones",
         environment: "prod",
@@ -248,6 +248,32 @@ const PROVOCATIONS: [Provocation; 28] = [
         expose: &[("catalog/game.yaml", "serve-uncalled")],
         edits: &[],
         says: "nobody in account GAME calls `svc.world.simulation.v1.act`",
+    },
+    Provocation {
+        lint: "cache-missing",
+        environment: "local",
+        expose: &[],
+        edits: &[("local.yaml", "redis: {shards: 3, replicas_per_shard: 1}\n", "")],
+        says: "caches, and this environment has no cache",
+    },
+    Provocation {
+        lint: "cache-unused",
+        environment: "local",
+        expose: &[],
+        edits: &[
+            ("catalog/players.yaml", "    caches: [\"profile:*\"]\n", ""),
+            ("catalog/game.yaml", "    caches: [\"llm:*\"]\n", ""),
+            ("catalog/game.yaml", "    caches: [\"state:*\"]\n", ""),
+            ("catalog/commerce.yaml", "    caches: [\"store:*\"]\n", ""),
+        ],
+        says: "no service of the catalog caches anything",
+    },
+    Provocation {
+        lint: "cache-failover",
+        environment: "local",
+        expose: &[],
+        edits: &[("local.yaml", "redis: {shards: 3", "redis: {shards: 2")],
+        says: "with 2 shards no replica takes over",
     },
 ];
 

@@ -18,5 +18,6 @@ mod leafnodes;
 mod lifecycle;
 mod lints;
 mod plans;
+mod redis;
 mod schemas;
 mod shell;

@@ -48,6 +48,19 @@ pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted>
                 public,
             }
         }
+        Paper::RedisNode(name) => {
+            let node = cluster.redis_nodes().iter().find(|node| &node.name == name)?;
+            let mut names =
+                vec![name.to_string(), node.address.to_string(), "localhost".to_owned()];
+            names.sort();
+            Wanted {
+                subject: name.to_string(),
+                names,
+                purpose: Some(Purpose::Node),
+                validity: cluster.validity.node,
+                public,
+            }
+        }
         Paper::Client(service) => Wanted {
             subject: service.to_string(),
             names: vec![service.to_string()],

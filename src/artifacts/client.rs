@@ -1,4 +1,4 @@
-//! What a client needs: creds, certificate, key, authority and addresses.
+//! What a client needs: creds, certificate, key, authority and addresses; and the same for the cache, if it uses that.
 
 use super::{BundleFile, Content, IssueError};
 use crate::jwt::creds_file;
@@ -20,11 +20,20 @@ pub fn client_files(
         &store.open(&KeyName::user(&service.name))?,
     );
     let file = |path: &str, content: Content| BundleFile { path: path.to_owned(), content };
-    Ok(vec![
+    let mut files = vec![
         file("user.creds", Content::Secret(creds)),
         file("client.key", Content::Secret(store.open(&KeyName::client(&service.name))?)),
         file("client.pem", Content::Public(document(Document::client(&service.name))?.to_owned())),
         file("ca.pem", Content::Public(document(Document::authority())?.to_owned())),
         file("urls", Content::Public(cluster.client_urls().join(",") + "\n")),
-    ])
+    ];
+    if let Some(redis) = cluster.cache_of(service) {
+        let password = store.open(&KeyName::redis_user(service.name.as_str()))?;
+        files.extend([
+            file("redis.password", Content::Secret(password)),
+            file("redis.username", Content::Public(format!("{}\n", service.name))),
+            file("redis.urls", Content::Public(redis.client_urls().join(",") + "\n")),
+        ]);
+    }
+    Ok(files)
 }

@@ -115,7 +115,11 @@ fn write(
             let claims = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
             token(claims, &signer, old, now, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
+        Paper::Authority
+        | Paper::Node(_)
+        | Paper::Client(_)
+        | Paper::LeafnodeClient(_)
+        | Paper::RedisNode(_) => {
             let subject = keys.get(&paper.subject())?;
             certificate(cluster, paper, index, (&signer, &subject), now)
         }

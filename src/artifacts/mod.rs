@@ -3,7 +3,7 @@
 //! 1. [`key_names`] says which keys must exist.
 //! 2. [`review`] compares what the index holds with what the model asks, as records: no secret is opened.
 //! 3. [`issue`] makes what is missing and signs what has changed, once each.
-//! 4. [`bundle`] puts a node's folder together; [`client_files`] a client's;
+//! 4. [`bundle`] and [`redis_bundle`] put a node's folder together; [`client_files`] a client's;
 //!    [`leafnode_files`] that of a server at the edge.
 
 mod bundle;
@@ -15,6 +15,7 @@ mod leafnode;
 mod leafnode_claims;
 mod lint;
 mod paper;
+mod redis_bundle;
 mod review;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
@@ -25,4 +26,5 @@ pub use leafnode::{
 };
 pub use lint::lint_bundle;
 pub use paper::key_names;
+pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};

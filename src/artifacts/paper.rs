@@ -33,6 +33,8 @@ pub enum Paper {
     Client(ServiceName),
     /// A leafnode's client certificate.
     LeafnodeClient(LeafnodeName),
+    /// A cache node's certificate.
+    RedisNode(NodeName),
 }
 
 impl Paper {
@@ -46,6 +48,7 @@ impl Paper {
         papers.extend(cluster.nodes.iter().map(|node| Self::Node(node.name.clone())));
         papers.extend(cluster.services.keys().cloned().map(Self::Client));
         papers.extend(cluster.leafnodes.keys().cloned().map(Self::LeafnodeClient));
+        papers.extend(cluster.redis_nodes().iter().map(|node| Self::RedisNode(node.name.clone())));
         papers
     }
 
@@ -62,6 +65,7 @@ impl Paper {
             Self::Node(node) => Document::node(node),
             Self::Client(service) => Document::client(service),
             Self::LeafnodeClient(leafnode) => Document::leafnode_client(leafnode),
+            Self::RedisNode(node) => Document::redis_node(node),
         }
     }
 
@@ -78,6 +82,7 @@ impl Paper {
             Self::Node(node) => KeyName::node(node),
             Self::Client(service) => KeyName::client(service),
             Self::LeafnodeClient(leafnode) => KeyName::leafnode_client(leafnode),
+            Self::RedisNode(node) => KeyName::redis_node(node),
         }
     }
 
@@ -93,9 +98,11 @@ impl Paper {
                 let leafnode = &cluster.leafnodes[name];
                 KeyName::role(leafnode.account.as_str(), &leafnode.role())
             }
-            Self::Authority | Self::Node(_) | Self::Client(_) | Self::LeafnodeClient(_) => {
-                KeyName::authority()
-            }
+            Self::Authority
+            | Self::Node(_)
+            | Self::Client(_)
+            | Self::LeafnodeClient(_)
+            | Self::RedisNode(_) => KeyName::authority(),
         }
     }
 }
@@ -127,6 +134,19 @@ pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
     }
     names.push(KeyName::authority());
     names.extend(cluster.nodes.iter().map(|node| KeyName::node(&node.name)));
+    names.extend(redis_key_names(cluster));
+    names
+}
+
+/// The keys of the cache: none where there is no cache, or where the platform makes it.
+fn redis_key_names(cluster: &Cluster) -> Vec<KeyName> {
+    let nodes = cluster.redis_nodes();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let mut names = vec![KeyName::redis_user(OWN_ROLE), KeyName::redis_replication()];
+    names.extend(cluster.cache_users().map(|service| KeyName::redis_user(service.name.as_str())));
+    names.extend(nodes.iter().map(|node| KeyName::redis_node(&node.name)));
     names
 }
 

@@ -62,9 +62,11 @@ fn compare(
 ) -> (Record, Option<Record>) {
     let document = paper.document();
     let kind = match paper {
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
-            Kind::Certificate
-        }
+        Paper::Authority
+        | Paper::Node(_)
+        | Paper::Client(_)
+        | Paper::LeafnodeClient(_)
+        | Paper::RedisNode(_) => Kind::Certificate,
         _ => Kind::Jwt,
     };
     let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
@@ -95,7 +97,11 @@ fn compare(
             let wanted = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
             tokens::<UserBody>(record, &wanted, text, None)
         }
-        Paper::Authority | Paper::Node(_) | Paper::Client(_) | Paper::LeafnodeClient(_) => {
+        Paper::Authority
+        | Paper::Node(_)
+        | Paper::Client(_)
+        | Paper::LeafnodeClient(_)
+        | Paper::RedisNode(_) => {
             let wanted =
                 certificates::wanted(cluster, paper, index).expect("these papers are certificates");
             (

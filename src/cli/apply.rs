@@ -14,7 +14,7 @@ use super::saved_plan::SavedPlan;
 use super::{candidates, exit, paint, tables};
 use crate::ops::apply::apply;
 use crate::ops::status::status;
-use crate::ops::survey::{observe, plan_all};
+use crate::ops::survey::{observe_all, plan_all};
 use crate::plan::Plan;
 use crate::secrets::SecretStore as _;
 
@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
     let workplace = context.open_local(environment)?;
-    let server = context.nats_server(&workplace.cluster)?;
+    let programs = context.programs(&workplace.cluster)?;
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
     let _lease = context.lease(environment, "apply")?;
@@ -50,13 +50,13 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
         let allowed = allow.allowed(&workplace.cluster);
-        let site = workplace.site(Some(server), &progress, allowed);
+        let site = workplace.site(programs, &progress, allowed);
         let index = site.store.index()?;
         if !index.is_empty() {
             // Without the right to open the keys nothing can be done; better to know now than halfway.
             site.access(&index)?;
         }
-        let world = observe(&site, &index).await?;
+        let world = observe_all(&site, &index).await?;
         let plan = plan_all(&site, &index, &world)?;
         allow.check(&plan)?;
         eprint!("{}", view(&plan, false));

@@ -7,16 +7,19 @@ use anstream::eprintln;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{exit, paint};
-use crate::artifacts::{bundle, prepare_node};
+use crate::artifacts::{Bundle, RedisSecrets, bundle, prepare_node, prepare_redis, redis_bundle};
 use crate::environment::{Addresses, Diagnostics, load};
 use crate::lease::{self, Lease};
 use crate::model::{Cluster, Placement};
 use crate::ops::execute::StopSign;
 use crate::ops::{Allowed, Site};
-use crate::provider::local::{LocalProvider, network};
+use crate::provider::local::{LocalProvider, RedisSupply, network};
 use crate::secrets::{
     KeyName, OsEntropy, SealedDirectory, SecretStore as _, ensure_identity, identity_path,
 };
+
+/// Before this, there are no shards to be listed, and no setting can be asked for by several names at once.
+const OLDEST_REDIS: semver::Version = semver::Version::new(7, 0, 0);
 
 /// Options that every command takes.
 #[derive(Debug, clap::Args)]
@@ -38,6 +41,15 @@ pub struct Context {
     pub json: bool,
     project: PathBuf,
     state: PathBuf,
+}
+
+/// The programs that nodes run; none where no node is to be started.
+#[derive(Debug, Default)]
+pub struct Programs {
+    /// nats-server, of the version that the cluster runs.
+    pub nats_server: Option<PathBuf>,
+    /// redis-server, where there is a cache.
+    pub redis_server: Option<PathBuf>,
 }
 
 /// Everything of one environment that lives as long as a command.
@@ -114,6 +126,17 @@ impl Context {
         Ok(lease::take(&self.state(environment), &purpose)?)
     }
 
+    /// Every program that an environment's nodes run.
+    pub fn programs(&self, cluster: &Cluster) -> Result<Programs, Failure> {
+        Ok(Programs {
+            nats_server: Some(self.nats_server(cluster)?),
+            redis_server: match cluster.redis_nodes() {
+                [] => None,
+                _ => Some(redis_server()?),
+            },
+        })
+    }
+
     /// The nats-server program of the version that a cluster runs.
     pub fn nats_server(&self, cluster: &Cluster) -> Result<PathBuf, Failure> {
         let wanted = &cluster.version;
@@ -140,10 +163,10 @@ impl Context {
 }
 
 impl Workplace {
-    /// Puts an environment to work. `server` is the nats-server program, where nodes are to be started.
+    /// Puts an environment to work. `programs` are needed where nodes are to be started.
     pub fn site<'a>(
         &'a self,
-        server: Option<PathBuf>,
+        programs: Programs,
         reporter: &'a Progress,
         allowed: Allowed,
     ) -> Site<'a, LocalProvider<'a>> {
@@ -155,6 +178,10 @@ impl Workplace {
                 self.store.open(&KeyName::node(&node.name)).map_err(|error| error.to_string())?;
             Ok(bundle(&prepared, node, &index, key))
         });
+        let redis = RedisSupply {
+            server: programs.redis_server.unwrap_or_default(),
+            bundles: Box::new(|node: &crate::model::RedisNode| self.redis_folder(node)),
+        };
         Site {
             cluster: &self.cluster,
             store: &self.store,
@@ -162,12 +189,26 @@ impl Workplace {
             provider: LocalProvider::new(
                 &self.cluster,
                 self.nodes(),
-                server.unwrap_or_default(),
+                programs.nats_server.unwrap_or_default(),
                 source,
+                redis,
             ),
             reporter,
             allowed,
         }
+    }
+
+    fn redis_folder(&self, node: &crate::model::RedisNode) -> Result<Bundle, String> {
+        let index = self.store.index().map_err(|error| error.to_string())?;
+        let redis = self.cluster.redis.as_ref().ok_or("there is no cache")?;
+        let prepared =
+            prepare_redis(&self.cluster, redis, node, &index).map_err(|error| error.to_string())?;
+        let open = |name: KeyName| self.store.open(&name).map_err(|error| error.to_string());
+        let secrets = RedisSecrets {
+            key: open(KeyName::redis_node(&node.name))?,
+            replication: open(KeyName::redis_replication())?,
+        };
+        Ok(redis_bundle(&prepared, node, &index, secrets))
     }
 
     /// Where the nodes' folders are.
@@ -214,6 +255,31 @@ pub fn find_project() -> Result<PathBuf, Failure> {
         )
         .next("change to the project's folder, or name it with --project DIR")
     })
+}
+
+/// The redis-server of the distribution. Its users have rules that older ones do not know.
+fn redis_server() -> Result<PathBuf, Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let programs = std::env::split_paths(&path).map(|folder| folder.join("redis-server"));
+    let found: Vec<(PathBuf, semver::Version)> = programs
+        .filter_map(|program| redis_version(&program).map(|version| (program, version)))
+        .collect();
+    if let Some((program, _)) = found.iter().find(|(_, version)| *version >= OLDEST_REDIS) {
+        return Ok(program.clone());
+    }
+    let found = found.first().map_or("none is on PATH".to_owned(), |(program, version)| {
+        format!("found {version} at {}", program.display())
+    });
+    let what = format!("redis-server {OLDEST_REDIS} or newer is needed, and {found}");
+    Err(Failure::new(exit::FAILED, what).safe("nothing was changed").next("make tools"))
+}
+
+/// What `redis-server --version` says: `Redis server v=7.0.15 sha=00000000:0 malloc=…`.
+fn redis_version(program: &Path) -> Option<semver::Version> {
+    let output = std::process::Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
+    semver::Version::parse(version).ok()
 }
 
 /// What `nats-server --version` says: `nats-server: v2.15.1`.

@@ -24,9 +24,9 @@ enum Command {
     Export(ExportArgs),
 }
 
-/// Write what a client of a service needs: creds, certificate, key, authority and addresses
+/// Write what a client of a service needs: creds, certificate, key, authority and addresses, also of the cache
 ///
-/// Keys and creds are readable by their owner only. Every client must use the service's own inbox prefix,
+/// Keys, creds and passwords are readable by their owner only. Every client must use the service's own inbox prefix,
 /// _INBOX.SERVICE; both formats below carry it.
 #[derive(Debug, clap::Args)]
 struct ExportArgs {
@@ -48,7 +48,7 @@ struct ExportArgs {
 enum Format {
     /// A context of the `nats` tool, as SERVICE.json
     NatsContext,
-    /// A script for shells that sets NATS_URL and others, as SERVICE.env
+    /// A script for shells that sets NATS_URL, REDIS_URLS and others, as SERVICE.env
     Env,
 }
 
@@ -95,9 +95,11 @@ fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
         written.push(path);
     }
     if context.json {
+        let redis = workplace.cluster.cache_of(service);
         let value = serde_json::json!({
             "format": 1, "service": service.name, "files": written,
             "urls": workplace.cluster.client_urls(), "inbox_prefix": service.inbox_prefix(),
+            "redis_urls": redis.map(|redis| redis.client_urls()),
         });
         println!("{value:#}");
         return Ok(exit::DONE);

@@ -3,7 +3,7 @@
 use anstream::{eprint, eprintln, println};
 
 use super::ask::confirm;
-use super::context::{Context, Workplace, block_on};
+use super::context::{Context, Programs, Workplace, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let _lease = context.lease(environment, "destroy")?;
     let progress = Progress::new();
     let plan = block_on(async |stop| {
-        let site = workplace.site(None, &progress, Allowed::default());
+        let site = workplace.site(Programs::default(), &progress, Allowed::default());
         let plan = destroy::plan(&site).await?;
         eprint!("{}", view(&plan, false));
         for (asked, what) in [
@@ -82,6 +82,16 @@ fn delete(workplace: &Workplace, args: &Args) -> Result<(), Failure> {
         } else if args.delete_keys {
             // A node has copies of its own key and of what the old operator signed.
             for part in ["tls", "data/jwt", "nats.conf"] {
+                remove(&folder.join(part))?;
+            }
+        }
+    }
+    for node in workplace.cluster.redis_nodes() {
+        let folder = workplace.nodes().join(node.name.as_str());
+        if args.delete_data {
+            remove(&folder)?;
+        } else if args.delete_keys {
+            for part in ["tls", "users.acl", "redis.conf"] {
                 remove(&folder.join(part))?;
             }
         }

@@ -3,7 +3,7 @@
 use anstream::println;
 
 use super::candidates;
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::exit;
 use super::failure::Failure;
 use super::progress::{Progress, check_line};
@@ -28,7 +28,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let printer = Printer { json: context.json };
     let report = block_on(async |stop| {
-        let mut site = workplace.site(server, &progress, Allowed::default());
+        let programs = Programs { nats_server: server, ..Programs::default() };
+        let mut site = workplace.site(programs, &progress, Allowed::default());
         site.reporter = &printer;
         let index = site.store.index()?;
         Ok(examine(&site, &index, stop).await?)

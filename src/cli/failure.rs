@@ -171,6 +171,8 @@ impl From<OpsError> for Failure {
             | OpsError::Claims(_)
             | OpsError::Stream(_)
             | OpsError::Monitor(_)
+            | OpsError::Tls(_)
+            | OpsError::Redis(_)
             | OpsError::Actions { .. } => Self::new(exit::FAILED, what),
         }
     }

@@ -29,12 +29,20 @@ pub struct Args {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let workplace = context.open_local(&args.environment)?;
-    let names: Vec<&str> = workplace.cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    let cluster = &workplace.cluster;
+    let cache: Vec<&str> = cluster.redis_nodes().iter().map(|node| node.name.as_str()).collect();
+    let mut names: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    names.extend(&cache);
     if !names.contains(&args.node.as_str()) {
         let what = format!("there is no node `{}`; there are {}", args.node, names.join(", "));
         return Err(Failure::new(exit::USAGE, what));
     }
-    let path = NodeFolder::new(workplace.nodes().join(&args.node)).log();
+    let path = workplace.nodes().join(&args.node);
+    let folder = match cache.contains(&args.node.as_str()) {
+        true => NodeFolder::redis(path),
+        false => NodeFolder::new(path),
+    };
+    let path = folder.log();
     let mut file = std::fs::File::open(&path).map_err(|_| {
         Failure::new(exit::FAILED, format!("{} has no log yet", args.node))
             .next(format!("natsops apply {}", args.environment))

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anstream::{eprintln, print};
 
 use super::allow::AllowArgs;
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
 use super::shown::PlanShown;
 use super::{candidates, exit, paint};
-use crate::ops::survey::{observe, plan_all};
+use crate::ops::survey::{observe_all, plan_all};
 use crate::plan::Plan;
 
 /// Show what an apply would do, and change nothing
@@ -39,9 +39,10 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let workplace = context.open_local(&args.environment)?;
     let progress = Progress::new();
     let plan = block_on(async |_| {
-        let site = workplace.site(None, &progress, args.allow.allowed(&workplace.cluster));
+        let site =
+            workplace.site(Programs::default(), &progress, args.allow.allowed(&workplace.cluster));
         let index = site.store.index()?;
-        let world = observe(&site, &index).await?;
+        let world = observe_all(&site, &index).await?;
         Ok(plan_all(&site, &index, &world)?)
     })?;
     args.allow.check(&plan)?;

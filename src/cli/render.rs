@@ -8,7 +8,8 @@ use super::context::{Context, Workplace};
 use super::failure::Failure;
 use super::{candidates, exit, paint};
 use crate::artifacts::{
-    Bundle, Content, Newer, bundle, issue, leafnode_files, lint_bundle, prepare_node,
+    Bundle, Content, Newer, RedisSecrets, bundle, issue, leafnode_files, lint_bundle, prepare_node,
+    prepare_redis, redis_bundle,
 };
 use crate::environment::nearest;
 use crate::model::Leafnode;
@@ -141,10 +142,7 @@ fn render_nodes(
     for node in &workplace.cluster.nodes {
         let prepared = prepare_node(&workplace.cluster, node, origin.index)?;
         if prepared.pending {
-            let what = format!("the keys of `{}` are incomplete", workplace.cluster.environment);
-            let next =
-                format!("natsops apply {}, or add --stand-in-keys", workplace.cluster.environment);
-            return Err(Failure::new(exit::FAILED, what).next(next));
+            return Err(incomplete(workplace));
         }
         let key = (origin.key)(&KeyName::node(&node.name))?;
         let files = bundle(&prepared, node, origin.index, key);
@@ -154,7 +152,30 @@ fn render_nodes(
         private_folder(&out.join(&folder).join("log"))?;
         written.extend(write_files(&files, out, &folder)?);
     }
+    if let Some(redis) = &workplace.cluster.redis {
+        for node in &redis.nodes {
+            let prepared = prepare_redis(&workplace.cluster, redis, node, origin.index)
+                .map_err(|error| Failure::new(exit::BUG, error.to_string()))?;
+            if prepared.pending {
+                return Err(incomplete(workplace));
+            }
+            let secrets = RedisSecrets {
+                key: (origin.key)(&KeyName::redis_node(&node.name))?,
+                replication: (origin.key)(&KeyName::redis_replication())?,
+            };
+            let files = redis_bundle(&prepared, node, origin.index, secrets);
+            let folder = format!("nodes/{}/", node.name);
+            private_folder(&out.join(&folder).join("log"))?;
+            written.extend(write_files(&files, out, &folder)?);
+        }
+    }
     Ok(written)
+}
+
+fn incomplete(workplace: &Workplace) -> Failure {
+    let environment = &workplace.cluster.environment;
+    Failure::new(exit::FAILED, format!("the keys of `{environment}` are incomplete"))
+        .next(format!("natsops apply {environment}, or add --stand-in-keys"))
 }
 
 /// Refuses what the server would accept and then run otherwise than it says.

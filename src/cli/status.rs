@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anstream::println;
 
-use super::context::{Context, block_on};
+use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::shown::StatusShown;
@@ -34,7 +34,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let progress = Progress::new();
     let limit = Duration::from_secs(args.wait.unwrap_or(0));
     let status = block_on(async |stop| {
-        let site = workplace.site(None, &progress, Allowed::default());
+        let site = workplace.site(Programs::default(), &progress, Allowed::default());
         let index = site.store.index()?;
         let begin = Instant::now();
         loop {
@@ -57,6 +57,8 @@ fn show(context: &Context, status: &Status) {
     if context.json {
         println!("{:#}", serde_json::json!(StatusShown::new(status)));
     } else {
-        println!("{}\n\n{}", tables::nodes(status), tables::streams(status));
+        let parts =
+            [Some(tables::nodes(status)), tables::cache(status), Some(tables::streams(status))];
+        println!("{}", parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"));
     }
 }

@@ -52,6 +52,43 @@ pub fn nodes(status: &Status) -> String {
     lines.join("\n")
 }
 
+/// The nodes of the cache, or why they can't be shown; nothing where there is no cache.
+pub fn cache(status: &Status) -> Option<String> {
+    if status.cache.is_empty() {
+        return None;
+    }
+    let mut table = table(&[
+        "CACHE NODE",
+        "ZONE",
+        "ADDRESS",
+        "SHARD",
+        "PROCESS",
+        "ROLE",
+        "SLOTS",
+        "LINK",
+        "KEYS",
+        "MEMORY",
+    ]);
+    for node in &status.cache {
+        let dash = || "-".to_owned();
+        table.add_row(vec![
+            node.name.clone(),
+            node.zone.clone(),
+            node.address.clone(),
+            node.shard.to_string(),
+            node.process.clone(),
+            node.role.map_or_else(dash, str::to_owned),
+            node.slots.clone().filter(|slots| !slots.is_empty()).unwrap_or_else(dash),
+            node.link.clone().unwrap_or_else(dash),
+            node.keys.map_or_else(dash, |count| count.to_string()),
+            node.memory.map_or_else(dash, mebibytes),
+        ]);
+    }
+    let hidden = status.cache_not_observed.as_ref();
+    let hidden = hidden.map(|reason| format!("\ncache: not observed: {reason}"));
+    Some(format!("{}{}", trimmed(&table), hidden.unwrap_or_default()))
+}
+
 /// The streams of an environment, or why they can't be shown.
 pub fn streams(status: &Status) -> String {
     let mut text = String::new();

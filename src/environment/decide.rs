@@ -9,13 +9,23 @@ use super::load::Addresses;
 use super::rules::Document;
 use super::spec::{
     AccountSpec, AwsSpec, CatalogSpec, EnvironmentSpec, LeafnodeSpec, NatsSpec, ProviderSpec,
-    ServiceSpec, StreamSpec, VolumeKind,
+    RedisSpec, ServiceSpec, StreamSpec, VolumeKind,
 };
 use crate::model::{
     Account, AccountLimits, AccountName, AwsSettings, ByteSize, Cluster, JetStream,
-    JetStreamLimits, LameDuck, Leafnode, LeafnodeName, Node, Placement, Ports, Redis, ServerLimits,
-    Service, ServiceLimits, ServiceName, Stream, StreamName, Validity, Volume, ZoneName,
+    JetStreamLimits, LameDuck, Leafnode, LeafnodeName, Node, Placement, Ports, Redis, RedisNode,
+    ServerLimits, Service, ServiceLimits, ServiceName, Stream, StreamName, Validity, Volume,
+    ZoneName,
 };
+
+/// Where the addresses of the cache's nodes begin.
+const FIRST_CACHE_ADDRESS: u8 = 101;
+
+/// The largest number of members of a shard: a primary and five replicas.
+const CACHE_MEMBERS: u8 = 6;
+
+/// How many shards have addresses on one machine.
+pub const LOCAL_SHARDS: u8 = 25;
 
 /// Decides the cluster; `addresses` gives the nodes theirs.
 pub fn decide(
@@ -27,6 +37,7 @@ pub fn decide(
     let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity, leafnodes, accept: _ } =
         environment.spec;
     let nodes = nodes(&nats, &provider, addresses);
+    let redis = redis.map(|redis| decide_redis(redis, &provider, &zones(&nats), addresses));
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
     let (accounts, services, streams) = decide_catalog(catalog, cap);
@@ -62,11 +73,7 @@ pub fn decide(
         service_names: identity.names,
         recipients: identity.recipients,
         placement: placement(provider),
-        redis: redis.map(|redis| Redis {
-            shards: redis.shards,
-            replicas_per_shard: redis.replicas_per_shard,
-            node_type: redis.node_type,
-        }),
+        redis,
         accounts,
         services,
         streams,
@@ -100,6 +107,47 @@ fn nodes(nats: &NatsSpec, provider: &ProviderSpec, addresses: &Addresses) -> Vec
             Node { name: node.name.clone(), zone: node.zone.clone(), address }
         })
         .collect()
+}
+
+/// The zones, in the order in which the nodes name them.
+fn zones(nats: &NatsSpec) -> Vec<ZoneName> {
+    let mut zones = Vec::new();
+    for node in &nats.nodes {
+        if !zones.contains(&node.zone) {
+            zones.push(node.zone.clone());
+        }
+    }
+    zones
+}
+
+fn decide_redis(
+    spec: RedisSpec,
+    provider: &ProviderSpec,
+    zones: &[ZoneName],
+    addresses: &Addresses,
+) -> Redis {
+    let RedisSpec { shards, replicas_per_shard, max_memory, node_type } = spec;
+    let member = |shard: u8, member: u8| {
+        let name = format!("redis-{shard}-{}", char::from(b'a' + member));
+        let [a, b, c] = addresses.local_network;
+        // Room for every replica that there may ever be, so that no address moves when one is added.
+        let number = FIRST_CACHE_ADDRESS + (shard - 1) * CACHE_MEMBERS + member;
+        RedisNode {
+            name: name.parse().expect("it has the form of a node name"),
+            shard,
+            // A replica lives in the zone after its primary's, and the next one after that.
+            zone: zones[(usize::from(shard - 1) + usize::from(member)) % zones.len()].clone(),
+            address: Ipv4Addr::new(a, b, c, number),
+        }
+    };
+    let nodes = match provider {
+        ProviderSpec::Local(_) => (1..=shards)
+            .flat_map(|shard| (0..=replicas_per_shard).map(move |index| member(shard, index)))
+            .collect(),
+        // ElastiCache makes its own.
+        ProviderSpec::Aws(_) => Vec::new(),
+    };
+    Redis { shards, replicas_per_shard, max_memory, node_type, nodes }
 }
 
 fn placement(provider: ProviderSpec) -> Placement {
@@ -163,7 +211,8 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
 }
 
 fn service(name: ServiceName, spec: ServiceSpec) -> Service {
-    let ServiceSpec { account, description, serves, calls, publishes, subscribes, limits } = spec;
+    let ServiceSpec { account, description, serves, calls, publishes, subscribes, caches, limits } =
+        spec;
     Service {
         name,
         account,
@@ -172,6 +221,7 @@ fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         calls,
         publishes,
         subscribes: subscribes.into_iter().map(|s| (s.subject, s.queue)).collect(),
+        caches,
         limits: ServiceLimits { subscriptions: limits.subscriptions, payload: limits.payload },
     }
 }

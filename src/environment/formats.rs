@@ -4,8 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
     AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
-    LeafnodeName, Malformed, NodeName, Period, QueueName, Retention, ServiceName, StreamName,
-    Subject, SubjectPattern, ZoneName,
+    KeyPattern, LeafnodeName, Malformed, NodeName, Period, QueueName, Retention, ServiceName,
+    StreamName, Subject, SubjectPattern, ZoneName,
 };
 
 /// Gives each type a schema with a format of its own, and the formats their checks.
@@ -60,6 +60,7 @@ const QUEUE: &str = r"^(?!.*\.\.)[a-z]([a-z0-9.-]*[a-z0-9])?$";
 const SIZE: &str = r"^\s*[0-9]+\s*(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)\s*$";
 const RATE: &str = r"^\s*[0-9]+\s*(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)\s*/s\s*$";
 const PERIOD: &str = r"^(?=\s*[0-9])\s*([0-9]+\s*d\s*)?([0-9]+\s*h\s*)?([0-9]+\s*m\s*)?([0-9]+\s*s\s*)?([0-9]+\s*ms\s*)?$";
+const KEYS: &str = r"^[a-z][a-z0-9_.:-]*(:\*)?$";
 /// Four to seven parts; one version, after two parts at least; `*` only at the end, after it.
 const SUBJECT: &str = r"^(?=([^.]+\.){3,6}[^.]+$)(svc|evt|audit)(\.(?!v[0-9]+(\.|$))[a-z0-9_-]+)+\.v[0-9]+(\.(?!v[0-9]+(\.|$))[a-z0-9_-]+)*(\.\*)?$";
 const SUBJECT_PATTERN: &str = r"^(svc|evt|audit)(\.([a-z0-9_-]+|\*))*(\.>)?$";
@@ -70,6 +71,7 @@ formats! {
     Period, "period", "a period with its unit", PERIOD, None;
     Subject, "subject", "a subject", SUBJECT, None;
     SubjectPattern, "subject-pattern", "a subject pattern", SUBJECT_PATTERN, None;
+    KeyPattern, "key-pattern", "a key pattern", KEYS, Some(64);
     EnvironmentName, "environment-name", EnvironmentName::KIND, LOWER, Some(16);
     ClusterName, "cluster-name", ClusterName::KIND, LOWER, Some(32);
     NodeName, "node-name", NodeName::KIND, LOWER, Some(16);

@@ -3,7 +3,7 @@
 use crate::model::Lint;
 
 /// Every lint, in the order of the documentation.
-pub const LINTS: [Lint; 28] = [
+pub const LINTS: [Lint; 31] = [
     Lint {
         id: "uneven-zones",
         about: "a zone has fewer nodes than another, and holds a copy of every stream",
@@ -233,6 +233,26 @@ that waits for an acknowledgement from JetStream waits in vain.",
 Only services of the catalog have creds, so nobody can call it. Either the caller is missing, or the subject is \
 an old version that was forgotten.",
         remedy: "Take it out, or accept it with who will call it.",
+    },
+    Lint {
+        id: "cache-missing",
+        about: "a service caches, and the environment has no `redis`",
+        why: "It gets no credentials of a cache in this environment, and must do without one.",
+        remedy: "Add the block `redis`, or accept that the service works without a cache here.",
+    },
+    Lint {
+        id: "cache-unused",
+        about: "the environment has a cache that no service uses",
+        why: "Its nodes cost memory, or money, and nobody may sign in to them.",
+        remedy: "Say under `caches` which services use it, or take the block `redis` out.",
+    },
+    Lint {
+        id: "cache-failover",
+        about: "fewer than 3 shards: no majority is left that would let a replica take over",
+        why: "\
+A replica takes over from its primary when most of the primaries agree. Of two, one is no majority, so the keys \
+of a lost primary stay away until it is back, whatever its replica holds.",
+        remedy: "Use 3 shards or more, or none of the replicas.",
     },
 ];
 

@@ -3,6 +3,7 @@
 //! Errors make the environment unusable. Lints are warnings, and a file may accept them.
 
 mod acceptance;
+mod cache;
 mod catalog;
 mod cluster;
 mod leafnodes;
@@ -48,6 +49,7 @@ pub fn check(
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
     leafnodes::check(environment, catalog, problems);
+    cache::check(environment, catalog, problems);
     // The figures of an environment that can't be would mislead.
     if !problems.has_errors() {
         lints::check(environment, catalog, problems);

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::model::{
     AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
-    LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName, StreamName, Subject,
-    SubjectPattern, ZoneName,
+    KeyPattern, LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName, StreamName,
+    Subject, SubjectPattern, ZoneName,
 };
 
 /// An environment: one cluster and where it runs.
@@ -267,8 +267,15 @@ pub struct RedisSpec {
     /// Replicas of each shard's primary.
     #[schemars(range(max = 5))]
     pub replicas_per_shard: u8,
+    /// What each node may keep in memory.
+    #[serde(default = "cache_memory")]
+    pub max_memory: ByteSize,
     /// The ElastiCache node type, such as cache.r6g.large.
     pub node_type: Option<String>,
+}
+
+fn cache_memory() -> ByteSize {
+    ByteSize::new(64 << 20)
 }
 
 /// Names, lifetimes and readers of keys and certificates.
@@ -397,6 +404,9 @@ pub struct ServiceSpec {
     /// Events that it receives.
     #[serde(default)]
     pub subscribes: Vec<SubscribeSpec>,
+    /// Keys of the cache that it reads and writes.
+    #[serde(default)]
+    pub caches: Vec<KeyPattern>,
     /// What one connection of it may use.
     #[serde(default)]
     pub limits: ServiceLimitsSpec,

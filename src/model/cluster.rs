@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::{
     Account, AccountName, ByteRate, ByteSize, ClusterName, EnvironmentName, Leafnode, LeafnodeName,
-    NodeName, Period, Service, ServiceName, Stream, ZoneName,
+    NodeName, Period, Redis, RedisNode, Service, ServiceName, Stream, ZoneName,
 };
 
 /// A whole environment, decided.
@@ -74,6 +74,22 @@ impl Cluster {
     /// The node of a name.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| &node.name == name)
+    }
+
+    /// The nodes of the cache, where this tool makes them.
+    pub fn redis_nodes(&self) -> &[RedisNode] {
+        self.redis.as_ref().map_or(&[], |redis| &redis.nodes)
+    }
+
+    /// The services that sign in to the cache, where this tool makes it.
+    pub fn cache_users(&self) -> impl Iterator<Item = &Service> {
+        self.services.values().filter(|service| self.cache_of(service).is_some())
+    }
+
+    /// The cache of a service, where it uses one and this tool makes it.
+    pub fn cache_of(&self, service: &Service) -> Option<&Redis> {
+        let redis = self.redis.as_ref().filter(|redis| !redis.nodes.is_empty());
+        redis.filter(|_| !service.caches.is_empty())
     }
 
     /// The URLs that a client is given.
@@ -213,15 +229,4 @@ pub struct Volume {
     pub throughput: ByteRate,
     /// The alias of the customer-managed key that encrypts it.
     pub kms_key: String,
-}
-
-/// The distributed cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redis {
-    /// The number of shards.
-    pub shards: u8,
-    /// Replicas of each shard's primary.
-    pub replicas_per_shard: u8,
-    /// The ElastiCache node type.
-    pub node_type: Option<String>,
 }

@@ -4,20 +4,23 @@
 
 mod account;
 mod cluster;
+mod key_pattern;
 mod leafnode;
 mod lint;
 mod name;
 mod permissions;
 mod quantity;
+mod redis;
 mod service;
 mod stream;
 mod subject;
 
 pub use account::{Account, AccountLimits, JetStreamLimits};
 pub use cluster::{
-    AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Redis, ServerLimits,
-    Validity, Volume,
+    AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, ServerLimits, Validity,
+    Volume,
 };
+pub use key_pattern::KeyPattern;
 pub use leafnode::{Crossing, Leafnode};
 pub use lint::{Lint, Severity};
 pub use name::{
@@ -26,6 +29,7 @@ pub use name::{
 };
 pub use permissions::{Permissions, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
+pub use redis::{Redis, RedisNode, SLOTS};
 pub use service::{Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
 pub use subject::{Category, Subject, SubjectPattern};

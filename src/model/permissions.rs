@@ -93,6 +93,7 @@ mod tests {
             calls: vec![],
             publishes: vec![],
             subscribes: vec![],
+            caches: Vec::new(),
             limits: ServiceLimits::default(),
         }
     }

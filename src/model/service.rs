@@ -1,6 +1,6 @@
 //! Services: who may say what to whom.
 
-use super::{AccountName, ByteSize, QueueName, ServiceName, Subject};
+use super::{AccountName, ByteSize, KeyPattern, QueueName, ServiceName, Subject};
 
 /// A service of the catalog: an identity with exactly the grants that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Service {
     pub publishes: Vec<Subject>,
     /// Events that it receives; with a queue group, one instance receives each.
     pub subscribes: Vec<(Subject, Option<QueueName>)>,
+    /// Keys of the cache that it reads and writes.
+    pub caches: Vec<KeyPattern>,
     /// What one connection may use.
     pub limits: ServiceLimits,
 }

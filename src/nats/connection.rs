@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
 use crate::model::OWN_ROLE;
+use crate::pki::client_config;
 use crate::secrets::{Secret, Ticket};
 
 /// How long a server may take to let us in.
@@ -75,25 +75,6 @@ pub fn tls(
     authority: &str,
     certificate: Option<(&str, &Secret<String>)>,
 ) -> Result<ClientConfig, ConnectionError> {
-    let wrong = |reason: &dyn std::fmt::Display| ConnectionError::Certificate(reason.to_string());
-    let read = |pem: &str| -> Result<Vec<CertificateDer<'static>>, ConnectionError> {
-        CertificateDer::pem_slice_iter(pem.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|error| wrong(&error))
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in read(authority)? {
-        roots.add(certificate).map_err(|error| wrong(&error))?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&error))?
-        .with_root_certificates(roots);
-    let Some((certificate, key)) = certificate else {
-        return Ok(builder.with_no_client_auth());
-    };
-    let key =
-        PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|error| wrong(&error))?;
-    builder.with_client_auth_cert(read(certificate)?, key).map_err(|error| wrong(&error))
+    client_config(authority, certificate)
+        .map_err(|error| ConnectionError::Certificate(error.to_string()))
 }

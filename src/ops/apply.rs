@@ -5,12 +5,14 @@
 //!    each restart between two health gates.
 //! 3. Claims are pushed to every server.
 //! 4. Streams are made and changed.
-//! 5. The checks prove it.
+//! 5. The cache is made and changed.
+//! 6. The checks prove it.
 //!
 //! Each step plans again from what it finds, so that an interrupted apply is continued by the next.
 
 use std::time::{Duration, Instant};
 
+use super::cache;
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
 use super::nodes::nodes;
@@ -41,6 +43,9 @@ pub async fn apply<P: Provider>(
     phase(site, "nodes", async || nodes(site, &index, &world, stop).await).await?;
     phase(site, "claims", async || claims(site, &index, stop).await).await?;
     phase(site, "streams", async || streams(site, &index, stop).await).await?;
+    if !site.cluster.redis_nodes().is_empty() {
+        phase(site, "cache", async || cache::apply(site, &index, stop).await).await?;
+    }
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
 }
 

@@ -8,7 +8,9 @@ use crate::provider::{PROCESS, Provider};
 /// Plans the way to nothing: every running node stops.
 pub async fn plan<P: Provider>(site: &Site<'_, P>) -> Result<Plan, OpsError> {
     let mut plan = Plan::empty();
-    for record in site.provider.observe().await? {
+    let mut records = site.provider.observe().await?;
+    records.extend(site.provider.observe_cache().await?);
+    for record in records {
         let running = record.fields.get(PROCESS).is_some_and(|field| field.value == "running");
         let (action, effect, reason) = if running {
             (ActionKind::Delete, Effect::Stop, "destroy stops every node")

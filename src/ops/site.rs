@@ -10,8 +10,10 @@ use crate::model::{Cluster, Node};
 use crate::nats::{
     Access, ClaimsError, ConnectionError, ControlError, Monitor, MonitorError, StreamError,
 };
+use crate::pki::TlsError;
 use crate::plan::{Cycle, Permits};
 use crate::provider::{Provider, ProviderError};
+use crate::redis::RedisFailure;
 use crate::secrets::{Document, Entropy, Index, SecretStore, StoreError, Ticket};
 
 /// Everything that a workflow needs of an environment.
@@ -90,6 +92,12 @@ pub enum OpsError {
     /// A server's figures.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
+    /// A certificate of natsops' own.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A server of the cache.
+    #[error(transparent)]
+    Redis(#[from] RedisFailure),
     /// A bug of ours.
     #[error(transparent)]
     Cycle(#[from] Cycle),

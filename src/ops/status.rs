@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::cache::{self, RedisStatus};
 use super::notices::notices;
-use super::survey::{Inside, World, observe};
+use super::survey::{Inside, World, observe_all};
 use super::{OpsError, Site, gate};
+use crate::plan::Record;
 use crate::provider::{PROCESS, Provider};
 use crate::secrets::Index;
 
@@ -14,7 +16,7 @@ use crate::secrets::Index;
 pub struct Status {
     /// The environment.
     pub environment: String,
-    /// Whether every node is fully healthy and the meta group whole.
+    /// Whether every node is fully healthy, the meta group whole, and the cache as well.
     pub healthy: bool,
     /// What is missing.
     pub missing: Option<String>,
@@ -28,6 +30,10 @@ pub struct Status {
     pub streams: Option<Vec<StreamStatus>>,
     /// Why not.
     pub not_observed: Option<String>,
+    /// The nodes of the cache.
+    pub cache: Vec<RedisStatus>,
+    /// Why the cache's servers could not be asked.
+    pub cache_not_observed: Option<String>,
 }
 
 /// The state of a node.
@@ -74,8 +80,8 @@ pub struct StreamStatus {
 
 /// Looks at everything.
 pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Status, OpsError> {
-    let world = observe(site, index).await?;
-    let missing = gate::missing(site, &world.health);
+    let world = observe_all(site, index).await?;
+    let missing = gate::missing(site, &world.health).or_else(|| cache_missing(site, &world));
     let process = |name: &str| {
         let record = world.nodes.iter().find(|record| record.id.name == name);
         let field = record.and_then(|record| record.fields.get(PROCESS));
@@ -105,7 +111,23 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
         nodes: nodes.collect(),
         streams,
         not_observed,
+        cache: cache::status(site.cluster, &world.cache),
+        cache_not_observed: world.cache.hidden.clone(),
     })
+}
+
+/// What the cache lacks. Where its servers could not be asked, only what their machines tell counts.
+fn cache_missing<P>(site: &Site<'_, P>, world: &World) -> Option<String> {
+    let redis = site.cluster.redis.as_ref().filter(|redis| !redis.nodes.is_empty())?;
+    let runs = |record: &&Record| record.fields.get(PROCESS).is_some_and(|f| f.value == "running");
+    let running = world.cache.nodes.iter().filter(runs).count();
+    if running < redis.nodes.len() {
+        return Some(format!("{running} of {} cache nodes run", redis.nodes.len()));
+    }
+    if world.cache.hidden.is_some() {
+        return None;
+    }
+    cache::missing(redis, &world.cache.views)
 }
 
 fn streams(world: &World) -> (Option<Vec<StreamStatus>>, Option<String>) {

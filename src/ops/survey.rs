@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
+use super::cache::{self, CacheWorld};
 use super::gate::{NodeHealth, look};
 use super::notices::notices;
 use super::session::Session;
@@ -30,6 +31,8 @@ pub struct World {
     pub health: Vec<NodeHealth>,
     /// What runs on the cluster, or why it could not be looked at.
     pub inside: Inside,
+    /// The cache, where it was looked at.
+    pub cache: CacheWorld,
 }
 
 /// What runs on the cluster.
@@ -101,7 +104,16 @@ pub async fn observe<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<W
             Err(reason) => Inside::Hidden(reason.to_string()),
         }
     };
-    Ok(World { nodes, health, inside })
+    Ok(World { nodes, health, inside, cache: CacheWorld::default() })
+}
+
+/// Looks at everything, the cache included.
+pub async fn observe_all<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+) -> Result<World, OpsError> {
+    let (world, cache) = tokio::join!(observe(site, index), cache::observe(site, index));
+    Ok(World { cache: cache?, ..world? })
 }
 
 /// Plans everything: keys and papers, nodes, claims, streams.
@@ -122,6 +134,7 @@ pub fn plan_all<P: Provider>(
     let index = index.without(|document| signed.contains(document.name()));
     all.extend(plan_nodes(site, &index, world)?);
     all.extend(plan_inside(site, &index, world));
+    all.extend(cache::plan(site, &index, &world.cache)?);
     all.notices = notices(site, world);
     Ok(all)
 }

@@ -4,6 +4,8 @@
 
 mod certificate;
 mod key;
+mod tls;
 
 pub use certificate::{Certificate, CertificateError, Lifetime, Purpose, issue, issue_authority};
 pub use key::CertificateKey;
+pub use tls::{TlsError, client_config};

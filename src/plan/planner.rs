@@ -76,7 +76,8 @@ fn create(record: Record) -> Action {
         to: Some(value.value),
         summary: value.summary,
     });
-    let effect = if record.id.kind == Kind::Node { Effect::Start } else { Effect::None };
+    let starts = matches!(record.id.kind, Kind::Node | Kind::RedisNode);
+    let effect = if starts { Effect::Start } else { Effect::None };
     Action {
         changes: changes.collect(),
         id: record.id,

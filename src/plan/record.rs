@@ -25,6 +25,10 @@ pub enum Kind {
     Claims,
     /// A stream.
     Stream,
+    /// A node of the cache: its files, its users and its process.
+    RedisNode,
+    /// The cache as a whole: who is whose replica, and who has which keys.
+    RedisCluster,
 }
 
 impl Kind {
@@ -37,6 +41,8 @@ impl Kind {
             Self::Node => "node",
             Self::Claims => "claims",
             Self::Stream => "stream",
+            Self::RedisNode => "redis node",
+            Self::RedisCluster => "redis cluster",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The provider port: where nodes come from.
 
 mod node_record;
+mod redis_record;
 mod settings;
 
 pub mod local;
@@ -13,6 +14,7 @@ pub use settings::on_change;
 
 use crate::artifacts::Bundle;
 use crate::plan::{Action, Record};
+pub use redis_record::{USER, USERS_FILE, desired_redis, seen_redis};
 
 /// Provides nodes: looks at them and performs actions on them, each of which may be repeated without harm.
 pub trait Provider {
@@ -21,6 +23,9 @@ pub trait Provider {
 
     /// The nodes that exist, as far as their machines can be looked at.
     fn observe(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
+
+    /// The nodes of the cache that exist, as far as their machines can be looked at.
+    fn observe_cache(&self) -> impl Future<Output = Result<Vec<Record>, ProviderError>> + Send;
 
     /// Whether nothing of this environment has ever been made, so that there is nothing to lose.
     fn is_pristine(&self) -> bool;

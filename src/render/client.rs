@@ -39,14 +39,23 @@ pub fn nats_context(cluster: &Cluster, service: &Service, folder: &Path) -> Stri
 pub fn environment_script(cluster: &Cluster, service: &Service, folder: &Path) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     let mut script = String::new();
-    for (name, value) in [
+    let mut variables = vec![
         ("NATS_URL", cluster.client_urls().join(",")),
         ("NATS_CREDS", file("user.creds")),
         ("NATS_CERT", file("client.pem")),
         ("NATS_KEY", file("client.key")),
         ("NATS_CA", file("ca.pem")),
         ("NATS_INBOX_PREFIX", service.inbox_prefix()),
-    ] {
+    ];
+    if let Some(redis) = cluster.cache_of(service) {
+        // The certificate, the key and the authority are those above.
+        variables.extend([
+            ("REDIS_URLS", redis.client_urls().join(",")),
+            ("REDIS_USERNAME", service.name.to_string()),
+            ("REDIS_PASSWORD_FILE", file("redis.password")),
+        ]);
+    }
+    for (name, value) in variables {
         let quoted = value.replace('\'', r"'\''");
         writeln!(script, "export {name}='{quoted}'").expect("a string takes what it is given");
     }

@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::server_config::{RenderError, TEMPLATES};
+use super::templates::{RenderError, render};
 use crate::model::ByteSize;
 use crate::secrets::Secret;
 
@@ -55,26 +55,21 @@ pub struct Papers<'a> {
 /// Renders it. The text is a secret when a link has a password.
 pub fn leafnode_config(server: &LeafnodeServer<'_>) -> Result<String, RenderError> {
     let links: Vec<Value> = server.links.iter().map(link).collect();
-    TEMPLATES
-        .get_template("leafnode.conf")
-        .and_then(|template| {
-            template.render(context! {
-                environment => server.environment,
-                name => server.name,
-                listen => server.listen,
-                max_payload => server.max_payload.bytes(),
-                ports_folder => server.ports_folder,
-                log => server.log,
-                anybody => server.anybody,
-                links,
-                credentials => server.papers.credentials,
-                certificate => server.papers.certificate,
-                key => server.papers.key,
-                authority => server.papers.authority,
-            })
-        })
-        .map(|text| text + "\n")
-        .map_err(|reason| RenderError { file: "nats.conf", reason })
+    let context = context! {
+        environment => server.environment,
+        name => server.name,
+        listen => server.listen,
+        max_payload => server.max_payload.bytes(),
+        ports_folder => server.ports_folder,
+        log => server.log,
+        anybody => server.anybody,
+        links,
+        credentials => server.papers.credentials,
+        certificate => server.papers.certificate,
+        key => server.papers.key,
+        authority => server.papers.authority,
+    };
+    render("leafnode.conf", context)
 }
 
 fn link(link: &Link) -> Value {

@@ -29,6 +29,7 @@ pub struct KeyEntry {
     /// What it is.
     pub kind: KeyKind,
     /// The public key: an NKey, or the base64 of a certificate key's SubjectPublicKeyInfo.
+    /// Of a password, the SHA-256 in hex: with so many random bits it can't be turned back.
     pub public: String,
     /// Counts the keys that had this name.
     pub version: u32,
@@ -65,6 +66,11 @@ impl Document {
     /// A node's certificate.
     pub fn node(node: &NodeName) -> Self {
         Self(format!("certificate/node/{node}"))
+    }
+
+    /// A cache node's certificate.
+    pub fn redis_node(node: &NodeName) -> Self {
+        Self(format!("certificate/redis/{node}"))
     }
 
     /// A service's client certificate.

@@ -23,6 +23,8 @@ pub enum KeyKind {
     User,
     /// A P-256 key of a certificate.
     Certificate,
+    /// A password, for a server that knows nothing better.
+    Password,
 }
 
 impl KeyName {
@@ -76,6 +78,21 @@ impl KeyName {
         Self(format!("client/leafnode/{leafnode}"))
     }
 
+    /// The key of a cache node's certificate.
+    pub fn redis_node(node: &NodeName) -> Self {
+        Self(format!("redis/node/{node}"))
+    }
+
+    /// The password of a user of the cache: a service, or natsops itself.
+    pub fn redis_user(user: &str) -> Self {
+        Self(format!("redis/user/{user}"))
+    }
+
+    /// The password with which the cache's replicas sign in to their primaries.
+    pub fn redis_replication() -> Self {
+        Self("redis/replication".to_owned())
+    }
+
     /// The identity key of a catalog account.
     pub fn of_account(account: &AccountName) -> Self {
         Self::account(account.as_str())
@@ -83,10 +100,12 @@ impl KeyName {
 
     /// What the key is, told by its name.
     pub fn kind(&self) -> KeyKind {
-        match self.0.split('/').next() {
-            Some("operator") => KeyKind::Operator,
-            Some("account") => KeyKind::Account,
-            Some("user") => KeyKind::User,
+        let mut steps = self.0.split('/');
+        match (steps.next(), steps.next()) {
+            (Some("operator"), _) => KeyKind::Operator,
+            (Some("account"), _) => KeyKind::Account,
+            (Some("user"), _) => KeyKind::User,
+            (Some("redis"), Some("user" | "replication")) => KeyKind::Password,
             _ => KeyKind::Certificate,
         }
     }

@@ -1,5 +1,6 @@
 //! Where new keys come from: the operating system, or a name when only the shape of the outcome matters.
 
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -28,9 +29,18 @@ pub trait Entropy {
                 let key = CertificateKey::from_bytes(&self.bytes(name));
                 (key.public(), key.to_pem())
             }
+            KeyKind::Password => password(&*self.bytes(name)),
         };
         NewKey { entry: KeyEntry { kind: name.kind(), public, version: 1, created: now }, secret }
     }
+}
+
+/// Passwords begin with this, so that a scanner recognises one that has gone astray.
+const PASSWORD_MARK: &str = "natsops_";
+
+fn password(bytes: &[u8]) -> (String, Secret<String>) {
+    let text = format!("{PASSWORD_MARK}{}", BASE64URL_NOPAD.encode(bytes));
+    (HEXLOWER.encode(&Sha256::digest(&text)), Secret::new(text))
 }
 
 /// The operating system's random source.

@@ -9,7 +9,7 @@ pub trait SecretStore {
     /// The public index; an empty one where nothing has been committed yet.
     fn index(&self) -> Result<Index, StoreError>;
 
-    /// Opens the current version of a key: an NKey seed, or a PKCS#8 private key as PEM.
+    /// Opens the current version of a key: an NKey seed, a PKCS#8 private key as PEM, or a password.
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError>;
 
     /// Commits a change on top of generation `seen`, and gives the new index.

@@ -129,6 +129,11 @@ pub fn holds_no_secret(text: &str) {
         word.len() == 58 && ["SO", "SA", "SU", "SN", "SX"].iter().any(|p| word.starts_with(p))
     });
     assert_eq!(seeds.count(), 0, "a seed was shown");
+    let passwords = text.match_indices("natsops_").filter(|(at, mark)| {
+        let rest = text[at + mark.len()..].chars();
+        rest.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).count() == 43
+    });
+    assert_eq!(passwords.count(), 0, "a password was shown");
     for secret in ["AGE-SECRET-KEY-", "PRIVATE KEY-----"] {
         assert!(!text.contains(secret), "{secret} was shown");
     }

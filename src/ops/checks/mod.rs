@@ -2,6 +2,7 @@
 //!
 //! A check looks at the running cluster as a client, a stranger or an operator would, never at our own files.
 
+mod cache;
 mod doors;
 mod grants;
 mod health;
@@ -112,5 +113,6 @@ pub async fn examine<P: Provider>(
     add("leafnode-passes", leafnodes::passes(&scene).await);
     add("grants", grants::grants(&scene).await);
     add("stream-replicas", replicas::replicas(&scene).await);
+    cache::run(&scene, add).await;
     Ok(report)
 }

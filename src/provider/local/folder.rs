@@ -3,11 +3,9 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::Program;
 use crate::artifacts::{Bundle, Content};
 use crate::secrets::{private_folder, replace, write_private};
-
-/// The configuration, which names every other file.
-const CONFIG: &str = "nats.conf";
 
 /// How much of a log's end is shown.
 const LAST_WORDS: u64 = 4096;
@@ -15,12 +13,23 @@ const LAST_WORDS: u64 = 4096;
 /// The folder of one node.
 pub struct NodeFolder {
     path: PathBuf,
+    program: Program,
 }
 
 impl NodeFolder {
-    /// The folder at `path`, which need not exist.
+    /// The folder of a node of the cluster at `path`, which need not exist.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, program: Program::NATS }
+    }
+
+    /// The folder of a node of the cache at `path`, which need not exist.
+    pub fn redis(path: PathBuf) -> Self {
+        Self { path, program: Program::REDIS }
+    }
+
+    /// What runs here.
+    pub fn program(&self) -> Program {
+        self.program
     }
 
     /// Where it is.
@@ -40,12 +49,12 @@ impl NodeFolder {
 
     /// The configuration file.
     pub fn config(&self) -> Option<String> {
-        std::fs::read_to_string(self.path.join(CONFIG)).ok()
+        std::fs::read_to_string(self.path.join(self.program.config)).ok()
     }
 
     /// The log file.
     pub fn log(&self) -> PathBuf {
-        self.path.join("log/nats.log")
+        self.path.join(self.program.log)
     }
 
     /// Where the process that was started is noted.
@@ -62,7 +71,9 @@ impl NodeFolder {
             let path = self.path.join(&file.path);
             match &file.content {
                 Content::Secret(secret) => write_private(&path, secret.expose().as_bytes())?,
-                Content::Public(text) if file.path == CONFIG => replace(&path, text.as_bytes())?,
+                Content::Public(text) if file.path == self.program.config => {
+                    replace(&path, text.as_bytes())?;
+                }
                 Content::Public(text) => fs_err::write(&path, text)?,
             }
         }

@@ -4,9 +4,11 @@ mod address;
 mod edge;
 mod folder;
 mod process;
+mod program;
+mod redis;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ pub use edge::LocalEdge;
 pub use folder::NodeFolder;
 use jiff::Timestamp;
 pub use process::NodeProcess;
+pub use program::Program;
+pub use redis::{RedisSource, RedisSupply};
 
 use super::{CONFIG_FILE, DATA, PROCESS, Provider, ProviderError, SETTING, on_change};
 use crate::artifacts::{Bundle, lint_bundle};
@@ -39,6 +43,7 @@ pub struct LocalProvider<'a> {
     /// The nats-server program.
     server: PathBuf,
     bundles: Box<BundleSource<'a>>,
+    redis: RedisSupply<'a>,
 }
 
 impl<'a> LocalProvider<'a> {
@@ -48,8 +53,9 @@ impl<'a> LocalProvider<'a> {
         state: PathBuf,
         server: PathBuf,
         bundles: Box<BundleSource<'a>>,
+        redis: RedisSupply<'a>,
     ) -> Self {
-        Self { cluster, state, server, bundles }
+        Self { cluster, state, server, bundles, redis }
     }
 
     fn folder(&self, node: &NodeName) -> NodeFolder {
@@ -118,61 +124,79 @@ impl<'a> LocalProvider<'a> {
     }
 
     async fn start(&self, node: &Node, folder: &NodeFolder) -> Result<(), ProviderError> {
-        self.addresses_are_free(node)?;
+        let ports = &self.cluster.ports;
+        let all = [ports.client, ports.cluster, ports.leafnode, ports.monitor];
+        addresses_are_free(&node.name, node.address, &all)?;
         let log = folder.log_length();
         let process = NodeProcess::start(&self.server, folder)?;
-        let monitor = SocketAddr::from((node.address, self.cluster.ports.monitor));
-        let begin = Instant::now();
-        while tokio::net::TcpStream::connect(monitor).await.is_err() {
-            if !process.is_alive() {
-                return Err(ProviderError::Died {
-                    node: node.name.to_string(),
-                    reason: folder.last_words(log),
-                });
-            }
-            if begin.elapsed() > START {
-                return Err(ProviderError::Late {
-                    what: format!("the start of {}", node.name),
-                    seconds: START.as_secs(),
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
+        let monitor = SocketAddr::from((node.address, ports.monitor));
+        wait_for_door(&node.name, folder, (&process, log), monitor).await
     }
 
-    /// Another program on the same address would answer in the server's place.
-    fn addresses_are_free(&self, node: &Node) -> Result<(), ProviderError> {
-        let ports = &self.cluster.ports;
-        for port in [ports.client, ports.cluster, ports.leafnode, ports.monitor] {
-            let address = SocketAddr::from((node.address, port));
-            std::net::TcpListener::bind(address).map_err(|error| ProviderError::Taken {
-                node: node.name.to_string(),
-                address: address.to_string(),
-                reason: error.to_string(),
-            })?;
-        }
-        Ok(())
+    /// How long a server may take to leave.
+    fn patience(&self) -> Duration {
+        self.cluster.lame_duck.duration.duration() + STOP_MARGIN
     }
+}
 
-    /// Lame duck first, so that clients and raft leaders leave in order; force only when that fails.
-    async fn stop(&self, folder: &NodeFolder) -> Result<(), ProviderError> {
-        let Some(process) = NodeProcess::find(folder)? else {
-            return Ok(());
-        };
-        process.lame_duck()?;
-        if process.gone_within(self.cluster.lame_duck.duration.duration() + STOP_MARGIN).await {
-            return Ok(());
-        }
-        process.kill()?;
-        if process.gone_within(STOP_MARGIN).await {
-            return Ok(());
-        }
-        Err(ProviderError::Late {
-            what: format!("the end of process {}", process.pid()),
-            seconds: STOP_MARGIN.as_secs(),
-        })
+/// Asks a server to leave in order, so that clients and leaders can move on; force only when it does not go within `patience`.
+async fn stop(folder: &NodeFolder, patience: Duration) -> Result<(), ProviderError> {
+    let Some(process) = NodeProcess::find(folder)? else {
+        return Ok(());
+    };
+    process.farewell()?;
+    if process.gone_within(patience).await {
+        return Ok(());
     }
+    process.kill()?;
+    if process.gone_within(STOP_MARGIN).await {
+        return Ok(());
+    }
+    Err(ProviderError::Late {
+        what: format!("the end of process {}", process.pid()),
+        seconds: STOP_MARGIN.as_secs(),
+    })
+}
+
+/// Waits until a server that was just started answers at `door`.
+async fn wait_for_door(
+    node: &NodeName,
+    folder: &NodeFolder,
+    (process, log): (&NodeProcess, u64),
+    door: SocketAddr,
+) -> Result<(), ProviderError> {
+    let begin = Instant::now();
+    while tokio::net::TcpStream::connect(door).await.is_err() {
+        if !process.is_alive() {
+            let reason = folder.last_words(log);
+            return Err(ProviderError::Died { node: node.to_string(), reason });
+        }
+        if begin.elapsed() > START {
+            return Err(ProviderError::Late {
+                what: format!("the start of {node}"),
+                seconds: START.as_secs(),
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// Another program on the same address would answer in the server's place.
+fn addresses_are_free(
+    node: &NodeName,
+    address: Ipv4Addr,
+    ports: &[u16],
+) -> Result<(), ProviderError> {
+    for port in ports {
+        let address = SocketAddr::from((address, *port));
+        std::net::TcpListener::bind(address).map_err(|error| ProviderError::Taken {
+            node: node.to_string(),
+            address: address.to_string(),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
 }
 
 /// Refuses what a server would accept and then run otherwise than it says.
@@ -199,17 +223,24 @@ impl Provider for LocalProvider<'_> {
         !self.cluster.nodes.iter().any(|node| self.folder(&node.name).has_data())
     }
 
+    async fn observe_cache(&self) -> Result<Vec<Record>, ProviderError> {
+        self.observe_redis()
+    }
+
     async fn perform(&self, action: &Action) -> Result<(), ProviderError> {
+        if action.id.kind == Kind::RedisNode {
+            return self.perform_redis(action).await;
+        }
         let node = self.node(action)?;
         if action.action == ActionKind::Delete {
             LocalEdge::clear(&self.edges())?;
-            return self.stop(&self.folder(&node.name)).await;
+            return stop(&self.folder(&node.name), self.patience()).await;
         }
         let folder = self.write(node)?;
         match action.effect {
             Effect::Start | Effect::RollingRestart => {
                 self.check(node, &folder).await?;
-                self.stop(&folder).await?;
+                stop(&folder, self.patience()).await?;
                 self.start(node, &folder).await
             }
             Effect::Reload => self.check(node, &folder).await,

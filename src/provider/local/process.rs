@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use super::NodeFolder;
+use super::{NodeFolder, Program};
 use crate::secrets::replace;
 
-/// A running nats-server that belongs to a node's folder.
+/// A running server that belongs to a node's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeProcess {
     note: Note,
     folder: PathBuf,
+    program: Program,
 }
 
 /// What is noted of a process when it starts.
@@ -44,9 +45,9 @@ impl NodeProcess {
             .filter(|note| is_ours(*note, &path));
         let found = match noted {
             Some(note) => Some(note),
-            None => search(&path)?,
+            None => search(&path, folder.program())?,
         };
-        Ok(found.map(|note| Self { note, folder: path }))
+        Ok(found.map(|note| Self { note, folder: path, program: folder.program() }))
     }
 
     /// Starts the server of a folder in a session of its own, so that no terminal takes it along.
@@ -54,7 +55,7 @@ impl NodeProcess {
         let server = std::path::absolute(server)?;
         let mut command = Command::new(server);
         command
-            .args(["-c", "nats.conf"])
+            .args(folder.program().arguments)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -71,7 +72,11 @@ impl NodeProcess {
         let child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(std::io::Error::other)?;
         let start = start_time(pid).unwrap_or(0);
-        let process = Self { note: Note { pid, start }, folder: fs::canonicalize(folder.path())? };
+        let process = Self {
+            note: Note { pid, start },
+            folder: fs::canonicalize(folder.path())?,
+            program: folder.program(),
+        };
         let note = serde_json::to_vec(&process.note)?;
         replace(&folder.process_note(), &note)?;
         Ok(process)
@@ -87,9 +92,9 @@ impl NodeProcess {
         is_ours(self.note, &self.folder)
     }
 
-    /// Asks it to shed its clients and stop (USR2).
-    pub fn lame_duck(&self) -> std::io::Result<()> {
-        self.signal(Signal::USR2)
+    /// Asks it to leave in order.
+    pub fn farewell(&self) -> std::io::Result<()> {
+        self.signal(self.program.farewell)
     }
 
     /// Ends it at once.
@@ -135,8 +140,8 @@ fn is_ours(note: Note, folder: &Path) -> bool {
     cwd.is_ok_and(|cwd| cwd == folder) && start_time(note.pid) == Some(note.start)
 }
 
-/// Any nats-server that runs in the folder.
-fn search(folder: &Path) -> std::io::Result<Option<Note>> {
+/// Any server of this kind that runs in the folder.
+fn search(folder: &Path, program: Program) -> std::io::Result<Option<Note>> {
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
@@ -144,7 +149,7 @@ fn search(folder: &Path) -> std::io::Result<Option<Note>> {
         };
         let runs_here = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder);
         let is_server = fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|name| name.trim() == "nats-server");
+            .is_ok_and(|name| name.trim() == program.name);
         if let (true, true, Some(start)) = (runs_here, is_server, start_time(pid)) {
             return Ok(Some(Note { pid, start }));
         }
