@@ -19,8 +19,7 @@ check: ## Format, lints and unit tests: the quick one
 test: ## Every test
 	@.ci/suites all
 
-bench: tools ## Measure: start-up against a plain loop, signing against raw Ed25519, validate and render
-	@cargo build --release --locked --quiet
+bench: tools ## Measure: starts and rolling restarts against a plain loop, signing, validate and render
 	@cargo bench --locked --quiet
 
 clean: ## Remove what was built; clusters, keys and tools stay

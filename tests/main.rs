@@ -4,6 +4,7 @@
 
 mod support;
 
+mod changes;
 mod checks;
 mod cli;
 mod cluster;
@@ -17,6 +18,8 @@ mod layering;
 mod leafnodes;
 mod lifecycle;
 mod lints;
+mod load;
+mod losses;
 mod plans;
 mod redis;
 mod schemas;
