@@ -218,14 +218,14 @@ const BREAKAGES: [Breakage; 23] = [
         file: "local.yaml",
         from: "shards: 3",
         to: "shards: 26",
-        place: "local.yaml:29:17",
+        place: "local.yaml:30:17",
         says: &["26 shards, one machine has room for 25"],
     },
     Breakage {
         file: "local.yaml",
         from: "replicas_per_shard: 1}",
         to: "replicas_per_shard: 1, max_memory: 1 MiB}",
-        place: "local.yaml:29:",
+        place: "local.yaml:30:",
         says: &["max_memory is 1 MiB, at least 16 MiB works"],
     },
 ];

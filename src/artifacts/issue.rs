@@ -11,7 +11,7 @@ use super::review::is_current;
 use super::{Newer, certificates, claims, leafnode_claims};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
 use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
-use crate::pki::{self, CertificateError, CertificateKey, Lifetime, Purpose};
+use crate::pki::{self, CertificateError, CertificateKey, CertificatePublicKey, Lifetime, Purpose};
 use crate::secrets::{
     Change, Document, Entropy, Index, KeyName, NewKey, Secret, SecretStore, StoreError, Ticket,
 };
@@ -37,6 +37,8 @@ pub enum IssueError {
 struct Keys<'a> {
     store: &'a dyn SecretStore,
     open: BTreeMap<KeyName, Secret<String>>,
+    /// The authority's key, read once: reading one costs as much as signing with it.
+    authority: Option<CertificateKey>,
 }
 
 impl Keys<'_> {
@@ -47,6 +49,13 @@ impl Keys<'_> {
         let secret = self.store.open(name)?;
         self.open.insert(name.clone(), secret.clone());
         Ok(secret)
+    }
+
+    fn authority(&mut self) -> Result<&CertificateKey, IssueError> {
+        if self.authority.is_none() {
+            self.authority = Some(CertificateKey::from_pem(&self.get(&KeyName::authority())?)?);
+        }
+        self.authority.as_ref().ok_or(StoreError::Missing(KeyName::authority()).into())
     }
 }
 
@@ -61,7 +70,7 @@ pub fn issue(
 ) -> Result<Change, IssueError> {
     let mut change = Change::default();
     let mut index = index.clone();
-    let mut keys = Keys { store, open: BTreeMap::new() };
+    let mut keys = Keys { store, open: BTreeMap::new(), authority: None };
     for name in key_names(cluster) {
         if index.public(&name).is_none() {
             let key = entropy.make(&name, now);
@@ -119,10 +128,7 @@ fn write(
         | Paper::Node(_)
         | Paper::Client(_)
         | Paper::LeafnodeClient(_)
-        | Paper::RedisNode(_) => {
-            let subject = keys.get(&paper.subject())?;
-            certificate(cluster, paper, index, (&signer, &subject), now)
-        }
+        | Paper::RedisNode(_) => certificate(cluster, paper, index, keys.authority()?, now),
     }
 }
 
@@ -143,19 +149,18 @@ fn certificate(
     cluster: &Cluster,
     paper: &Paper,
     index: &Index,
-    (signer, subject): (&Secret<String>, &Secret<String>),
+    authority: &CertificateKey,
     now: Timestamp,
 ) -> Result<String, IssueError> {
     let wanted = certificates::wanted(cluster, paper, index).expect("the paper is a certificate");
     let lifetime = Lifetime { now, validity: wanted.validity };
-    let authority = CertificateKey::from_pem(signer)?;
     let Some(purpose) = wanted.purpose else {
-        return Ok(pki::issue_authority(&wanted.subject, &authority, lifetime)?);
+        return Ok(pki::issue_authority(&wanted.subject, authority, lifetime)?);
     };
     let own = certificates::authority(index)
         .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
-    let key = CertificateKey::from_pem(subject)?;
-    Ok(pki::issue((own, &authority), purpose, &wanted.subject, &wanted.names, &key, lifetime)?)
+    let key = CertificatePublicKey::from_text(&wanted.public)?;
+    Ok(pki::issue((own, authority), purpose, &wanted.subject, &wanted.names, &key, lifetime)?)
 }
 
 /// How long a ticket of natsops itself is good for; every run makes its own and keeps none.

@@ -123,7 +123,8 @@ impl Context {
     /// Takes the right to change an environment.
     pub fn lease(&self, environment: &str, command: &str) -> Result<Lease, Failure> {
         let purpose = format!("{command} {environment}");
-        Ok(lease::take(&self.state(environment), &purpose)?)
+        let engineer = std::env::var("USER").ok().filter(|name| !name.is_empty());
+        Ok(lease::take(&self.state(environment), &purpose, engineer.as_deref())?)
     }
 
     /// Every program that an environment's nodes run.

@@ -28,8 +28,9 @@ pub enum LeaseError {
     Io(#[from] std::io::Error),
 }
 
-/// Takes the lease of the environment whose state is in `state`, for the command that `purpose` names.
-pub fn take(state: &Path, purpose: &str) -> Result<Lease, LeaseError> {
+/// Takes the lease of the environment whose state is in `state`, for the command that `purpose` names and the
+/// engineer who runs it, where that is known.
+pub fn take(state: &Path, purpose: &str, engineer: Option<&str>) -> Result<Lease, LeaseError> {
     private_folder(state)?;
     let mut file = File::options()
         .read(true)
@@ -52,7 +53,8 @@ pub fn take(state: &Path, purpose: &str) -> Result<Lease, LeaseError> {
     }
     file.set_len(0)?;
     file.rewind()?;
-    write!(file, "`natsops {purpose}` (process {})", std::process::id())?;
+    let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
+    write!(file, "`natsops {purpose}`{engineer} (process {})", std::process::id())?;
     Ok(Lease { _lock: file })
 }
 
@@ -63,10 +65,10 @@ mod tests {
     #[test]
     fn a_second_writer_is_told_who_the_first_is() {
         let state = tempfile::tempdir().unwrap();
-        let first = take(state.path(), "apply local").unwrap();
-        let refused = take(state.path(), "destroy local").unwrap_err();
-        assert!(refused.to_string().contains("`natsops apply local`"));
+        let first = take(state.path(), "apply local", Some("ada")).unwrap();
+        let refused = take(state.path(), "destroy local", None).unwrap_err();
+        assert!(refused.to_string().contains("`natsops apply local` of ada (process "));
         drop(first);
-        assert!(take(state.path(), "destroy local").is_ok());
+        assert!(take(state.path(), "destroy local", None).is_ok());
     }
 }

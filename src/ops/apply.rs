@@ -5,9 +5,9 @@
 //!    each restart between two health gates.
 //! 3. Claims are pushed to every server.
 //! 4. Streams are made and changed.
-//! 5. The cache is made and changed.
-//! 6. The checks prove it.
+//! 5. The checks prove it.
 //!
+//! Beside 2 to 4, the cache is made and changed, since it has to do with none of them.
 //! Each step plans again from what it finds, so that an interrupted apply is continued by the next.
 
 use std::time::{Duration, Instant};
@@ -40,13 +40,33 @@ pub async fn apply<P: Provider>(
     stop: &StopSign,
 ) -> Result<Report, OpsError> {
     let index = phase(site, "identity", async || identity(site, &index, &world)).await?;
-    phase(site, "nodes", async || nodes(site, &index, &world, stop).await).await?;
-    phase(site, "claims", async || claims(site, &index, stop).await).await?;
-    phase(site, "streams", async || streams(site, &index, stop).await).await?;
-    if !site.cluster.redis_nodes().is_empty() {
-        phase(site, "cache", async || cache::apply(site, &index, stop).await).await?;
-    }
+    // Neither knows of the other; a failure of one lets the other finish.
+    let (messages, kept) =
+        tokio::join!(messaging(site, &index, &world, stop), caching(site, &index, stop));
+    messages.and(kept)?;
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
+}
+
+async fn messaging<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    world: &World,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    phase(site, "nodes", async || nodes(site, index, world, stop).await).await?;
+    phase(site, "claims", async || claims(site, index, stop).await).await?;
+    phase(site, "streams", async || streams(site, index, stop).await).await
+}
+
+async fn caching<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    if site.cluster.redis_nodes().is_empty() {
+        return Ok(());
+    }
+    phase(site, "cache", async || cache::apply(site, index, stop).await).await
 }
 
 async fn phase<P, T>(

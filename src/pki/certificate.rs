@@ -6,7 +6,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyUsagePurpose, PublicKeyData as _, SanType, SerialNumber,
+    Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -93,7 +93,7 @@ pub fn issue(
     purpose: Purpose,
     name: &str,
     names: &[String],
-    key: &CertificateKey,
+    key: &impl PublicKeyData,
     lifetime: Lifetime,
 ) -> Result<String, CertificateError> {
     let issuer = Issuer::from_ca_cert_pem(authority.0, authority.1)?;
@@ -120,7 +120,7 @@ pub fn issue(
 
 fn params(
     name: &str,
-    key: &CertificateKey,
+    key: &impl PublicKeyData,
     lifetime: Lifetime,
 ) -> Result<CertificateParams, CertificateError> {
     let mut params = CertificateParams::default();
@@ -142,7 +142,7 @@ fn params(
 }
 
 /// 16 bytes that differ whenever the key, the name or the time does; the top bit is clear, so it is positive.
-fn serial(name: &str, key: &CertificateKey, start: i64) -> SerialNumber {
+fn serial(name: &str, key: &impl PublicKeyData, start: i64) -> SerialNumber {
     let mut hash = Sha256::new();
     hash.update(name);
     hash.update(start.to_be_bytes());

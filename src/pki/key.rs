@@ -54,6 +54,39 @@ impl CertificateKey {
     }
 }
 
+/// The public side of a P-256 key: enough to issue a certificate for it.
+pub struct CertificatePublicKey {
+    point: Vec<u8>,
+}
+
+/// The length of an uncompressed point of P-256.
+const POINT: usize = 65;
+
+impl CertificatePublicKey {
+    /// Reads what [`CertificateKey::public`] writes.
+    pub fn from_text(text: &str) -> Result<Self, CertificateError> {
+        let information = BASE64.decode(text.as_bytes()).map_err(|_| CertificateError::Key)?;
+        let start = information.len().checked_sub(POINT).ok_or(CertificateError::Key)?;
+        let key = Self { point: information[start..].to_vec() };
+        // What stands before the point says which curve it is on, and is the same for all of them.
+        if key.subject_public_key_info() == information {
+            Ok(key)
+        } else {
+            Err(CertificateError::Key)
+        }
+    }
+}
+
+impl rcgen::PublicKeyData for CertificatePublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
 impl rcgen::PublicKeyData for CertificateKey {
     fn der_bytes(&self) -> &[u8] {
         &self.point
@@ -68,5 +101,20 @@ impl rcgen::SigningKey for CertificateKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         let signature: DerSignature = self.key.sign(message);
         Ok(signature.as_bytes().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_key_is_read_back_and_anything_else_is_refused() {
+        let public = CertificateKey::from_bytes(&Zeroizing::new([7; 32])).public();
+        let read = CertificatePublicKey::from_text(&public).unwrap();
+        assert_eq!(BASE64.encode(&read.subject_public_key_info()), public);
+        for text in ["", "?", "AAAA", &public[4..], &BASE64.encode(&[4; 91])] {
+            assert!(CertificatePublicKey::from_text(text).is_err(), "{text}");
+        }
     }
 }

@@ -7,5 +7,5 @@ mod key;
 mod tls;
 
 pub use certificate::{Certificate, CertificateError, Lifetime, Purpose, issue, issue_authority};
-pub use key::CertificateKey;
+pub use key::{CertificateKey, CertificatePublicKey};
 pub use tls::{TlsError, client_config};
