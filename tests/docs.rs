@@ -105,13 +105,13 @@ fn walk(document: &Path, cluster: &Cluster) {
 #[test]
 fn readme_is_true() {
     // The reader has run `make local`, whose last step this is.
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     walk(Path::new("README.md"), &cluster);
 }
 
 #[test]
 fn operations_are_true() {
-    let cluster = Cluster::idle();
+    let cluster = Cluster::idle_with_cache();
     walk(Path::new("docs/operations.md"), &cluster);
 }
 

@@ -113,7 +113,7 @@ fn only(cluster: &Cluster, check: &str) {
 
 #[test]
 fn a_service_has_its_keys_and_nothing_else() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     for number in 0..20 {
         let key = format!("llm:{number}");
@@ -140,7 +140,7 @@ fn a_service_has_its_keys_and_nothing_else() {
 
 #[test]
 fn a_killed_primary_shows_and_heals_whether_or_not_a_replica_took_over() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     assert_eq!(client(project, "state-manager", &["set", "state:kept", "here"]).trim(), "OK");
     for (node, patience) in [("redis-1-a", 0), ("redis-2-a", 12)] {
@@ -166,7 +166,7 @@ fn a_killed_primary_shows_and_heals_whether_or_not_a_replica_took_over() {
 
 #[test]
 fn lost_folders_are_made_anew_and_nobody_remembers_the_old_servers() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     // A primary alone, and a whole shard.
     for lost in [&["redis-2-a"][..], &["redis-3-a", "redis-3-b"]] {
@@ -181,7 +181,7 @@ fn lost_folders_are_made_anew_and_nobody_remembers_the_old_servers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_change_in_place_and_settings_one_node_at_a_time() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let before = pids(project);
     assert_eq!(client(project, "llm-gateway", &["set", "llm:kept", "here"]).trim(), "OK");
@@ -222,7 +222,7 @@ async fn users_change_in_place_and_settings_one_node_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_changed_by_hand_is_found_and_undone() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let _: () = tell(project, "redis-1-a", "ACL SETUSER mallory on nopass ~* +@all").await;
     let _: () = tell(project, "redis-2-b", "ACL SETUSER store +flushall").await;
@@ -246,7 +246,7 @@ async fn what_somebody_changed_by_hand_is_found_and_undone() {
 
 #[test]
 fn an_apply_that_dies_while_the_cache_forms_is_continued_by_the_next() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     for moment in [20, 120, 250, 500, 900] {
         for node in NODES {
@@ -269,7 +269,7 @@ fn an_apply_that_dies_while_the_cache_forms_is_continued_by_the_next() {
 
 #[test]
 fn a_destroyed_cache_comes_back_and_a_deleted_one_does_not() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let ids = || -> Vec<String> {
         NODES
@@ -301,7 +301,7 @@ fn a_destroyed_cache_comes_back_and_a_deleted_one_does_not() {
 
 #[test]
 fn another_number_of_shards_is_blocked_before_anything_happens_and_more_replicas_are_not() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     project.edit("local.yaml", "shards: 3", "shards: 4");
     let refused = project.run(&["apply", "local", "--yes"]).expect(5);
@@ -321,7 +321,7 @@ fn another_number_of_shards_is_blocked_before_anything_happens_and_more_replicas
 
 #[test]
 fn without_redis_server_an_apply_stops_before_it_begins() {
-    let cluster = Cluster::idle();
+    let cluster = Cluster::idle_with_cache();
     let project = &cluster.project;
     let tools = crate::support::nats_server();
     let mut command = project.command(&["apply", "local", "--yes"]);
@@ -335,7 +335,7 @@ fn without_redis_server_an_apply_stops_before_it_begins() {
 
 #[test]
 fn an_environment_without_cache_is_warned_of_and_works() {
-    let cluster = Cluster::idle();
+    let cluster = Cluster::idle_with_cache();
     let project = &cluster.project;
     project.edit("local.yaml", "redis: {shards: 3, replicas_per_shard: 1}", "");
     let said = project.run(&["validate", "local"]).expect(0).stderr;
@@ -347,7 +347,7 @@ fn an_environment_without_cache_is_warned_of_and_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_nobody_serves_fails_cache_slots_alone() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let _: () = tell(&cluster.project, "redis-1-a", "CLUSTER DELSLOTS 0").await;
     only(&cluster, "cache-slots");
     assert_eq!(changes(&cluster.plan()), ["update redis-cluster game-local"]);
@@ -356,7 +356,7 @@ async fn a_slot_that_nobody_serves_fails_cache_slots_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_can_not_sign_in_fails_cache_replicas_alone() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let _: () = tell(project, "redis-2-b", "CONFIG SET masterauth wrong").await;
     let _: u32 = tell(project, "redis-2-b", "CLIENT KILL TYPE master").await;
@@ -368,7 +368,7 @@ async fn a_replica_that_can_not_sign_in_fails_cache_replicas_alone() {
 
 #[test]
 fn a_server_that_asks_for_no_certificate_fails_cache_doors_alone() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let conf = project.node("redis-3-b").join("redis.conf");
     let text = std::fs::read_to_string(&conf).unwrap();
@@ -387,7 +387,7 @@ fn a_server_that_asks_for_no_certificate_fails_cache_doors_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_may_more_or_less_fails_cache_grants_alone() {
-    let cluster = Cluster::applied();
+    let cluster = Cluster::with_cache();
     for change in ["+config|get", "-set", "~store:*"] {
         let words = format!("ACL SETUSER llm-gateway {change}");
         let _: () = tell(&cluster.project, "redis-2-a", &words).await;

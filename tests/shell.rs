@@ -114,7 +114,9 @@ fn helps(project: &Project) -> Vec<(String, String)> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let help = project.run(&arguments).expect(0).stdout;
         let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
-        let names = listed.lines().take_while(|line| line.starts_with("  "));
+        let lines = listed.lines().take_while(|line| line.starts_with("  "));
+        // A description that is too long goes on below, further to the right.
+        let names = lines.filter(|line| !line.starts_with("   "));
         let names = names.filter_map(|line| line.split_whitespace().next());
         let inner = names
             .filter(|name| *name != "help")
