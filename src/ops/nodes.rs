@@ -14,7 +14,10 @@ use crate::secrets::Index;
 /// How long the meta group may take to choose another leader: an election, and some.
 const ELECTION: Duration = Duration::from_secs(20);
 
-/// How often is looked whether it has.
+/// How long a replica may be behind because there is much to store.
+const MOMENT: Duration = Duration::from_secs(10);
+
+/// How often is looked.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Does what the plan says about nodes, and waits until they are well.
@@ -46,9 +49,15 @@ async fn restart<P: Provider>(
 ) -> Result<(), OpsError> {
     let node = &action.id.name;
     // The node before this one is back, but somebody else may have left meanwhile.
-    let nodes = wait_healthy(site, stop).await?;
-    if let Some(what) = depends_on(&nodes, node).filter(|_| !site.allowed.interruption) {
-        return Err(OpsError::WouldInterrupt { node: node.clone(), what });
+    let mut nodes = wait_healthy(site, stop).await?;
+    let begin = Instant::now();
+    while let Some(what) = depends_on(&nodes, node).filter(|_| !site.allowed.interruption) {
+        if begin.elapsed() > MOMENT {
+            return Err(OpsError::WouldInterrupt { node: node.clone(), what });
+        }
+        site.reporter.event(&Event::Waiting(&what));
+        tokio::time::sleep(PAUSE).await;
+        nodes = look(site).await;
     }
     hand_over(site, index, node, &nodes).await?;
     site.provider.perform(action).await?;

@@ -1,6 +1,7 @@
 //! Every stream has all of its replicas, each current, each in a zone of its own.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use super::{Finding, Scene};
 use crate::model::Stream;
@@ -8,8 +9,24 @@ use crate::nats::PlacedStream;
 use crate::ops::survey::{Inside, observe};
 use crate::provider::Provider;
 
-/// Looks at every stream of the catalog.
+/// How long a replica may be behind because there is much to store.
+const MOMENT: Duration = Duration::from_secs(5);
+
+/// How often is looked.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Looks at every stream of the catalog, and again for a moment while one is not whole.
 pub async fn replicas<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
+    let begin = Instant::now();
+    loop {
+        match look(scene).await {
+            Err(_) if begin.elapsed() < MOMENT => tokio::time::sleep(PAUSE).await,
+            finding => return finding,
+        }
+    }
+}
+
+async fn look<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let cluster = scene.site.cluster;
     let look = || format!("natsops status {}", cluster.environment);
     let hidden = |reason: String| (format!("streams can't be looked at: {reason}"), look());
