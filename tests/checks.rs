@@ -60,7 +60,7 @@ fn ill_health_fails_nodes_healthy_alone() {
     let address = monitors(&cluster.project, 8222)[2];
     change_node(&cluster, "nats-3", |text| text.replace(":8222\"", ":8223\""));
     let behind = SocketAddr::new(address.ip(), 8223);
-    let listener = TcpListener::bind(address).unwrap();
+    let listener = listen(address);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             // A client that hangs up early is none of this proxy's business.
@@ -68,6 +68,18 @@ fn ill_health_fails_nodes_healthy_alone() {
         }
     });
     only(&cluster, "nodes-healthy");
+}
+
+/// Listens at an address whose former owner has just been killed and may hold it for a moment longer.
+fn listen(address: SocketAddr) -> TcpListener {
+    let begin = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(error) => assert!(begin.elapsed() < PATIENCE, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Answers for the server's health, and passes everything else on to it.

@@ -25,7 +25,8 @@ pub struct Progress {
 struct State {
     begin: Instant,
     mentioned: Instant,
-    phases: Vec<(String, Duration)>,
+    /// In the order of their beginnings; some run beside each other.
+    phases: Vec<(String, Option<Duration>)>,
 }
 
 impl Progress {
@@ -46,19 +47,19 @@ impl Progress {
 
     /// The time of each phase, in their order.
     pub fn phases(&self) -> Vec<(String, Duration)> {
-        self.lock().phases.clone()
+        let state = self.lock();
+        let done =
+            state.phases.iter().filter_map(|(name, elapsed)| Some((name.clone(), (*elapsed)?)));
+        done.collect()
     }
 
     /// Ends the live line, and tells how long it all took.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
-        let state = self.lock();
-        let phases: Vec<String> = state
-            .phases
-            .iter()
-            .map(|(name, elapsed)| format!("{name} {}", seconds(*elapsed)))
-            .collect();
-        let total = seconds(state.begin.elapsed());
+        let phases = self.phases();
+        let phases: Vec<String> =
+            phases.iter().map(|(name, elapsed)| format!("{name} {}", seconds(*elapsed))).collect();
+        let total = seconds(self.lock().begin.elapsed());
         eprintln!("{}", paint::faint(format!("{}; {total} in all", phases.join(", "))));
     }
 
@@ -90,12 +91,19 @@ impl Reporter for Progress {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Phase(name) => {
-                self.lock().mentioned = Instant::now();
+                let mut state = self.lock();
+                state.mentioned = Instant::now();
+                state.phases.push(((*name).to_owned(), None));
+                drop(state);
                 self.bar.enable_steady_tick(Duration::from_millis(100));
                 self.bar.set_message((*name).to_owned());
             }
             Event::PhaseDone(name, elapsed) => {
-                self.lock().phases.push(((*name).to_owned(), *elapsed));
+                let mut state = self.lock();
+                let begun = state.phases.iter_mut().rfind(|(begun, _)| begun == name);
+                if let Some((_, length)) = begun {
+                    *length = Some(*elapsed);
+                }
             }
             Event::Started(action) => self.bar.set_message(describe(action)),
             Event::Done(action, elapsed) => {

@@ -29,6 +29,9 @@ use crate::render::ConfigTree;
 /// How long a server may take from its start to its first answer.
 const START: Duration = Duration::from_secs(15);
 
+/// How long the ports of a process outlive it at most.
+const LINGERING: Duration = Duration::from_secs(1);
+
 /// What a server needs beyond its lame duck period to be gone.
 const STOP_MARGIN: Duration = Duration::from_secs(10);
 
@@ -126,7 +129,7 @@ impl<'a> LocalProvider<'a> {
     async fn start(&self, node: &Node, folder: &NodeFolder) -> Result<(), ProviderError> {
         let ports = &self.cluster.ports;
         let all = [ports.client, ports.cluster, ports.leafnode, ports.monitor];
-        addresses_are_free(&node.name, node.address, &all)?;
+        addresses_are_free(&node.name, node.address, &all).await?;
         let log = folder.log_length();
         let process = NodeProcess::start(&self.server, folder)?;
         let monitor = SocketAddr::from((node.address, ports.monitor));
@@ -183,18 +186,23 @@ async fn wait_for_door(
 }
 
 /// Another program on the same address would answer in the server's place.
-fn addresses_are_free(
+///
+/// A process that has just ended may hold its ports for a moment longer, while its last threads go.
+async fn addresses_are_free(
     node: &NodeName,
     address: Ipv4Addr,
     ports: &[u16],
 ) -> Result<(), ProviderError> {
+    let begin = Instant::now();
     for port in ports {
         let address = SocketAddr::from((address, *port));
-        std::net::TcpListener::bind(address).map_err(|error| ProviderError::Taken {
-            node: node.to_string(),
-            address: address.to_string(),
-            reason: error.to_string(),
-        })?;
+        while let Err(error) = std::net::TcpListener::bind(address) {
+            if begin.elapsed() > LINGERING {
+                let (node, address) = (node.to_string(), address.to_string());
+                return Err(ProviderError::Taken { node, address, reason: error.to_string() });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     Ok(())
 }

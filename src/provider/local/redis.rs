@@ -77,7 +77,7 @@ impl LocalProvider<'_> {
         node: &RedisNode,
         folder: &NodeFolder,
     ) -> Result<(), ProviderError> {
-        addresses_are_free(&node.name, node.address, &[Redis::PORT, Redis::BUS_PORT])?;
+        addresses_are_free(&node.name, node.address, &[Redis::PORT, Redis::BUS_PORT]).await?;
         let log = folder.log_length();
         let process = NodeProcess::start(&self.redis.server, folder)?;
         let door = SocketAddr::from((node.address, Redis::PORT));
