@@ -208,7 +208,7 @@ async fn users_change_in_place_and_settings_one_node_at_a_time() {
     let said = project.run(&["apply", "local", "--yes"]).expect(0).stderr;
     let done: Vec<&str> = said
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("done update redis node ")?.split(' ').next())
+        .filter_map(|line| line.trim().strip_prefix("done restart redis node ")?.split(' ').next())
         .collect();
     let replicas_first =
         ["redis-1-b", "redis-2-b", "redis-3-b", "redis-1-a", "redis-2-a", "redis-3-a"];
