@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("environment", &["model"]),
+    ("contract", &["model"]),
     ("secrets", &["model", "pki"]),
     ("jwt", &["model", "secrets"]),
     ("pki", &["model", "secrets"]),
@@ -23,6 +24,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "cli",
         &[
             "artifacts",
+            "contract",
             "environment",
             "lease",
             "model",

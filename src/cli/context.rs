@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{exit, paint};
 use crate::artifacts::{bundle, prepare_node};
-use crate::environment::{Addresses, Diagnostics, load};
+use crate::environment::{Addresses, Diagnostics, Loaded, Places, load};
 use crate::lease::{self, Lease};
 use crate::model::{Cluster, Placement};
 use crate::ops::Site;
@@ -67,14 +67,31 @@ impl Context {
 
     /// Reads an environment with all that there is to say about it.
     pub fn read(&self, environment: &str) -> Result<(Option<Cluster>, Diagnostics), Failure> {
-        let addresses = Addresses { local_network: network(&self.state(environment)) };
-        let loaded = load(&self.project, environment, &addresses)?;
+        let loaded = self.load(environment)?;
         Ok((loaded.cluster, loaded.diagnostics))
+    }
+
+    fn load(&self, environment: &str) -> Result<Loaded, Failure> {
+        Ok(load(&self.project, environment, &self.addresses(environment))?)
+    }
+
+    /// Where the nodes of an environment get their addresses from.
+    pub fn addresses(&self, environment: &str) -> Addresses {
+        Addresses { local_network: network(&self.state(environment)) }
     }
 
     /// Reads an environment that must be valid; problems are shown on stderr.
     pub fn cluster(&self, environment: &str) -> Result<Cluster, Failure> {
         let (cluster, diagnostics) = self.read(environment)?;
+        self.valid(environment, cluster, &diagnostics)
+    }
+
+    fn valid(
+        &self,
+        environment: &str,
+        cluster: Option<Cluster>,
+        diagnostics: &Diagnostics,
+    ) -> Result<Cluster, Failure> {
         let count = diagnostics.errors();
         cluster.ok_or_else(|| {
             eprintln!("{}", diagnostics.text().trim_end());
@@ -83,6 +100,14 @@ impl Context {
                 .safe("nothing was changed")
                 .next(format!("mend the file, then run natsops validate {environment}"))
         })
+    }
+
+    /// Reads an environment that must be valid, with the places of its catalog.
+    pub fn contract(&self, environment: &str) -> Result<(Cluster, Places), Failure> {
+        let loaded = self.load(environment)?;
+        let places = loaded.places;
+        self.valid(environment, loaded.cluster, &loaded.diagnostics)
+            .map(|cluster| (cluster, places))
     }
 
     /// Opens an environment to work on it.

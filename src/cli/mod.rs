@@ -9,12 +9,16 @@ mod doctor;
 mod exit;
 mod failure;
 mod logs;
+mod lookup;
 mod paint;
 mod plan;
 mod plan_view;
 mod progress;
 mod render;
+mod services;
 mod status;
+mod streams;
+mod subjects;
 mod tables;
 mod validate;
 
@@ -67,6 +71,9 @@ enum Command {
     Logs(logs::Args),
     Creds(creds::Args),
     Destroy(destroy::Args),
+    Subjects(subjects::Args),
+    Services(services::Args),
+    Streams(streams::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -92,6 +99,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
+    if let Command::Subjects(args) = &cli.command
+        && let Some(outcome) = args.run_anywhere(cli.global.json)
+    {
+        return outcome;
+    }
     let context = Context::new(cli.global)?;
     match cli.command {
         Command::Validate(args) => validate::run(&context, &args),
@@ -103,5 +115,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Logs(args) => logs::run(&context, &args),
         Command::Creds(args) => creds::run(&context, &args),
         Command::Destroy(args) => destroy::run(&context, &args),
+        Command::Subjects(args) => subjects::run(&context, &args),
+        Command::Services(args) => services::run(&context, &args),
+        Command::Streams(args) => streams::run(&context, &args),
     }
 }

@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use semver::Version;
 
 use super::load::Addresses;
-use super::rules::Document;
 use super::spec::{
     AccountSpec, AwsSpec, CatalogSpec, EnvironmentSpec, NatsSpec, ProviderSpec, ServiceSpec,
     StreamSpec, VolumeKind,
@@ -19,12 +18,12 @@ use crate::model::{
 
 /// Decides the cluster; `addresses` gives the nodes theirs.
 pub fn decide(
-    environment: Document<EnvironmentSpec>,
-    catalog: Vec<Document<CatalogSpec>>,
+    environment: EnvironmentSpec,
+    catalog: Vec<CatalogSpec>,
     version: Version,
     addresses: &Addresses,
 ) -> Cluster {
-    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity } = environment.spec;
+    let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity } = environment;
     let nodes = nodes(&nats, &provider, addresses);
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
@@ -124,10 +123,10 @@ fn placement(provider: ProviderSpec) -> Placement {
 
 type DecidedCatalog = (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Service>, Vec<Stream>);
 
-fn decide_catalog(documents: Vec<Document<CatalogSpec>>, cap: Option<ByteSize>) -> DecidedCatalog {
+fn decide_catalog(catalog: Vec<CatalogSpec>, cap: Option<ByteSize>) -> DecidedCatalog {
     let mut decided: DecidedCatalog = Default::default();
-    for document in documents {
-        let CatalogSpec { accounts, services, streams } = document.spec;
+    for spec in catalog {
+        let CatalogSpec { accounts, services, streams } = spec;
         for (name, spec) in accounts {
             decided.0.insert(name.clone(), account(name, spec));
         }

@@ -9,7 +9,7 @@ use super::rules::Document;
 use super::shape::did_you_mean;
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
-use super::{Diagnostic, Diagnostics, Source, decide, rules, shape};
+use super::{Diagnostic, Diagnostics, Places, Source, decide, rules, shape};
 use crate::model::Cluster;
 
 /// A file larger than this is no environment; reading it would only cost memory.
@@ -29,6 +29,8 @@ pub struct Loaded {
     pub cluster: Option<Cluster>,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,
+    /// Where the things of the catalog stand; empty when there are errors.
+    pub places: Places,
 }
 
 /// An environment that could not even be opened.
@@ -79,15 +81,29 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let complete = catalog.len() + 1 == problems.sources.len();
     let Some(environment) = environment.filter(|_| complete) else {
         problems.sort();
-        return Ok(Loaded { cluster: None, diagnostics: problems });
+        return Ok(Loaded { cluster: None, diagnostics: problems, places: Places::default() });
     };
     rules::check(&environment, &catalog, &mut problems);
     problems.sort();
     let version = semver::Version::parse(&environment.spec.nats.version).ok();
-    let cluster = version
-        .filter(|_| !problems.has_errors())
-        .map(|version| decide::decide(environment, catalog, version, addresses));
-    Ok(Loaded { cluster, diagnostics: problems })
+    let Some(version) = version.filter(|_| !problems.has_errors()) else {
+        return Ok(Loaded { cluster: None, diagnostics: problems, places: Places::default() });
+    };
+    let (specs, places) = apart(catalog, &problems);
+    let cluster = Some(decide::decide(environment.spec, specs, version, addresses));
+    Ok(Loaded { cluster, diagnostics: problems, places })
+}
+
+/// What the catalog says, and where it says so.
+fn apart(
+    catalog: Vec<Document<CatalogSpec>>,
+    problems: &Diagnostics,
+) -> (Vec<CatalogSpec>, Places) {
+    let (specs, files) = catalog
+        .into_iter()
+        .map(|document| (document.spec, (problems.sources[document.file].clone(), document.tree)))
+        .unzip();
+    (specs, Places::new(files))
 }
 
 fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {

@@ -11,6 +11,7 @@ mod decide;
 mod diagnostic;
 mod formats;
 mod load;
+mod places;
 mod rules;
 mod shape;
 mod source;
@@ -19,5 +20,6 @@ mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use load::{Addresses, LoadError, Loaded, list, load};
+pub use places::{Line, Places};
 pub use shape::did_you_mean as nearest;
 pub use source::{Position, Source};

@@ -347,9 +347,13 @@ fn one_of(words: &[&str]) -> String {
 
 /// The nearest of `known`, as a question, when one is near enough to be a slip of the keyboard.
 pub fn did_you_mean<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let allowed = |name: &str| 1 + name.len() / 4;
+    let length = text.chars().count();
+    // Among thousands of names, a distance is worth computing only where the lengths allow it.
     known
+        .filter(|name| name.chars().count().abs_diff(length) <= allowed(name))
         .map(|name| (strsim::damerau_levenshtein(text, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .filter(|(distance, name)| *distance <= allowed(name))
         .min()
         .map(|(_, name)| format!("did you mean `{name}`?"))
 }

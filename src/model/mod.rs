@@ -20,7 +20,7 @@ pub use name::{
     AccountName, ClusterName, EnvironmentName, NodeName, QueueName, ServiceName, StreamName,
     ZoneName,
 };
-pub use permissions::{Permissions, Subscription};
+pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
 pub use service::{Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
