@@ -65,31 +65,15 @@ fn measure(subjects: usize) -> Vec<(&'static str, Duration)> {
     let cluster = read().cluster.unwrap();
     let service = cluster.services.values().next_back().unwrap();
     let (asked, queue) = &service.serves[0];
-    let queue = Some(queue.as_str());
-    let name = service.name.as_str();
+    let (name, asked, queue) = (service.name.as_str(), asked.as_str(), queue.as_str());
+    let ask = Ask::Subscribe { subject: asked, queue: Some(queue) };
+    let question = ["subjects", "can", "large", name, "subscribe", asked, "--queue", queue];
     vec![
         ("load and check", best(|| drop(read()))),
-        ("who", best(|| drop(who(&cluster, asked.as_str())))),
-        ("can", best(|| drop(can(service, Ask::Subscribe { subject: asked.as_str(), queue })))),
+        ("who", best(|| drop(who(&cluster, asked)))),
+        ("can", best(|| drop(can(service, ask)))),
         ("natsops validate", best(|| program(project, &["validate", "large"]))),
-        (
-            "natsops subjects can",
-            best(|| {
-                program(
-                    project,
-                    &[
-                        "subjects",
-                        "can",
-                        "large",
-                        name,
-                        "subscribe",
-                        asked.as_str(),
-                        "--queue",
-                        queue.unwrap(),
-                    ],
-                )
-            }),
-        ),
+        ("natsops subjects can", best(|| program(project, &question))),
     ]
 }
 

@@ -14,3 +14,4 @@ mod golden;
 mod layering;
 mod lifecycle;
 mod plans;
+mod subjects;

@@ -6,11 +6,13 @@ use anstream::eprintln;
 
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{exit, paint};
+use super::{exit, lookup, paint};
 use crate::artifacts::{bundle, prepare_node};
-use crate::environment::{Addresses, Diagnostics, Loaded, Places, load};
+use crate::environment::{
+    Addresses, Diagnostics, LoadError, Loaded, Places, Snapshot, glance, load,
+};
 use crate::lease::{self, Lease};
-use crate::model::{Cluster, Placement};
+use crate::model::{Cluster, Placement, Service};
 use crate::ops::Site;
 use crate::ops::execute::StopSign;
 use crate::provider::local::{LocalProvider, network};
@@ -38,6 +40,14 @@ pub struct Context {
     pub json: bool,
     project: PathBuf,
     state: PathBuf,
+}
+
+/// An environment as it was.
+pub struct Past {
+    /// The commit.
+    pub commit: String,
+    /// What was meant; None when there was no such environment.
+    pub cluster: Option<Cluster>,
 }
 
 /// Everything of one environment that lives as long as a command.
@@ -86,6 +96,25 @@ impl Context {
         self.valid(environment, cluster, &diagnostics)
     }
 
+    /// Reads an environment as a git revision has it.
+    pub fn cluster_at(&self, environment: &str, revision: &str) -> Result<Past, Failure> {
+        let snapshot = Snapshot::of(&self.project, revision)?;
+        let commit = snapshot.commit().to_owned();
+        let addresses = self.addresses(environment);
+        let loaded = match load(snapshot.project(), environment, &addresses) {
+            Err(LoadError::Unknown { .. }) => return Ok(Past { commit, cluster: None }),
+            other => other?,
+        };
+        if loaded.cluster.is_none() {
+            eprintln!("{}", loaded.diagnostics.text().trim_end());
+            let what = format!("environment `{environment}` is not valid at {revision}");
+            return Err(Failure::new(exit::INVALID, what)
+                .safe("the files of today are valid")
+                .next("compare with a revision that is valid"));
+        }
+        Ok(Past { commit, cluster: loaded.cluster })
+    }
+
     fn valid(
         &self,
         environment: &str,
@@ -100,6 +129,15 @@ impl Context {
                 .safe("nothing was changed")
                 .next(format!("mend the file, then run natsops validate {environment}"))
         })
+    }
+
+    /// One service with its places. Of a large catalog only its own entry is read.
+    pub fn service(&self, environment: &str, name: &str) -> Result<(Service, Places), Failure> {
+        if let Some(found) = glance(&self.project, environment, name)? {
+            return Ok(found);
+        }
+        let (cluster, places) = self.contract(environment)?;
+        Ok((lookup::service(&cluster, name)?.clone(), places))
     }
 
     /// Reads an environment that must be valid, with the places of its catalog.

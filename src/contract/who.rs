@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Grant, Verb, grants};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Cluster, Service, ServiceName, StreamName, Subject, SubjectPattern,
+    AccountName, Category, Cluster, Service, ServiceName, StreamName, Subject, SubjectPattern,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -82,13 +82,16 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
     who
 }
 
-/// What permissions hold besides the grants themselves: inboxes, and where traces go.
+/// What permissions hold besides the grants themselves: inboxes, and where traces go. None of it has a category.
 fn beyond_the_contract<'a>(
     service: &'a Service,
     granted: &[Grant<'_>],
     asked: &str,
     who: &mut Who<'a>,
 ) {
+    if Category::of_subject(asked).is_some() {
+        return;
+    }
     let permissions = service.permissions();
     let further = |subject: &str| {
         overlaps(subject, asked) && !granted.iter().any(|grant| grant.subject.as_str() == subject)

@@ -156,7 +156,7 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
     }
 }
 
-fn service(name: ServiceName, spec: ServiceSpec) -> Service {
+pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
     let ServiceSpec { account, description, serves, calls, publishes, subscribes, limits } = spec;
     Service {
         name,

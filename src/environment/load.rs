@@ -13,7 +13,7 @@ use super::{Diagnostic, Diagnostics, Places, Source, decide, rules, shape};
 use crate::model::Cluster;
 
 /// A file larger than this is no environment; reading it would only cost memory.
-const LARGEST_FILE: u64 = 8 << 20;
+pub(super) const LARGEST_FILE: u64 = 8 << 20;
 
 /// Where nodes get their addresses from.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +106,7 @@ fn apart(
     (specs, Places::new(files))
 }
 
-fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
+pub(super) fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
     let folder = project.join("environments");
     let known = list(project).unwrap_or_default();
     if !known.iter().any(|known| known == name) {
@@ -121,7 +121,7 @@ fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
     Ok(if path.exists() { path } else { folder.join(format!("{name}.yml")) })
 }
 
-fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.is_file())
@@ -152,7 +152,7 @@ fn catalog_files(
 }
 
 /// Reads one file into its spec type. None when something is wrong with it, which then stands in `problems`.
-fn read<T: DeserializeOwned + JsonSchema>(
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
     project: &Path,
     path: &Path,
     problems: &mut Diagnostics,
@@ -171,7 +171,7 @@ fn read<T: DeserializeOwned + JsonSchema>(
 }
 
 /// The part of reading that does no I/O.
-fn understand<T: DeserializeOwned + JsonSchema>(
+pub(super) fn understand<T: DeserializeOwned + JsonSchema>(
     file: usize,
     problems: &mut Diagnostics,
 ) -> Option<Document<T>> {

@@ -10,8 +10,10 @@
 mod decide;
 mod diagnostic;
 mod formats;
+mod glance;
 mod load;
 mod places;
+mod revision;
 mod rules;
 mod shape;
 mod source;
@@ -19,7 +21,9 @@ mod spec;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use glance::glance;
 pub use load::{Addresses, LoadError, Loaded, list, load};
 pub use places::{Line, Places};
+pub use revision::{RevisionError, Snapshot};
 pub use shape::did_you_mean as nearest;
 pub use source::{Position, Source};

@@ -50,9 +50,14 @@ pub enum Refusal<'a> {
 }
 
 impl Permissions {
-    /// The entry by which a server lets a publication through.
+    /// The entry by which a server lets a publication through. It takes none whose subject has a wildcard.
     pub fn may_publish(&self, subject: &str) -> Option<&str> {
-        self.publish.iter().find(|entry| admits(entry, subject)).map(String::as_str)
+        self.may_publish_all(subject).filter(|_| !has_wildcard(subject))
+    }
+
+    /// The entry by which a server lets a publication to each subject of a pattern through.
+    pub fn may_publish_all(&self, pattern: &str) -> Option<&str> {
+        self.publish.iter().find(|entry| covers(entry, pattern)).map(String::as_str)
     }
 
     /// The entry by which a server lets a subscription through, plain or in a queue group.

@@ -5,15 +5,15 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::{exit, lookup, paint};
-use crate::contract::{Answer, Ask, Basis, Grant, Rule, can, who};
+use crate::cli::{exit, paint};
+use crate::contract::{Answer, Ask, Basis, Grant, Rule, can};
 use crate::environment::{Line, Places};
-use crate::model::{Cluster, matching};
+use crate::model::matching;
 
 /// Tell whether a service may publish or subscribe a subject, and by which rule
 ///
-/// The answer is that of a server that holds the service's permissions: it compares the asked text token by
-/// token and does not read wildcards in it. Exit code 0 is yes, 5 is no.
+/// The answer is that of a server that holds the service's permissions. Exit code 0 is yes, 5 is no. Of a large catalog only the entry of the
+/// service is read; `natsops validate` reads all of it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -45,14 +45,12 @@ enum Direction {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let ask = ask(args)?;
-    let (cluster, places) = context.contract(&args.environment)?;
-    let service = lookup::service(&cluster, &args.service)?;
-    let answer = can(service, ask);
-    let others = others(&cluster, args, &answer);
+    let (service, places) = context.service(&args.environment, &args.service)?;
+    let answer = can(&service, ask);
     if context.json {
-        print_json(args, &answer, &places, &others);
+        print_json(args, &answer, &places);
     } else {
-        print_words(args, &answer, &places, &others);
+        print_words(args, &answer, &places);
     }
     Ok(if answer.allowed { exit::DONE } else { exit::REFUSED })
 }
@@ -78,28 +76,7 @@ fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
     }
 }
 
-/// The services that may do what this one may not.
-fn others(cluster: &Cluster, args: &Args, answer: &Answer<'_>) -> Vec<String> {
-    if answer.allowed {
-        return Vec::new();
-    }
-    let all = who(cluster, &args.subject);
-    let parties = match args.direction {
-        Direction::Publish => [all.calls, all.publishes],
-        Direction::Subscribe => [all.serves, all.subscribes],
-    };
-    let mut names: Vec<String> = parties
-        .into_iter()
-        .flatten()
-        .map(|party| party.service.to_string())
-        .filter(|name| *name != args.service)
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn print_words(args: &Args, answer: &Answer<'_>, places: &Places, others: &[String]) {
+fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
     let verb = match args.direction {
         Direction::Publish => "publish",
         Direction::Subscribe => "subscribe",
@@ -112,11 +89,9 @@ fn print_words(args: &Args, answer: &Answer<'_>, places: &Places, others: &[Stri
     };
     println!("{word}: {} {may} {deed}", args.service);
     println!("{} {}", paint::bold("rule:"), words(&answer.rule, places));
-    if !others.is_empty() {
-        let shown = others[..others.len().min(5)].join(", ");
-        let more = others.len().saturating_sub(5);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        println!("{} {shown}{more}", paint::bold("held by:"));
+    if !answer.allowed {
+        let Args { environment, subject, .. } = args;
+        println!("{} natsops subjects who {environment} '{subject}'", paint::bold("next:"));
     }
 }
 
@@ -139,6 +114,12 @@ fn words(rule: &Rule<'_>, places: &Places) -> String {
             let by = grant.as_ref().map(|grant| format!(", by {}", granted(grant, places)));
             format!("only as a member of {}{}", bound.join(" or "), by.unwrap_or_default())
         }
+        Rule::Wildcard { entry: None } => {
+            "no server takes a publication whose subject has a wildcard".to_owned()
+        }
+        Rule::Wildcard { entry: Some(entry) } => format!(
+            "no server takes a publication whose subject has a wildcard; each subject of it is granted by `{entry}`"
+        ),
         Rule::Nothing => "it has no grant in this direction, so everything is denied".to_owned(),
         Rule::Missing { nearest: None } => "nothing grants it".to_owned(),
         Rule::Missing { nearest: Some(grant) } => {
@@ -153,13 +134,13 @@ fn granted(grant: &Grant<'_>, places: &Places) -> String {
     format!("{} {}{group}{place}", grant.verb.key(), grant.subject)
 }
 
-fn print_json(args: &Args, answer: &Answer<'_>, places: &Places, others: &[String]) {
+fn print_json(args: &Args, answer: &Answer<'_>, places: &Places) {
     let (entry, grant) = match &answer.rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => (Some(entry), Some(grant)),
         Rule::Entry { entry, .. } => (Some(entry), None),
         Rule::Queue { grant, .. } => (None, grant.as_ref()),
         Rule::Missing { nearest } => (None, nearest.as_ref()),
-        Rule::Reply | Rule::Nothing => (None, None),
+        Rule::Reply | Rule::Nothing | Rule::Wildcard { .. } => (None, None),
     };
     let place = grant.and_then(|grant| places.line(&grant.path()));
     let grant = grant.map(|grant| {
@@ -172,7 +153,7 @@ fn print_json(args: &Args, answer: &Answer<'_>, places: &Places, others: &[Strin
     let value = json!({
         "format": 1, "environment": args.environment, "service": args.service,
         "subject": args.subject, "queue": args.queue, "allowed": answer.allowed,
-        "rule": answer.rule.name(), "entry": entry, "grant": grant, "held_by": others,
+        "rule": answer.rule.name(), "entry": entry, "grant": grant,
         "explanation": words(&answer.rule, places),
     });
     println!("{value:#}");

@@ -2,6 +2,7 @@
 
 mod can;
 mod check;
+mod diff;
 mod list;
 mod who;
 
@@ -22,6 +23,7 @@ enum Command {
     Tree(list::TreeArgs),
     Who(who::Args),
     Can(can::Args),
+    Diff(diff::Args),
 }
 
 impl Args {
@@ -42,5 +44,6 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Command::Tree(args) => list::tree(context, args),
         Command::Who(args) => who::run(context, args),
         Command::Can(args) => can::run(context, args),
+        Command::Diff(args) => diff::run(context, args),
     }
 }

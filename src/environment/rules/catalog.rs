@@ -143,18 +143,21 @@ struct Use<'a> {
     service: &'a Entry<'a, ServiceName, ServiceSpec>,
     verb: &'static str,
     subject: &'a Subject,
-    path: String,
+    index: usize,
+    suffix: &'static str,
 }
 
 impl Use<'_> {
+    /// Where it stands. Places are looked up for problems alone, since there are few of them among thousands of uses.
     fn at(&self) -> Place {
-        self.service.document.at(&self.path)
+        let Use { service, verb, index, suffix, .. } = self;
+        service.document.at(&format!("services.{}.{verb}[{index}]{suffix}", service.name))
     }
 }
 
 fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
     let spec = service.spec;
-    let lists: [(&'static str, &str, Vec<&Subject>); 4] = [
+    let lists: [(&'static str, &'static str, Vec<&Subject>); 4] = [
         ("serves", ".subject", spec.serves.iter().map(|s| &s.subject).collect()),
         ("calls", "", spec.calls.iter().collect()),
         ("publishes", "", spec.publishes.iter().collect()),
@@ -167,7 +170,8 @@ fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
                 service,
                 verb,
                 subject,
-                path: format!("services.{}.{verb}[{index}]{suffix}", service.name),
+                index,
+                suffix,
             })
         })
         .collect()

@@ -37,6 +37,11 @@ impl Category {
         Self::ALL.iter().find(|(known, _)| *known == token).map(|(_, category)| *category)
     }
 
+    /// The category that every subject of a pattern has.
+    pub fn of_subject(pattern: &str) -> Option<Self> {
+        pattern.split('.').next().and_then(Self::of)
+    }
+
     /// The first token of its subjects.
     pub fn token(self) -> &'static str {
         match self {
