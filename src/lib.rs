@@ -4,15 +4,17 @@
 //!
 //! 1. [`environment`] reads what the user wrote and reports everything that is wrong with it at once.
 //! 2. [`model`] is what was meant: typed, decided, nothing left to default.
-//! 3. [`secrets`], [`jwt`] and [`pki`] hold keys at rest, tokens and certificates; [`render`] writes configurations.
-//! 4. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
-//! 5. [`plan`] compares desired records with observed ones, without touching anything.
-//! 6. [`provider`] makes nodes, [`nats`] and [`redis`] talk to their servers, [`lease`] keeps a second writer away.
-//! 7. [`ops`] are the workflows over all of these: survey, apply, checks, status, destroy.
-//! 8. [`cli`] is one file per command, and the only place that knows the terminal.
+//! 3. [`contract`] answers questions to the model.
+//! 4. [`secrets`], [`jwt`] and [`pki`] hold keys at rest, tokens and certificates; [`render`] writes configurations.
+//! 5. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
+//! 6. [`plan`] compares desired records with observed ones, without touching anything.
+//! 7. [`provider`] makes nodes, [`nats`] and [`redis`] talk to their servers, [`lease`] keeps a second writer away.
+//! 8. [`ops`] are the workflows over all of these: survey, apply, checks, status, destroy.
+//! 9. [`cli`] is one file per command, and the only place that knows the terminal.
 
 pub mod artifacts;
 pub mod cli;
+pub mod contract;
 pub mod environment;
 pub mod jwt;
 pub mod lease;

@@ -170,7 +170,7 @@ const BREAKAGES: [Breakage; 23] = [
         from: "subject: svc.ai.llm.v1.infer",
         to: "subject: svc.ai.LLM.v1.infer",
         place: "catalog/game.yaml:",
-        says: &["it cannot contain `L`"],
+        says: &["it cannot contain `L`", "the nearest legal form is `svc.ai.llm.v1.infer`"],
     },
     Breakage {
         file: "catalog/game.yaml",

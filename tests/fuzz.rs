@@ -9,24 +9,12 @@ use natsops::pki::Certificate;
 use natsops::render::{ConfigText, ConfigTree};
 use proptest::prelude::*;
 
-use crate::support::Project;
+use crate::support::{Dice, Project};
 
 const ADDRESSES: Addresses = Addresses { local_network: [127, 64, 0] };
 
 /// How many mutants of each file are tried.
 const MUTANTS: u64 = 400;
-
-/// A small generator of its own, so that a failing seed can be given again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides.max(1) as u64).unwrap()
-    }
-}
 
 /// Pieces that break things more often than random bytes do.
 const NASTY: [&str; 20] = [
@@ -88,7 +76,7 @@ fn try_mutants(file: &str) {
     let path = project.path().join("environments").join(file);
     let original = std::fs::read_to_string(&path).unwrap();
     for seed in 1..=MUTANTS {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = Dice::new(seed);
         std::fs::write(&path, mutate(&original, &mut dice)).unwrap();
         survive(project.path(), &format!("{file}, seed {seed}"));
     }
@@ -134,11 +122,24 @@ proptest! {
     fn parsers_take_any_text(text in "\\PC{0,60}") {
         drop((text.parse::<ByteSize>(), text.parse::<ByteRate>(), text.parse::<Period>()));
         drop((text.parse::<Subject>(), text.parse::<SubjectPattern>()));
+        prop_assert!(Subject::nearest(&text).parse::<Subject>().is_ok());
+        prop_assert!(SubjectPattern::nearest(&text).parse::<SubjectPattern>().is_ok());
         prop_assert!(decode::<AccountBody>(&text).is_err());
         prop_assert!(Certificate::read(&text).is_err());
         drop(ConfigTree::parse(&text).map(|tree| tree.digest()));
         drop(ConfigText::parse(&text));
         drop(Certificate::read_all(&text));
+    }
+
+    #[test]
+    fn every_text_of_tokens_has_a_nearest_subject(
+        text in "(svc|evt|audit|sv|v1|ai|>|\\*)(\\.(svc|evt|ai|llm|v1|v2|v0|V3|>|\\*|generated|)){0,9}",
+    ) {
+        let nearest = Subject::nearest(&text);
+        prop_assert!(nearest.parse::<Subject>().is_ok(), "{}", nearest);
+        prop_assert_eq!(text.parse::<Subject>().is_ok(), nearest == text);
+        let nearest = SubjectPattern::nearest(&text);
+        prop_assert!(nearest.parse::<SubjectPattern>().is_ok(), "{}", nearest);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("environment", &["model"]),
+    ("contract", &["model"]),
     ("secrets", &["model", "pki"]),
     ("jwt", &["model", "secrets"]),
     ("pki", &["model", "secrets"]),
@@ -24,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         "cli",
         &[
             "artifacts",
+            "contract",
             "environment",
             "lease",
             "model",

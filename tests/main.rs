@@ -24,3 +24,4 @@ mod plans;
 mod redis;
 mod schemas;
 mod shell;
+mod subjects;

@@ -6,11 +6,13 @@ use anstream::eprintln;
 
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{exit, paint};
+use super::{exit, lookup, paint};
 use crate::artifacts::{Bundle, RedisSecrets, bundle, prepare_node, prepare_redis, redis_bundle};
-use crate::environment::{Addresses, Diagnostics, load};
+use crate::environment::{
+    Addresses, Diagnostics, LoadError, Loaded, Places, Snapshot, glance, load,
+};
 use crate::lease::{self, Lease};
-use crate::model::{Cluster, Placement};
+use crate::model::{Cluster, Placement, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{Allowed, Site};
 use crate::provider::local::{LocalProvider, RedisSupply, network};
@@ -52,6 +54,14 @@ pub struct Programs {
     pub redis_server: Option<PathBuf>,
 }
 
+/// An environment as it was.
+pub struct Past {
+    /// The commit.
+    pub commit: String,
+    /// What was meant; None when there was no such environment.
+    pub cluster: Option<Cluster>,
+}
+
 /// Everything of one environment that lives as long as a command.
 pub struct Workplace {
     /// What is meant.
@@ -79,14 +89,50 @@ impl Context {
 
     /// Reads an environment with all that there is to say about it.
     pub fn read(&self, environment: &str) -> Result<(Option<Cluster>, Diagnostics), Failure> {
-        let addresses = Addresses { local_network: network(&self.state(environment)) };
-        let loaded = load(&self.project, environment, &addresses)?;
+        let loaded = self.load(environment)?;
         Ok((loaded.cluster, loaded.diagnostics))
+    }
+
+    fn load(&self, environment: &str) -> Result<Loaded, Failure> {
+        Ok(load(&self.project, environment, &self.addresses(environment))?)
+    }
+
+    /// Where the nodes of an environment get their addresses from.
+    pub fn addresses(&self, environment: &str) -> Addresses {
+        Addresses { local_network: network(&self.state(environment)) }
     }
 
     /// Reads an environment that must be valid; problems are shown on stderr.
     pub fn cluster(&self, environment: &str) -> Result<Cluster, Failure> {
         let (cluster, diagnostics) = self.read(environment)?;
+        self.valid(environment, cluster, &diagnostics)
+    }
+
+    /// Reads an environment as a git revision has it.
+    pub fn cluster_at(&self, environment: &str, revision: &str) -> Result<Past, Failure> {
+        let snapshot = Snapshot::of(&self.project, revision)?;
+        let commit = snapshot.commit().to_owned();
+        let addresses = self.addresses(environment);
+        let loaded = match load(snapshot.project(), environment, &addresses) {
+            Err(LoadError::Unknown { .. }) => return Ok(Past { commit, cluster: None }),
+            other => other?,
+        };
+        if loaded.cluster.is_none() {
+            eprintln!("{}", loaded.diagnostics.text().trim_end());
+            let what = format!("environment `{environment}` is not valid at {revision}");
+            return Err(Failure::new(exit::INVALID, what)
+                .safe("the files of today are valid")
+                .next("compare with a revision that is valid"));
+        }
+        Ok(Past { commit, cluster: loaded.cluster })
+    }
+
+    fn valid(
+        &self,
+        environment: &str,
+        cluster: Option<Cluster>,
+        diagnostics: &Diagnostics,
+    ) -> Result<Cluster, Failure> {
         let count = diagnostics.errors();
         cluster.ok_or_else(|| {
             eprintln!("{}", diagnostics.text().trim_end());
@@ -95,6 +141,23 @@ impl Context {
                 .safe("nothing was changed")
                 .next(format!("mend the file, then run natsops validate {environment}"))
         })
+    }
+
+    /// One service with its places. Of a large catalog only its own entry is read.
+    pub fn service(&self, environment: &str, name: &str) -> Result<(Service, Places), Failure> {
+        if let Some(found) = glance(&self.project, environment, name)? {
+            return Ok(found);
+        }
+        let (cluster, places) = self.contract(environment)?;
+        Ok((lookup::service(&cluster, name)?.clone(), places))
+    }
+
+    /// Reads an environment that must be valid, with the places of its catalog.
+    pub fn contract(&self, environment: &str) -> Result<(Cluster, Places), Failure> {
+        let loaded = self.load(environment)?;
+        let places = loaded.places;
+        self.valid(environment, loaded.cluster, &loaded.diagnostics)
+            .map(|cluster| (cluster, places))
     }
 
     /// Opens an environment to work on it.

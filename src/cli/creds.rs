@@ -6,9 +6,8 @@ use anstream::{eprintln, println};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::{candidates, exit, paint};
+use super::{candidates, exit, lookup, paint};
 use crate::artifacts::{Content, client_files};
-use crate::environment::nearest;
 use crate::render::{environment_script, nats_context};
 use crate::secrets::{SecretStore as _, private_folder, write_private};
 
@@ -61,14 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 
 fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
     let workplace = context.open(&args.environment)?;
-    let services = &workplace.cluster.services;
-    let Some(service) = services.get(args.service.as_str()) else {
-        let names: Vec<&str> = services.keys().map(|name| name.as_str()).collect();
-        let near = nearest(&args.service, names.iter().copied())
-            .unwrap_or_else(|| format!("there are {}", names.join(", ")));
-        let what = format!("there is no service `{}`; {near}", args.service);
-        return Err(Failure::new(exit::USAGE, what));
-    };
+    let service = lookup::service(&workplace.cluster, &args.service)?;
     let index = workplace.store.index()?;
     let files =
         client_files(&workplace.cluster, service, &index, &workplace.store).map_err(|error| {

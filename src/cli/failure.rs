@@ -4,7 +4,7 @@ use anstream::eprintln;
 
 use super::{exit, paint};
 use crate::artifacts::{BundleError, IssueError};
-use crate::environment::LoadError;
+use crate::environment::{LoadError, RevisionError};
 use crate::lease::LeaseError;
 use crate::ops::OpsError;
 use crate::provider::ProviderError;
@@ -87,6 +87,24 @@ impl From<LoadError> for Failure {
                 .next("change to the project's folder, or name it with --project DIR"),
             LoadError::Unreadable(error) => error.into(),
             LoadError::NotText(_) => Self::new(exit::INVALID, what),
+        }
+    }
+}
+
+impl From<RevisionError> for Failure {
+    fn from(error: RevisionError) -> Self {
+        let what = error.to_string();
+        let failure = |code| Self::new(code, what.clone()).safe("nothing was changed");
+        match error {
+            RevisionError::NoGit => failure(exit::FAILED).next("apt-get install git"),
+            RevisionError::NoRepository(_) => {
+                failure(exit::USAGE).next("keep the project in git, or name it with --project DIR")
+            }
+            RevisionError::Unknown(_) => {
+                failure(exit::USAGE).next("git fetch, then name a branch, a tag or a commit")
+            }
+            RevisionError::Failed { .. } => failure(exit::FAILED),
+            RevisionError::Io(error) => error.into(),
         }
     }
 }

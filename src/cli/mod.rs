@@ -14,6 +14,7 @@ mod failure;
 mod lint;
 mod lint_file;
 mod logs;
+mod lookup;
 mod man;
 mod paint;
 mod plan;
@@ -22,8 +23,11 @@ mod progress;
 mod render;
 mod saved_plan;
 mod schema;
+mod services;
 mod shown;
 mod status;
+mod streams;
+mod subjects;
 mod tables;
 mod validate;
 
@@ -82,6 +86,9 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Subjects(subjects::Args),
+    Services(services::Args),
+    Streams(streams::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -126,6 +133,12 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Logs(args) => logs::run(&context()?, &args),
         Command::Creds(args) => creds::run(&context()?, &args),
         Command::Destroy(args) => destroy::run(&context()?, &args),
+        Command::Subjects(args) => match args.run_anywhere(json) {
+            Some(outcome) => outcome,
+            None => subjects::run(&context()?, &args),
+        },
+        Command::Services(args) => services::run(&context()?, &args),
+        Command::Streams(args) => streams::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, json),

@@ -6,7 +6,8 @@ use super::paint;
 use crate::model::ByteSize;
 use crate::ops::status::Status;
 
-fn table(header: &[&str]) -> Table {
+/// An empty table.
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(header.to_vec());
@@ -17,7 +18,8 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn trimmed(table: &Table) -> String {
+/// A table as text, without blanks at the ends of lines.
+pub fn trimmed(table: &Table) -> String {
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
 }

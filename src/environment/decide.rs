@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use semver::Version;
 
 use super::load::Addresses;
-use super::rules::Document;
 use super::spec::{
     AccountSpec, AwsSpec, CatalogSpec, EnvironmentSpec, LeafnodeSpec, NatsSpec, ProviderSpec,
     RedisSpec, ServiceSpec, StreamSpec, VolumeKind,
@@ -29,13 +28,13 @@ pub const LOCAL_SHARDS: u8 = 25;
 
 /// Decides the cluster; `addresses` gives the nodes theirs.
 pub fn decide(
-    environment: Document<EnvironmentSpec>,
-    catalog: Vec<Document<CatalogSpec>>,
+    environment: EnvironmentSpec,
+    catalog: Vec<CatalogSpec>,
     version: Version,
     addresses: &Addresses,
 ) -> Cluster {
     let EnvironmentSpec { name, catalog: _, provider, nats, redis, identity, leafnodes, accept: _ } =
-        environment.spec;
+        environment;
     let nodes = nodes(&nats, &provider, addresses);
     let redis = redis.map(|redis| decide_redis(redis, &provider, &zones(&nats), addresses));
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
@@ -177,10 +176,10 @@ fn placement(provider: ProviderSpec) -> Placement {
 
 type DecidedCatalog = (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Service>, Vec<Stream>);
 
-fn decide_catalog(documents: Vec<Document<CatalogSpec>>, cap: Option<ByteSize>) -> DecidedCatalog {
+fn decide_catalog(catalog: Vec<CatalogSpec>, cap: Option<ByteSize>) -> DecidedCatalog {
     let mut decided: DecidedCatalog = Default::default();
-    for document in documents {
-        let CatalogSpec { accounts, services, streams, accept: _ } = document.spec;
+    for spec in catalog {
+        let CatalogSpec { accounts, services, streams, accept: _ } = spec;
         for (name, spec) in accounts {
             decided.0.insert(name.clone(), account(name, spec));
         }
@@ -210,7 +209,7 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
     }
 }
 
-fn service(name: ServiceName, spec: ServiceSpec) -> Service {
+pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
     let ServiceSpec { account, description, serves, calls, publishes, subscribes, caches, limits } =
         spec;
     Service {

@@ -9,11 +9,11 @@ use super::rules::Document;
 use super::shape::did_you_mean;
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
-use super::{Diagnostic, Diagnostics, Source, decide, rules, shape};
+use super::{Diagnostic, Diagnostics, Places, Source, decide, rules, shape};
 use crate::model::Cluster;
 
 /// A file larger than this is no environment; reading it would only cost memory.
-const LARGEST_FILE: u64 = 8 << 20;
+pub(super) const LARGEST_FILE: u64 = 8 << 20;
 
 /// Where nodes get their addresses from.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,8 @@ pub struct Loaded {
     pub cluster: Option<Cluster>,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,
+    /// Where the things of the catalog stand; empty when there are errors.
+    pub places: Places,
 }
 
 /// An environment that could not even be opened.
@@ -79,18 +81,32 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let complete = catalog.len() + 1 == problems.sources.len();
     let Some(environment) = environment.filter(|_| complete) else {
         problems.sort();
-        return Ok(Loaded { cluster: None, diagnostics: problems });
+        return Ok(Loaded { cluster: None, diagnostics: problems, places: Places::default() });
     };
     rules::check(&environment, &catalog, &mut problems);
     problems.sort();
     let version = semver::Version::parse(&environment.spec.nats.version).ok();
-    let cluster = version
-        .filter(|_| !problems.has_errors())
-        .map(|version| decide::decide(environment, catalog, version, addresses));
-    Ok(Loaded { cluster, diagnostics: problems })
+    let Some(version) = version.filter(|_| !problems.has_errors()) else {
+        return Ok(Loaded { cluster: None, diagnostics: problems, places: Places::default() });
+    };
+    let (specs, places) = apart(catalog, &problems);
+    let cluster = Some(decide::decide(environment.spec, specs, version, addresses));
+    Ok(Loaded { cluster, diagnostics: problems, places })
 }
 
-fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
+/// What the catalog says, and where it says so.
+fn apart(
+    catalog: Vec<Document<CatalogSpec>>,
+    problems: &Diagnostics,
+) -> (Vec<CatalogSpec>, Places) {
+    let (specs, files) = catalog
+        .into_iter()
+        .map(|document| (document.spec, (problems.sources[document.file].clone(), document.tree)))
+        .unzip();
+    (specs, Places::new(files))
+}
+
+pub(super) fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
     let folder = project.join("environments");
     let known = list(project).unwrap_or_default();
     if !known.iter().any(|known| known == name) {
@@ -105,7 +121,7 @@ fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {
     Ok(if path.exists() { path } else { folder.join(format!("{name}.yml")) })
 }
 
-fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.is_file())
@@ -136,7 +152,7 @@ fn catalog_files(
 }
 
 /// Reads one file into its spec type. None when something is wrong with it, which then stands in `problems`.
-fn read<T: DeserializeOwned + JsonSchema>(
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
     project: &Path,
     path: &Path,
     problems: &mut Diagnostics,
@@ -155,7 +171,7 @@ fn read<T: DeserializeOwned + JsonSchema>(
 }
 
 /// The part of reading that does no I/O.
-fn understand<T: DeserializeOwned + JsonSchema>(
+pub(super) fn understand<T: DeserializeOwned + JsonSchema>(
     file: usize,
     problems: &mut Diagnostics,
 ) -> Option<Document<T>> {

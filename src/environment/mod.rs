@@ -10,8 +10,11 @@
 mod decide;
 mod diagnostic;
 mod formats;
+mod glance;
 mod lint_table;
 mod load;
+mod places;
+mod revision;
 mod rules;
 mod schema;
 mod shape;
@@ -20,8 +23,11 @@ mod spec;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use glance::glance;
 pub use lint_table::LINTS;
 pub use load::{Addresses, LoadError, Loaded, list, load};
+pub use places::{Line, Places};
+pub use revision::{RevisionError, Snapshot};
 pub use schema::{catalog_schema, environment_schema};
 pub use shape::did_you_mean as nearest;
 pub use source::{Position, Source};

@@ -1,5 +1,7 @@
 //! Holds a tree against a schema: every key known, every value of its type, all problems at once.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::tree::{Key, Tree, Value};
@@ -85,11 +87,13 @@ impl<'a> Walk<'a> {
         let known = properties(schema);
         let open = schema["additionalProperties"].as_object().is_some();
         let mut out = Map::new();
-        for (index, (key, value)) in entries.iter().enumerate() {
-            if let Some((first, _)) = entries[..index].iter().find(|(k, _)| k.name == key.name) {
+        let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
+        for (key, value) in entries {
+            if let Some(first) = seen.get(key.name.as_str()) {
                 self.duplicate(key, first, place);
                 continue;
             }
+            seen.insert(&key.name, key);
             let inner = place.key(&key.name);
             if let Some(property) = find(&known, &key.name) {
                 if matches!(value.value, Value::Null) && is_optional(schema, &key.name) {
@@ -107,7 +111,7 @@ impl<'a> Walk<'a> {
         }
         for name in schema["required"].as_array().into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
-            if !entries.iter().any(|(key, _)| key.name == name) {
+            if !seen.contains_key(name) {
                 let wanted = find(&known, name).map(|property| self.wanted(property));
                 self.missing(name, wanted, tree, place);
             }
@@ -347,9 +351,13 @@ fn one_of(words: &[&str]) -> String {
 
 /// The nearest of `known`, as a question, when one is near enough to be a slip of the keyboard.
 pub fn did_you_mean<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let allowed = |name: &str| 1 + name.len() / 4;
+    let length = text.chars().count();
+    // Among thousands of names, a distance is worth computing only where the lengths allow it.
     known
+        .filter(|name| name.chars().count().abs_diff(length) <= allowed(name))
         .map(|name| (strsim::damerau_levenshtein(text, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .filter(|(distance, name)| *distance <= allowed(name))
         .min()
         .map(|(_, name)| format!("did you mean `{name}`?"))
 }

@@ -27,12 +27,12 @@ pub use name::{
     AccountName, ClusterName, EnvironmentName, LeafnodeName, NodeName, QueueName, ServiceName,
     StreamName, ZoneName,
 };
-pub use permissions::{Permissions, Subscription};
+pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
 pub use redis::{Redis, RedisNode, SLOTS};
 pub use service::{Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
-pub use subject::{Category, Subject, SubjectPattern};
+pub use subject::{Category, Parts, Subject, SubjectIndex, SubjectPattern, matching};
 
 /// The role under which natsops itself signs in to an account.
 pub const OWN_ROLE: &str = "natsops";

@@ -1,5 +1,6 @@
 //! Least privilege: what a service's grants come to, as a NATS server enforces them.
 
+use super::matching::{admits, covers, has_wildcard};
 use super::{Category, Service};
 
 /// What the holder of a role may do. An empty direction means *nothing*, not everything.
@@ -28,6 +29,56 @@ impl Subscription {
         match &self.queue {
             Some(queue) => format!("{} {queue}", self.subject),
             None => self.subject.clone(),
+        }
+    }
+
+    /// Whether it is bound to a queue group that covers this one.
+    fn is_for(&self, queue: &str) -> bool {
+        self.queue
+            .as_ref()
+            .is_some_and(|bound| bound == queue || (has_wildcard(bound) && covers(bound, queue)))
+    }
+}
+
+/// Why a subscription is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal<'a> {
+    /// The subject is permitted, but only to members of the queue groups of these entries.
+    Queue(Vec<&'a Subscription>),
+    /// No entry admits the subject.
+    Missing,
+}
+
+impl Permissions {
+    /// The entry by which a server lets a publication through. It takes none whose subject has a wildcard.
+    pub fn may_publish(&self, subject: &str) -> Option<&str> {
+        self.may_publish_all(subject).filter(|_| !has_wildcard(subject))
+    }
+
+    /// The entry by which a server lets a publication to each subject of a pattern through.
+    pub fn may_publish_all(&self, pattern: &str) -> Option<&str> {
+        self.publish.iter().find(|entry| covers(entry, pattern)).map(String::as_str)
+    }
+
+    /// The entry by which a server lets a subscription through, plain or in a queue group.
+    ///
+    /// Where entries that are bound to a queue group admit the subject, they alone decide about members of groups,
+    /// even beside an entry without a group.
+    pub fn may_subscribe(
+        &self,
+        subject: &str,
+        queue: Option<&str>,
+    ) -> Result<&Subscription, Refusal<'_>> {
+        let admitting = self.subscribe.iter().filter(|entry| admits(&entry.subject, subject));
+        let (bound, plain): (Vec<_>, Vec<_>) = admitting.partition(|entry| entry.queue.is_some());
+        let entry = match queue {
+            Some(queue) if !bound.is_empty() => bound.iter().find(|entry| entry.is_for(queue)),
+            _ => plain.first(),
+        };
+        match entry {
+            Some(entry) => Ok(entry),
+            None if bound.is_empty() => Err(Refusal::Missing),
+            None => Err(Refusal::Queue(bound)),
         }
     }
 }

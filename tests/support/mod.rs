@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+pub mod generated;
+pub mod plain_server;
+
 /// One cluster at a time: five servers on two cores are enough.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -230,4 +233,21 @@ pub fn changes(plan: &Value) -> Vec<String> {
             format!("{} {} {}", word("action"), word("kind"), word("name"))
         })
         .collect()
+}
+
+/// A small generator of numbers, so that a failing seed can be given again.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides.max(1) as u64).unwrap()
+    }
 }

@@ -10,7 +10,7 @@ use crate::environment::spec::{
 use crate::environment::{Diagnostic, Diagnostics, Place};
 use crate::model::{
     AccountName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName,
-    StreamName, Subject,
+    StreamName, Subject, SubjectIndex, SubjectPattern,
 };
 
 /// An entry of the catalog with the file that it stands in.
@@ -84,20 +84,20 @@ fn repeated<N: Ord + std::fmt::Display, S>(
     part: &str,
     problems: &mut Diagnostics,
 ) {
-    let mut seen: BTreeMap<_, Place> = BTreeMap::new();
+    let place = |entry: &Entry<'_, N, S>| entry.document.key(&format!("{part}.{}", entry.name));
+    let mut seen: BTreeMap<_, &Entry<'_, N, S>> = BTreeMap::new();
     for entry in entries {
-        let at = entry.document.key(&format!("{part}.{}", entry.name));
         if let Some(first) = seen.get(entry.name) {
             problems.push(
                 Diagnostic::error(
                     "duplicate-name",
-                    at,
+                    place(entry),
                     format!("`{}` is defined in two files", entry.name),
                 )
-                .other(first.clone(), "first here"),
+                .other(place(first), "first here"),
             );
         } else {
-            seen.insert(entry.name, at);
+            seen.insert(entry.name, entry);
         }
     }
 }
@@ -131,11 +131,11 @@ fn reserved(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 
 fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let known: BTreeSet<&str> = catalog.accounts.iter().map(|a| a.name.as_str()).collect();
-    let mut check = |at: Place, account: &AccountName| {
+    let mut check = |document: &Document<CatalogSpec>, path: String, account: &AccountName| {
         if !known.contains(account.as_str()) {
             let mut problem = Diagnostic::error(
                 "unknown-account",
-                at,
+                document.at(&path),
                 format!("there is no account `{account}`"),
             );
             problem.help = did_you_mean(account.as_str(), known.iter().copied()).or_else(|| {
@@ -146,11 +146,11 @@ fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     };
     for entry in &catalog.services {
         let path = format!("services.{}.account", entry.name);
-        check(entry.document.at(&path), &entry.spec.account);
+        check(entry.document, path, &entry.spec.account);
     }
     for entry in &catalog.streams {
         let path = format!("streams.{}.account", entry.name);
-        check(entry.document.at(&path), &entry.spec.account);
+        check(entry.document, path, &entry.spec.account);
     }
 }
 
@@ -162,21 +162,27 @@ pub struct Use<'a> {
     pub verb: &'static str,
     /// The subject.
     pub subject: &'a Subject,
-    /// Its dotted path.
-    pub path: String,
+    index: usize,
+    suffix: &'static str,
 }
 
 impl Use<'_> {
+    /// Its dotted path. Made for problems alone, since there are few of them among thousands of uses.
+    pub fn path(&self) -> String {
+        let Use { service, verb, index, suffix, .. } = self;
+        format!("services.{}.{verb}[{index}]{suffix}", service.name)
+    }
+
     /// Where it stands.
     pub fn at(&self) -> Place {
-        self.service.document.at(&self.path)
+        self.service.document.at(&self.path())
     }
 }
 
 /// The subjects of a service.
 pub fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>> {
     let spec = service.spec;
-    let lists: [(&'static str, &str, Vec<&Subject>); 4] = [
+    let lists: [(&'static str, &'static str, Vec<&Subject>); 4] = [
         ("serves", ".subject", spec.serves.iter().map(|s| &s.subject).collect()),
         ("calls", "", spec.calls.iter().collect()),
         ("publishes", "", spec.publishes.iter().collect()),
@@ -189,7 +195,8 @@ pub fn uses<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Use<'a>
                 service,
                 verb,
                 subject,
-                path: format!("services.{}.{verb}[{index}]{suffix}", service.name),
+                index,
+                suffix,
             })
         })
         .collect()
@@ -219,84 +226,105 @@ fn categories(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 
 fn subjects_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     for service in &catalog.services {
+        let all = uses(service);
         let mut seen = BTreeMap::new();
-        for used in uses(service) {
-            if let Some(first) = seen.insert((used.verb, used.subject), used.at()) {
+        for used in &all {
+            if let Some(first) = seen.insert((used.verb, used.subject), used) {
                 problems.push(
                     Diagnostic::error(
                         "duplicate-subject",
                         used.at(),
                         format!("`{}` {} `{}` twice", service.name, used.verb, used.subject),
                     )
-                    .other(first, "first here"),
+                    .other(first.at(), "first here"),
                 );
             }
         }
     }
 }
 
+/// What every service does with subjects in one way.
+fn all_uses<'a>(
+    catalog: &'a Catalog<'a>,
+    verb: &'static str,
+) -> impl Iterator<Item = Use<'a>> + use<'a> {
+    catalog.services.iter().flat_map(uses).filter(move |used| used.verb == verb)
+}
+
+/// Subjects or patterns of each account. What is asked of them stays inside the account.
+type ByAccount<'a, T> = BTreeMap<&'a AccountName, SubjectIndex<'a, T>>;
+
+fn by_account<'a>(uses: &'a [Use<'a>]) -> ByAccount<'a, &'a Use<'a>> {
+    let mut index = ByAccount::new();
+    for used in uses {
+        index.entry(&used.service.spec.account).or_default().insert(used.subject.as_str(), used);
+    }
+    index
+}
+
 fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let mut seen: BTreeMap<_, (&ServiceName, Place)> = BTreeMap::new();
-    for service in &catalog.services {
-        for used in uses(service).into_iter().filter(|used| used.verb == "serves") {
-            let key = (&service.spec.account, used.subject);
-            match seen.get(&key) {
-                Some((other, first)) if *other != service.name => problems.push(
-                    Diagnostic::error(
-                        "duplicate-subject",
-                        used.at(),
-                        format!("`{}` is also served by `{other}`", used.subject),
-                    )
-                    .other(first.clone(), "first here")
-                    .help("one service answers a subject; its instances share a queue group"),
-                ),
-                Some(_) => {}
-                None => {
-                    seen.insert(key, (service.name, used.at()));
-                }
-            }
+    let all: Vec<Use<'_>> = all_uses(catalog, "serves").collect();
+    let mut seen: ByAccount<'_, &Use<'_>> = ByAccount::new();
+    for used in &all {
+        let earlier = seen.entry(&used.service.spec.account).or_default();
+        let others = earlier.overlapping(used.subject.as_str());
+        if let Some(first) = others.into_iter().find(|o| o.service.name != used.service.name) {
+            let other = first.service.name;
+            problems.push(
+                Diagnostic::error(
+                    "duplicate-subject",
+                    used.at(),
+                    format!("`{}` is also served by `{other}`", used.subject),
+                )
+                .other(first.at(), "first here")
+                .help("one service answers a subject; its instances share a queue group"),
+            );
+        } else {
+            earlier.insert(used.subject.as_str(), used);
         }
     }
 }
 
 fn calls_are_served(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let served: Vec<(&AccountName, &Subject, &ServiceName)> = catalog
-        .services
-        .iter()
-        .flat_map(|service| {
-            service
-                .spec
-                .serves
-                .iter()
-                .map(|serve| (&service.spec.account, &serve.subject, service.name))
-        })
-        .collect();
-    for service in &catalog.services {
-        let account = &service.spec.account;
-        for used in uses(service).into_iter().filter(|used| used.verb == "calls") {
-            if served.iter().any(|(a, s, _)| *a == account && *s == used.subject) {
-                continue;
-            }
-            let elsewhere = served.iter().find(|(_, s, _)| *s == used.subject);
-            let (message, help) = match elsewhere {
-                Some((other, _, name)) => (
-                    format!("`{}` is served in account {other}, not in {account}", used.subject),
-                    Some(format!("a call stays inside its account: move this service or `{name}`")),
-                ),
-                None => (
-                    format!("nobody serves `{}`", used.subject),
-                    did_you_mean(used.subject.as_str(), served.iter().map(|(_, s, _)| s.as_str())),
-                ),
-            };
-            let mut problem = Diagnostic::error("call-unserved", used.at(), message);
-            problem.help = help.or_else(|| Some("add it to a service's `serves`".to_owned()));
-            problems.push(problem);
+    let all: Vec<Use<'_>> = all_uses(catalog, "serves").collect();
+    let served = by_account(&all);
+    for used in all_uses(catalog, "calls") {
+        let account = &used.service.spec.account;
+        let own = served.get(account).map(|index| index.covering(used.subject.as_str()));
+        if own.is_none_or(|found| found.is_empty()) {
+            problems.push(unserved(&used, &all));
         }
     }
 }
 
+fn unserved(used: &Use<'_>, all: &[Use<'_>]) -> Diagnostic {
+    let account = &used.service.spec.account;
+    let (message, help) = match all.iter().find(|other| other.subject == used.subject) {
+        Some(Use { service, .. }) => (
+            format!(
+                "`{}` is served in account {}, not in {account}",
+                used.subject, service.spec.account
+            ),
+            Some(format!(
+                "a call stays inside its account: move this service or `{}`",
+                service.name
+            )),
+        ),
+        None => (
+            format!("nobody serves `{}`", used.subject),
+            did_you_mean(used.subject.as_str(), all.iter().map(|other| other.subject.as_str())),
+        ),
+    };
+    let mut problem = Diagnostic::error("call-unserved", used.at(), message);
+    problem.help = help.or_else(|| Some("add it to a service's `serves`".to_owned()));
+    problem
+}
+
+/// A pattern of a stream, with the path to where it stands.
+type Claim<'a> = (&'a Entry<'a, StreamName, StreamSpec>, &'a SubjectPattern, String);
+
 fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let all: Vec<_> = catalog
+    let all: Vec<Claim<'_>> = catalog
         .streams
         .iter()
         .flat_map(|stream| {
@@ -305,23 +333,25 @@ fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
             })
         })
         .collect();
-    for (index, (stream, pattern, path)) in all.iter().enumerate() {
-        for (other, earlier, first) in &all[..index] {
-            if other.spec.account == stream.spec.account && pattern.overlaps(earlier) {
-                problems.push(
-                    Diagnostic::error(
-                        "stream-overlap",
-                        stream.document.at(path),
-                        format!(
-                            "`{pattern}` of {} overlaps `{earlier}` of {}",
-                            stream.name, other.name
-                        ),
-                    )
-                    .other(other.document.at(first), "the other stream")
-                    .help("a message belongs to one stream of its account"),
-                );
-            }
+    let mut seen: ByAccount<'_, &Claim<'_>> = ByAccount::new();
+    for claim in &all {
+        let (stream, pattern, path) = claim;
+        let index = seen.entry(&stream.spec.account).or_default();
+        for (other, earlier, first) in index.overlapping(pattern.as_str()).into_iter().copied() {
+            problems.push(
+                Diagnostic::error(
+                    "stream-overlap",
+                    stream.document.at(path),
+                    format!(
+                        "`{pattern}` of {} overlaps `{earlier}` of {}",
+                        stream.name, other.name
+                    ),
+                )
+                .other(other.document.at(first), "the other stream")
+                .help("a message belongs to one stream of its account"),
+            );
         }
+        index.insert(pattern.as_str(), claim);
     }
     for stream in catalog.streams.iter().filter(|s| s.spec.subjects.is_empty()) {
         problems.push(Diagnostic::error(
@@ -388,8 +418,12 @@ fn stream_sizes(
     let nats = &environment.spec.nats;
     let cap = nats.jetstream.max_stream.map_or(u64::MAX, ByteSize::bytes);
     let size = |stream: &StreamSpec| stream.max_bytes.bytes().min(cap);
+    let mut of: BTreeMap<&AccountName, Vec<&Entry<'_, StreamName, StreamSpec>>> = BTreeMap::new();
+    for stream in &catalog.streams {
+        of.entry(&stream.spec.account).or_default().push(stream);
+    }
     for account in &catalog.accounts {
-        let own = || catalog.streams.iter().filter(|s| &s.spec.account == account.name);
+        let own = || of.get(account.name).into_iter().flatten();
         let used: u64 = own().map(|s| s.spec.max_bytes.bytes()).fold(0, u64::saturating_add);
         let path = format!("accounts.{}.limits", account.name);
         match &account.spec.limits.jetstream {
@@ -468,12 +502,12 @@ fn payloads(
     problems: &mut Diagnostics,
 ) {
     let largest = environment.spec.nats.limits.max_payload;
-    let mut check = |at: Place, size: ByteSize| {
+    let mut check = |document: &Document<CatalogSpec>, path: String, size: ByteSize| {
         if size > largest {
             problems.push(
                 Diagnostic::error(
                     "payload-too-large",
-                    at,
+                    document.at(&path),
                     format!("{size} is more than the servers take ({largest})"),
                 )
                 .other(environment.key("nats.limits.max_payload"), "the servers' limit"),
@@ -482,18 +516,18 @@ fn payloads(
     };
     for account in &catalog.accounts {
         let path = format!("accounts.{}.limits.payload", account.name);
-        check(account.document.at(&path), account.spec.limits.payload);
+        check(account.document, path, account.spec.limits.payload);
     }
     for stream in &catalog.streams {
         if let Some(size) = stream.spec.max_message_size {
             let path = format!("streams.{}.max_message_size", stream.name);
-            check(stream.document.at(&path), size);
+            check(stream.document, path, size);
         }
     }
     for service in &catalog.services {
         if let Some(size) = service.spec.limits.payload {
             let path = format!("services.{}.limits.payload", service.name);
-            check(service.document.at(&path), size);
+            check(service.document, path, size);
         }
     }
 }

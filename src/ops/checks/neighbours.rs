@@ -1,5 +1,6 @@
 //! For each grant, something beside it that must be refused: what a mistake would most likely open.
 
+use crate::model::matching::admits;
 use crate::model::{Cluster, Service, Subject};
 
 /// How many neighbours are tried in each direction; a mistake opens far more than one.
@@ -21,7 +22,7 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
     let mut forbidden: Vec<Forbidden> = foreign
         .iter()
         .map(|subject| subject.concrete())
-        .filter(|subject| !granted.publish.iter().any(|pattern| matches(pattern, subject)))
+        .filter(|subject| !granted.publish.iter().any(|pattern| admits(pattern, subject)))
         .take(ENOUGH)
         .map(Forbidden::Publish)
         .collect();
@@ -32,7 +33,7 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
         forbidden.push(Forbidden::Subscribe(subject.concrete(), None));
         forbidden.push(Forbidden::Subscribe(subject.concrete(), Some(format!("{queue}.other"))));
     }
-    let plain = |subject: &str| granted.subscribe.iter().any(|s| matches(&s.subject, subject));
+    let plain = |subject: &str| granted.subscribe.iter().any(|s| admits(&s.subject, subject));
     forbidden.extend(
         foreign
             .iter()
@@ -76,29 +77,4 @@ fn subjects(service: &Service) -> impl Iterator<Item = &Subject> {
 
 fn common_start(a: &str, b: &str) -> usize {
     a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count()
-}
-
-/// Whether a concrete subject matches a granted pattern.
-fn matches(pattern: &str, subject: &str) -> bool {
-    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
-    loop {
-        match (pattern.next(), subject.next()) {
-            (None, None) | (Some(">"), Some(_)) => return true,
-            (Some(p), Some(s)) if p == s || p == "*" => {}
-            _ => return false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_match_as_servers_match_them() {
-        assert!(matches("a.*.c", "a.b.c"));
-        assert!(matches("a.>", "a.b.c"));
-        assert!(!matches("a.>", "a"));
-        assert!(!matches("a.b", "a.b.c"));
-    }
 }

@@ -49,7 +49,7 @@ fn unstored(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
         if !stored {
             let message = format!("no stream of {account} keeps `{}`", used.subject);
             problems.push(
-                used.service.document.lint("event-unstored", &used.path, message).help(
+                used.service.document.lint("event-unstored", &used.path(), message).help(
                     "add its subject to a stream: without one it reaches only who listens at that moment",
                 ),
             );
@@ -69,7 +69,7 @@ fn unpublished(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
         let help = did_you_mean(used.subject.as_str(), near).unwrap_or_else(|| {
             "add it to a service's `publishes`, or drop the subscription".to_owned()
         });
-        let lint = used.service.document.lint("subscription-unpublished", &used.path, message);
+        let lint = used.service.document.lint("subscription-unpublished", &used.path(), message);
         problems.push(lint.help(help));
     }
 }
@@ -89,7 +89,7 @@ fn uncalled(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
             Some((_, other)) => format!("callers use `{other}`: stop serving this version"),
             None => "take it out, or add the service that calls it to the catalog".to_owned(),
         };
-        let lint = used.service.document.lint("serve-uncalled", &used.path, message);
+        let lint = used.service.document.lint("serve-uncalled", &used.path(), message);
         problems.push(lint.help(help));
     }
 }

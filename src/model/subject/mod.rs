@@ -1,12 +1,21 @@
 //! Subjects of the messaging contract, and the patterns over them.
 //!
-//! The decision record writes the form as `<category>.<domain>.<service>.<operation>.v<version>[.<entity>]`;
-//! its examples also put the version before the operation and leave the service out. All of those are legal.
+//! 1. `grammar` says which part is which, and why a text is no subject; `repair` what was meant.
+//! 2. [`matching`] is how subjects and patterns relate, and [`SubjectIndex`] the same for many of them.
+
+mod grammar;
+mod index;
+pub mod matching;
+mod repair;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use grammar::Parts;
+pub use index::SubjectIndex;
+
 use super::{Malformed, text_form};
+use grammar::{Shape, check_tokens};
 
 /// What a subject is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,13 +31,35 @@ pub enum Category {
 impl Category {
     const ALL: [(&str, Self); 3] =
         [("svc", Self::Service), ("evt", Self::Event), ("audit", Self::Audit)];
+
+    /// The category of a first token.
+    fn of(token: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == token).map(|(_, category)| *category)
+    }
+
+    /// The category that every subject of a pattern has.
+    pub fn of_subject(pattern: &str) -> Option<Self> {
+        pattern.split('.').next().and_then(Self::of)
+    }
+
+    /// The first token of its subjects.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Service => "svc",
+            Self::Event => "evt",
+            Self::Audit => "audit",
+        }
+    }
 }
 
 /// A subject that a service may serve, call, publish or subscribe.
 ///
 /// Its last token may be `*` where the contract has an entity id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(String);
+pub struct Subject {
+    text: String,
+    shape: Shape,
+}
 
 impl Subject {
     /// A subject that is right.
@@ -36,20 +67,27 @@ impl Subject {
 
     /// The subject as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What the subject is for.
     pub fn category(&self) -> Category {
-        Category::ALL
-            .iter()
-            .find(|(token, _)| self.0.split('.').next() == Some(token))
-            .map_or(Category::Event, |(_, category)| *category)
+        self.shape.category()
+    }
+
+    /// Its named parts.
+    pub fn parts(&self) -> Parts<'_> {
+        self.shape.parts(&self.text)
     }
 
     /// A subject without wildcards that this one stands for.
     pub fn concrete(&self) -> String {
-        self.0.replace("*", "0")
+        self.text.replace("*", "0")
+    }
+
+    /// The legal subject that is nearest to a text; a legal one is its own.
+    pub fn nearest(text: &str) -> String {
+        repair::subject(text)
     }
 }
 
@@ -57,64 +95,12 @@ impl FromStr for Subject {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let form = "write category.domain.service.operation.v1 or category.domain.service.v1.operation, \
-                    with category svc, evt or audit";
-        let wrong = |problem: String| {
-            Malformed::new(format!("`{text}` is not a subject: {problem}")).with_help(form)
-        };
-        let tokens: Vec<&str> = text.split('.').collect();
-        check_tokens(&tokens).map_err(wrong)?;
-        if !Category::ALL.iter().any(|(token, _)| *token == tokens[0]) {
-            return Err(wrong(format!("it starts with `{}`", tokens[0])));
-        }
-        let versions: Vec<usize> = (1..tokens.len()).filter(|&i| is_version(tokens[i])).collect();
-        let &[version] = versions.as_slice() else {
-            return Err(wrong(if versions.is_empty() {
-                "it has no version such as `v1`".to_owned()
-            } else {
-                "it has more than one version".to_owned()
-            }));
-        };
-        if tokens.len() < 4 || version < 2 {
-            return Err(wrong("a domain, an operation and a version are needed".to_owned()));
-        }
-        if tokens.len() > 7 {
-            return Err(wrong("it has too many parts".to_owned()));
-        }
-        if let Some(wild) = tokens.iter().position(|t| *t == "*")
-            && (wild != tokens.len() - 1 || wild < version)
-        {
-            return Err(wrong("`*` may stand only for the entity id, at the end".to_owned()));
-        }
-        Ok(Self(text.to_owned()))
+        let shape = Shape::read(text).map_err(|problem| {
+            Malformed::new(format!("`{text}` is not a subject: {problem}"))
+                .with_help(format!("the nearest legal form is `{}`", Self::nearest(text)))
+        })?;
+        Ok(Self { text: text.to_owned(), shape })
     }
-}
-
-fn check_tokens(tokens: &[&str]) -> Result<(), String> {
-    for token in tokens {
-        if token.is_empty() {
-            return Err("it has an empty part".to_owned());
-        }
-        if *token == ">" {
-            return Err("`>` would cover subjects that nobody named".to_owned());
-        }
-        if *token == "*" {
-            continue;
-        }
-        if let Some(bad) = token
-            .chars()
-            .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_'))
-        {
-            return Err(format!("it cannot contain `{bad}`"));
-        }
-    }
-    Ok(())
-}
-
-fn is_version(token: &str) -> bool {
-    token
-        .strip_prefix('v')
-        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A pattern over subjects, as streams use it: `*` for one token, `>` for the rest.
@@ -132,12 +118,17 @@ impl SubjectPattern {
 
     /// Whether some subject matches both patterns.
     pub fn overlaps(&self, other: &Self) -> bool {
-        overlap(&self.0, &other.0)
+        matching::overlaps(&self.0, &other.0)
     }
 
     /// Whether every subject that `subject` stands for matches this pattern.
     pub fn covers(&self, subject: &Subject) -> bool {
-        covers(&self.0, subject.as_str())
+        matching::covers(&self.0, subject.as_str())
+    }
+
+    /// The legal pattern that is nearest to a text.
+    pub fn nearest(text: &str) -> String {
+        repair::pattern(text)
     }
 }
 
@@ -156,43 +147,25 @@ impl FromStr for SubjectPattern {
         }
         let named = if *last == ">" { front } else { &tokens[..] };
         check_tokens(named).map_err(|problem| wrong(&problem))?;
-        if !Category::ALL.iter().any(|(token, _)| *token == tokens[0]) {
-            return Err(wrong("it must start with svc, evt or audit"));
-        }
         if *last == ">" && front.is_empty() {
             return Err(wrong("it covers everything"));
+        }
+        if Category::of(tokens[0]).is_none() {
+            return Err(wrong("it must start with svc, evt or audit"));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-fn overlap(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.split('.'), b.split('.'));
-    loop {
-        match (a.next(), b.next()) {
-            (None, None) => return true,
-            (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
-            (Some(x), Some(y)) if x == y || x == "*" || y == "*" => {}
-            _ => return false,
-        }
-    }
-}
-
-fn covers(pattern: &str, subject: &str) -> bool {
-    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
-    loop {
-        match (pattern.next(), subject.next()) {
-            (None, None) => return true,
-            (Some(">"), Some(_)) => return true,
-            (Some(p), Some(s)) if p == s || p == "*" => {}
-            _ => return false,
-        }
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.token())
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -230,6 +203,34 @@ mod tests {
             "evt.state.player.updated.v1.*",
         ] {
             assert!(text.parse::<Subject>().is_ok(), "{text}");
+            assert_eq!(Subject::nearest(text), text);
+        }
+    }
+
+    #[test]
+    fn each_part_is_named_in_both_orders() {
+        let named = |text: &str| {
+            let subject: Subject = text.parse().unwrap();
+            let Parts { category, domain, service, operation, version, entity } = subject.parts();
+            let [service, entity] = [service, entity].map(|part| part.unwrap_or("-"));
+            format!("{category} {domain} {service} {operation} {version} {entity}")
+        };
+        for (text, parts) in [
+            ("svc.ai.llm.v1.infer", "svc ai llm infer 1 -"),
+            ("svc.ai.llm.infer.v1", "svc ai llm infer 1 -"),
+            ("svc.ai.llm.v2.infer.7", "svc ai llm infer 2 7"),
+            ("svc.ai.llm.infer.v2.*", "svc ai llm infer 2 *"),
+            ("svc.quest.v1.generate", "svc quest - generate 1 -"),
+            ("svc.quest.v1.generate.7", "svc quest - generate 1 7"),
+            ("svc.quest.generate.v10", "svc quest - generate 10 -"),
+            ("evt.quest.generated.v1", "evt quest - generated 1 -"),
+            ("evt.quest.generated.v1.*", "evt quest - generated 1 *"),
+            ("evt.quest.v1.generated", "evt quest - generated 1 -"),
+            ("evt.ai.model.selected.v1", "evt ai model selected 1 -"),
+            ("evt.ai.model.v1.selected.7", "evt ai model selected 1 7"),
+            ("audit.state.entity.deleted.v1.7", "audit state entity deleted 1 7"),
+        ] {
+            assert_eq!(named(text), parts, "{text}");
         }
     }
 
@@ -245,10 +246,21 @@ mod tests {
             ("svc.*.llm.v1.infer", "only for the entity id"),
             ("svc.ai.llm.v1.>", "nobody named"),
             ("svc.v1.infer", "are needed"),
+            ("evt.quest.v1", "are needed"),
+            ("svc.v1.ai.llm.infer", "before the domain"),
+            ("v1.svc.ai.llm.infer", "starts with the version"),
+            ("svc.ai.llm.v1.*", "only for the entity id"),
+            ("svc.ai.llm.v0.infer", "start at `v1`"),
+            ("svc.ai.llm.v01.infer", "written `v1`"),
+            ("svc.ai.llm.v99999999999.infer", "no version"),
+            ("evt.a.b.c.v1.d.e", "too many parts"),
             ("evt.a.b.c.d.v1.e.f", "too many parts"),
         ] {
             let error = text.parse::<Subject>().unwrap_err();
             assert!(error.problem.contains(reason), "{text}: {error}");
+            let nearest = Subject::nearest(text);
+            assert!(nearest.parse::<Subject>().is_ok(), "{text}: {nearest}");
+            assert!(error.help.unwrap().contains(&nearest), "{text}: {nearest}");
         }
     }
 

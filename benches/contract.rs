@@ -1,0 +1,102 @@
+//! How the contract's size tells: validating a catalog and asking it, at 100, 1,000 and 10,000 subjects.
+//!
+//! `cargo bench --bench contract` prints the best of several runs, and how much more ten times the subjects cost.
+//! n log n is 15 times from 100 to 1,000 and 13.3 times from 1,000 to 10,000. It fails when a bound is missed.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that can not go on has failed")]
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use natsops::contract::{Ask, can, who};
+use natsops::environment::{Addresses, load};
+
+#[path = "../tests/support/generated.rs"]
+mod generated;
+
+const SIZES: [usize; 3] = [100, 1_000, 10_000];
+const RUNS: usize = 7;
+
+/// What must hold at 10,000 subjects, for the whole program.
+const VALIDATE: Duration = Duration::from_secs(1);
+const CAN: Duration = Duration::from_millis(50);
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` builds and starts this too, and wants no figures.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let measured: Vec<Vec<(&str, Duration)>> = SIZES.iter().map(|&size| measure(size)).collect();
+    println!("{:<28} {:>10} {:>10} {:>10}   growth", "", "100", "1,000", "10,000");
+    for (row, (name, _)) in measured[0].iter().enumerate() {
+        let times: Vec<Duration> = measured.iter().map(|column| column[row].1).collect();
+        let growth = |a: usize, b: usize| times[b].as_secs_f64() / times[a].as_secs_f64();
+        println!(
+            "{name:<28} {:>10} {:>10} {:>10}   {:.1} {:.1}",
+            shown(times[0]),
+            shown(times[1]),
+            shown(times[2]),
+            growth(0, 1),
+            growth(1, 2)
+        );
+    }
+    let at_most = |name: &str, bound: Duration| {
+        let (_, time) = measured[2].iter().find(|(row, _)| *row == name).unwrap();
+        let kept = *time <= bound;
+        println!(
+            "{name}: {} of {}{}",
+            shown(*time),
+            shown(bound),
+            if kept { "" } else { ", missed" }
+        );
+        kept
+    };
+    let kept = [at_most("natsops validate", VALIDATE), at_most("natsops subjects can", CAN)];
+    if kept == [true, true] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn measure(subjects: usize) -> Vec<(&'static str, Duration)> {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path();
+    generated::write(project, subjects);
+    let addresses = Addresses { local_network: [127, 64, 0] };
+    let read = || load(project, "large", &addresses).unwrap();
+    let cluster = read().cluster.unwrap();
+    let service = cluster.services.values().next_back().unwrap();
+    let (asked, queue) = &service.serves[0];
+    let (name, asked, queue) = (service.name.as_str(), asked.as_str(), queue.as_str());
+    let ask = Ask::Subscribe { subject: asked, queue: Some(queue) };
+    let question = ["subjects", "can", "large", name, "subscribe", asked, "--queue", queue];
+    vec![
+        ("load and check", best(|| drop(read()))),
+        ("who", best(|| drop(who(&cluster, asked)))),
+        ("can", best(|| drop(can(service, ask)))),
+        ("natsops validate", best(|| program(project, &["validate", "large"]))),
+        ("natsops subjects can", best(|| program(project, &question))),
+    ]
+}
+
+fn program(project: &Path, arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_natsops"))
+        .args(arguments)
+        .current_dir(project)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The shortest of several runs: what the work costs when nothing else happens.
+fn best(work: impl Fn()) -> Duration {
+    let run = |_| {
+        let begin = Instant::now();
+        work();
+        begin.elapsed()
+    };
+    (0..RUNS).map(run).min().unwrap_or_default()
+}
+
+fn shown(time: Duration) -> String {
+    let micros = time.as_secs_f64() * 1e6;
+    if micros < 1e3 { format!("{micros:.1} us") } else { format!("{:.1} ms", micros / 1e3) }
+}

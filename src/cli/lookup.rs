@@ -1,0 +1,34 @@
+//! Finds what a command line names, or says what was probably meant.
+
+use super::exit;
+use super::failure::Failure;
+use crate::environment::nearest;
+use crate::model::{Cluster, Service, Stream};
+
+/// The service of a name.
+pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
+    let known = cluster.services.keys().map(|name| name.as_str());
+    cluster.services.get(name).ok_or_else(|| unknown("service", name, known.collect()))
+}
+
+/// The stream of a name.
+pub fn stream<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Stream, Failure> {
+    let known = cluster.streams.iter().map(|stream| stream.name.as_str());
+    let found = cluster.streams.iter().find(|stream| stream.name.as_str() == name);
+    found.ok_or_else(|| unknown("stream", name, known.collect()))
+}
+
+fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {
+    let near = nearest(name, known.iter().copied())
+        .unwrap_or_else(|| format!("there are {}", some(&known)));
+    Failure::new(exit::USAGE, format!("there is no {kind} `{name}`; {near}"))
+}
+
+/// A list that stays readable when it is long.
+fn some(known: &[&str]) -> String {
+    const ENOUGH: usize = 30;
+    match known.len().checked_sub(ENOUGH).filter(|more| *more > 0) {
+        Some(more) => format!("{} and {more} more", known[..ENOUGH].join(", ")),
+        None => known.join(", "),
+    }
+}

@@ -1,0 +1,165 @@
+//! `natsops services list ENV` and `natsops services show ENV SERVICE`
+
+use anstream::println;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::{exit, lookup, paint, tables};
+use crate::contract::{Verb, grants, who};
+use crate::model::{Cluster, Service};
+
+/// The services of the catalog
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    List(ListArgs),
+    Show(ShowArgs),
+}
+
+/// List the services
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+}
+
+/// Show a service: what it is granted, with whom it speaks, and the permissions that its clients hold
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    match &args.command {
+        Command::List(args) => list(context, args),
+        Command::Show(args) => show(context, args),
+    }
+}
+
+fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
+    let cluster = context.cluster(&args.environment)?;
+    if context.json {
+        let all: Vec<Value> = cluster.services.values().map(value).collect();
+        let value = json!({ "format": 1, "environment": args.environment, "services": all });
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    let mut table =
+        tables::table(&["SERVICE", "ACCOUNT", "SERVES", "CALLS", "PUBLISHES", "SUBSCRIBES"]);
+    for service in cluster.services.values() {
+        table.add_row(vec![
+            service.name.to_string(),
+            service.account.to_string(),
+            service.serves.len().to_string(),
+            service.calls.len().to_string(),
+            service.publishes.len().to_string(),
+            service.subscribes.len().to_string(),
+        ]);
+    }
+    println!("{}", tables::trimmed(&table));
+    Ok(exit::DONE)
+}
+
+fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
+    let cluster = context.cluster(&args.environment)?;
+    let service = lookup::service(&cluster, &args.service)?;
+    if context.json {
+        let value = json!({
+            "format": 1, "environment": args.environment, "service": value(service),
+        });
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    println!("{} ({}): {}", paint::bold(&service.name), service.account, service.description);
+    println!();
+    println!("{}", granted(&cluster, service));
+    println!();
+    println!("{}", held(service));
+    Ok(exit::DONE)
+}
+
+/// The grants, each with those at its other end.
+fn granted(cluster: &Cluster, service: &Service) -> String {
+    let mut table = tables::table(&["GRANT", "SUBJECT", "QUEUE", "WITH"]);
+    for grant in grants(service) {
+        let all = who(cluster, grant.subject.as_str());
+        let others = match grant.verb {
+            Verb::Serves => all.calls,
+            Verb::Calls => all.serves,
+            Verb::Publishes => all.subscribes,
+            Verb::Subscribes => all.publishes,
+        };
+        let mut names: Vec<&str> = others
+            .iter()
+            .filter(|other| *other.account == service.account)
+            .map(|other| other.service.as_str())
+            .collect();
+        names.dedup();
+        table.add_row(vec![
+            grant.verb.key().to_owned(),
+            grant.subject.to_string(),
+            grant.queue.map_or_else(|| "-".to_owned(), ToString::to_string),
+            if names.is_empty() { "-".to_owned() } else { names.join(", ") },
+        ]);
+    }
+    tables::trimmed(&table)
+}
+
+/// What its clients hold, as a server enforces it.
+fn held(service: &Service) -> String {
+    let permissions = service.permissions();
+    let mut table = tables::table(&["PERMISSION", "ENTRY"]);
+    let nothing = || vec!["nothing".to_owned()];
+    let publish = match permissions.publish.as_slice() {
+        [] => nothing(),
+        some => some.to_vec(),
+    };
+    let subscribe = match permissions.subscribe.as_slice() {
+        [] => nothing(),
+        some => some.iter().map(|entry| entry.claim()).collect(),
+    };
+    publish.into_iter().for_each(|entry| {
+        table.add_row(vec!["publish".to_owned(), entry]);
+    });
+    subscribe.into_iter().for_each(|entry| {
+        table.add_row(vec!["subscribe".to_owned(), entry]);
+    });
+    if permissions.replies {
+        table.add_row(vec!["reply", "once to each request, within two minutes"]);
+    }
+    tables::trimmed(&table)
+}
+
+fn value(service: &Service) -> Value {
+    let permissions = service.permissions();
+    let subscribe: Vec<String> = permissions.subscribe.iter().map(|entry| entry.claim()).collect();
+    let pairs = |verb: Verb| -> Vec<Value> {
+        let all = grants(service).into_iter().filter(|grant| grant.verb == verb);
+        all.map(|grant| json!({ "subject": grant.subject, "queue": grant.queue })).collect()
+    };
+    json!({
+        "name": service.name, "account": service.account, "description": service.description,
+        "serves": pairs(Verb::Serves), "calls": service.calls,
+        "publishes": service.publishes, "subscribes": pairs(Verb::Subscribes),
+        "limits": {
+            "subscriptions": service.limits.subscriptions, "payload": service.limits.payload,
+        },
+        "inbox_prefix": service.inbox_prefix(),
+        "permissions": {
+            "publish": permissions.publish, "subscribe": subscribe, "replies": permissions.replies,
+        },
+    })
+}

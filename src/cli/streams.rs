@@ -1,0 +1,158 @@
+//! `natsops streams list ENV` and `natsops streams show ENV STREAM`
+
+use anstream::println;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::{exit, lookup, paint, tables};
+use crate::contract::who;
+use crate::model::{Cluster, Stream};
+
+/// The streams of the catalog
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    List(ListArgs),
+    Show(ShowArgs),
+}
+
+/// List the streams, as this environment sizes them
+///
+/// `natsops status` shows what they hold.
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+}
+
+/// Show a stream with all of its settings, and whose messages it stores
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// The stream
+    #[arg(value_name = "STREAM")]
+    stream: String,
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    match &args.command {
+        Command::List(args) => list(context, args),
+        Command::Show(args) => show(context, args),
+    }
+}
+
+fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
+    let cluster = context.cluster(&args.environment)?;
+    if context.json {
+        let all: Vec<Value> = cluster.streams.iter().map(value).collect();
+        let value = json!({ "format": 1, "environment": args.environment, "streams": all });
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    let header = ["STREAM", "ACCOUNT", "SUBJECTS", "RETENTION", "AGE", "SIZE", "REPLICAS"];
+    let mut table = tables::table(&header);
+    for stream in &cluster.streams {
+        let subjects = match stream.subjects.as_slice() {
+            [one] => one.to_string(),
+            more => format!("{} patterns", more.len()),
+        };
+        table.add_row(vec![
+            stream.name.to_string(),
+            stream.account.to_string(),
+            subjects,
+            word(&json!(stream.retention)),
+            stream.max_age.map_or_else(|| "-".to_owned(), |age| age.to_string()),
+            stream.max_bytes.to_string(),
+            stream.replicas.to_string(),
+        ]);
+    }
+    println!("{}", tables::trimmed(&table));
+    Ok(exit::DONE)
+}
+
+fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
+    let cluster = context.cluster(&args.environment)?;
+    let stream = lookup::stream(&cluster, &args.stream)?;
+    let stored = publishers(&cluster, stream);
+    if context.json {
+        let mut value = json!({
+            "format": 1, "environment": args.environment, "stream": value(stream),
+        });
+        value["stores"] = json!(
+            stored
+                .iter()
+                .map(|(subject, service)| { json!({ "subject": subject, "publisher": service }) })
+                .collect::<Vec<_>>()
+        );
+        println!("{value:#}");
+        return Ok(exit::DONE);
+    }
+    println!("{} ({}): {}", paint::bold(&stream.name), stream.account, stream.description);
+    println!();
+    println!("{}", settings(stream));
+    println!();
+    let mut table = tables::table(&["STORES", "FROM"]);
+    for (subject, service) in stored {
+        table.add_row(vec![subject, service]);
+    }
+    println!("{}", tables::trimmed(&table));
+    Ok(exit::DONE)
+}
+
+/// Every subject that reaches the stream, with its publisher.
+fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = stream
+        .subjects
+        .iter()
+        .flat_map(|pattern| who(cluster, pattern.as_str()).publishes)
+        .filter(|party| *party.account == stream.account)
+        .map(|party| (party.subject, party.service.to_string()))
+        .collect();
+    all.sort();
+    all
+}
+
+fn settings(stream: &Stream) -> String {
+    let mut table = tables::table(&["SETTING", "VALUE"]);
+    let value = value(stream);
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if matches!(key.as_str(), "name" | "account" | "description") {
+            continue;
+        }
+        let shown = match value {
+            Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(", "),
+            other => word(other),
+        };
+        table.add_row(vec![key.clone(), shown]);
+    }
+    tables::trimmed(&table)
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn value(stream: &Stream) -> Value {
+    json!({
+        "name": stream.name, "account": stream.account, "description": stream.description,
+        "subjects": stream.subjects, "retention": stream.retention, "discard": stream.discard,
+        "max_age": stream.max_age, "max_bytes": stream.max_bytes,
+        "max_message_size": stream.max_message_size, "replicas": stream.replicas,
+        "duplicate_window": stream.duplicate_window, "compression": stream.compression,
+        "deny_delete": stream.deny_delete, "deny_purge": stream.deny_purge,
+    })
+}

@@ -1,0 +1,160 @@
+//! `natsops subjects can ENV SERVICE publish|subscribe SUBJECT`
+
+use anstream::println;
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::{exit, paint};
+use crate::contract::{Answer, Ask, Basis, Grant, Rule, can};
+use crate::environment::{Line, Places};
+use crate::model::matching;
+
+/// Tell whether a service may publish or subscribe a subject, and by which rule
+///
+/// The answer is that of a server that holds the service's permissions. Exit code 0 is yes, 5 is no. Of a large catalog only the entry of the
+/// service is read; `natsops validate` reads all of it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    environment: String,
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// What it would do
+    #[arg(value_name = "publish|subscribe", value_enum, hide_possible_values = true)]
+    direction: Direction,
+    /// The subject; a pattern for a subscription with wildcards
+    #[arg(value_name = "SUBJECT", allow_hyphen_values = true)]
+    subject: String,
+    /// Subscribe as a member of this queue group
+    #[arg(long, value_name = "GROUP")]
+    queue: Option<String>,
+    /// The subject is the reply subject of a request that the service has just received
+    #[arg(long, conflicts_with = "queue")]
+    reply: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Direction {
+    Publish,
+    Subscribe,
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let ask = ask(args)?;
+    let (service, places) = context.service(&args.environment, &args.service)?;
+    let answer = can(&service, ask);
+    if context.json {
+        print_json(args, &answer, &places);
+    } else {
+        print_words(args, &answer, &places);
+    }
+    Ok(if answer.allowed { exit::DONE } else { exit::REFUSED })
+}
+
+fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
+    let slip = |what: String| Err(Failure::new(exit::USAGE, what));
+    if let Err(error) = matching::check(&args.subject) {
+        return slip(error.to_string());
+    }
+    let subject = args.subject.as_str();
+    match (args.direction, args.queue.as_deref()) {
+        (Direction::Publish, Some(_)) => {
+            slip("a queue group belongs to a subscription, not to a publication".to_owned())
+        }
+        (Direction::Subscribe, _) if args.reply => {
+            slip("a reply is published, not subscribed".to_owned())
+        }
+        (_, Some(queue)) if queue.is_empty() || queue.contains(char::is_whitespace) => {
+            slip(format!("`{queue}` is not a queue group: it is empty or contains a space"))
+        }
+        (Direction::Publish, None) => Ok(Ask::Publish { subject, reply: args.reply }),
+        (Direction::Subscribe, queue) => Ok(Ask::Subscribe { subject, queue }),
+    }
+}
+
+fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
+    let verb = match args.direction {
+        Direction::Publish => "publish",
+        Direction::Subscribe => "subscribe",
+    };
+    let group = args.queue.as_ref().map(|queue| format!(" in queue group {queue}"));
+    let deed = format!("{verb} {}{}", args.subject, group.unwrap_or_default());
+    let (word, may) = match answer.allowed {
+        true => (paint::good("yes"), "may"),
+        false => (paint::error("no"), "may not"),
+    };
+    println!("{word}: {} {may} {deed}", args.service);
+    println!("{} {}", paint::bold("rule:"), words(&answer.rule, places));
+    if !answer.allowed {
+        let Args { environment, subject, .. } = args;
+        println!("{} natsops subjects who {environment} '{subject}'", paint::bold("next:"));
+    }
+}
+
+fn words(rule: &Rule<'_>, places: &Places) -> String {
+    match rule {
+        Rule::Entry { entry, basis: Basis::Grant(grant) } => {
+            let entry = if entry.starts_with(grant.subject.as_str()) {
+                String::new()
+            } else {
+                format!(", which is the entry `{entry}`")
+            };
+            format!("{}{entry}", granted(grant, places))
+        }
+        Rule::Entry { entry, basis: Basis::Inbox } => {
+            format!("its own inboxes, by the entry `{entry}`")
+        }
+        Rule::Entry { entry, basis: Basis::Derived } => format!("the entry `{entry}`"),
+        Rule::Reply => "whoever serves answers each request once, within two minutes".to_owned(),
+        Rule::Queue { bound, grant } => {
+            let by = grant.as_ref().map(|grant| format!(", by {}", granted(grant, places)));
+            format!("only as a member of {}{}", bound.join(" or "), by.unwrap_or_default())
+        }
+        Rule::Wildcard { entry: None } => {
+            "no server takes a publication whose subject has a wildcard".to_owned()
+        }
+        Rule::Wildcard { entry: Some(entry) } => format!(
+            "no server takes a publication whose subject has a wildcard; each subject of it is granted by `{entry}`"
+        ),
+        Rule::Nothing => "it has no grant in this direction, so everything is denied".to_owned(),
+        Rule::Missing { nearest: None } => "nothing grants it".to_owned(),
+        Rule::Missing { nearest: Some(grant) } => {
+            format!("nothing grants it; the nearest is {}", granted(grant, places))
+        }
+    }
+}
+
+fn granted(grant: &Grant<'_>, places: &Places) -> String {
+    let group = grant.queue.map(|queue| format!(" in {queue}")).unwrap_or_default();
+    let place = places.line(&grant.path()).map(|line| format!(" ({line})")).unwrap_or_default();
+    format!("{} {}{group}{place}", grant.verb.key(), grant.subject)
+}
+
+fn print_json(args: &Args, answer: &Answer<'_>, places: &Places) {
+    let (entry, grant) = match &answer.rule {
+        Rule::Entry { entry, basis: Basis::Grant(grant) } => (Some(entry), Some(grant)),
+        Rule::Entry { entry, .. } => (Some(entry), None),
+        Rule::Queue { grant, .. } => (None, grant.as_ref()),
+        Rule::Missing { nearest } => (None, nearest.as_ref()),
+        Rule::Reply | Rule::Nothing | Rule::Wildcard { .. } => (None, None),
+    };
+    let place = grant.and_then(|grant| places.line(&grant.path()));
+    let grant = grant.map(|grant| {
+        let Line { file, line } = place.unwrap_or_else(|| Line { file: String::new(), line: 0 });
+        json!({
+            "verb": grant.verb, "subject": grant.subject, "queue": grant.queue,
+            "file": file, "line": line,
+        })
+    });
+    let value = json!({
+        "format": 1, "environment": args.environment, "service": args.service,
+        "subject": args.subject, "queue": args.queue, "allowed": answer.allowed,
+        "rule": answer.rule.name(), "entry": entry, "grant": grant,
+        "explanation": words(&answer.rule, places),
+    });
+    println!("{value:#}");
+}

@@ -1,0 +1,204 @@
+//! Whether a service may do something, answered as a server answers it, and by which rule.
+
+use serde::Serialize;
+
+use super::{Grant, grants};
+use crate::model::matching::has_wildcard;
+use crate::model::{Refusal, Service, Subject};
+
+/// What a service is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask<'a> {
+    /// Publish to a subject.
+    Publish {
+        /// The subject.
+        subject: &'a str,
+        /// Whether it is the reply subject of a request that the service has just received.
+        reply: bool,
+    },
+    /// Subscribe a subject or pattern.
+    Subscribe {
+        /// The subject or pattern.
+        subject: &'a str,
+        /// As a member of this queue group.
+        queue: Option<&'a str>,
+    },
+}
+
+/// The answer with its rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Whether a server lets it through.
+    pub allowed: bool,
+    /// By which rule.
+    pub rule: Rule<'a>,
+}
+
+/// Why something is allowed or refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule<'a> {
+    /// An entry of the permissions lets it through.
+    Entry {
+        /// The entry, as claims carry it.
+        entry: String,
+        /// Why the service has it.
+        basis: Basis<'a>,
+    },
+    /// Whoever serves may answer each request once.
+    Reply,
+    /// The subject is granted, and only to members of these queue groups.
+    Queue {
+        /// The groups.
+        bound: Vec<String>,
+        /// The grant that binds.
+        grant: Option<Grant<'a>>,
+    },
+    /// No server takes a publication whose subject has a wildcard. An entry may let each of its subjects through.
+    Wildcard {
+        /// That entry.
+        entry: Option<String>,
+    },
+    /// The service may do nothing in this direction.
+    Nothing,
+    /// No entry lets it through.
+    Missing {
+        /// The grant that comes nearest.
+        nearest: Option<Grant<'a>>,
+    },
+}
+
+/// Why a service holds an entry of its permissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis<'a> {
+    /// The catalog grants it.
+    Grant(Grant<'a>),
+    /// Whoever speaks has inboxes of its own.
+    Inbox,
+    /// It follows from the grants as a whole.
+    Derived,
+}
+
+/// The name of a rule, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuleName {
+    /// See [`Rule::Entry`].
+    Grant,
+    /// See [`Basis::Inbox`].
+    Inbox,
+    /// See [`Basis::Derived`].
+    Derived,
+    /// See [`Rule::Reply`].
+    Reply,
+    /// See [`Rule::Queue`].
+    QueueBound,
+    /// See [`Rule::Wildcard`].
+    Wildcard,
+    /// See [`Rule::Nothing`].
+    NoGrants,
+    /// See [`Rule::Missing`].
+    NotGranted,
+}
+
+impl Rule<'_> {
+    /// Its name.
+    pub fn name(&self) -> RuleName {
+        match self {
+            Self::Entry { basis: Basis::Grant(_), .. } => RuleName::Grant,
+            Self::Entry { basis: Basis::Inbox, .. } => RuleName::Inbox,
+            Self::Entry { basis: Basis::Derived, .. } => RuleName::Derived,
+            Self::Reply => RuleName::Reply,
+            Self::Queue { .. } => RuleName::QueueBound,
+            Self::Wildcard { .. } => RuleName::Wildcard,
+            Self::Nothing => RuleName::NoGrants,
+            Self::Missing { .. } => RuleName::NotGranted,
+        }
+    }
+}
+
+/// Answers as a server would with the permissions of the service's scoped key.
+pub fn can<'a>(service: &'a Service, ask: Ask<'_>) -> Answer<'a> {
+    match ask {
+        Ask::Publish { subject, reply } => publish(service, subject, reply),
+        Ask::Subscribe { subject, queue } => subscribe(service, subject, queue),
+    }
+}
+
+fn publish<'a>(service: &'a Service, subject: &str, reply: bool) -> Answer<'a> {
+    let permissions = service.permissions();
+    if has_wildcard(subject) {
+        let entry = permissions.may_publish_all(subject).map(str::to_owned);
+        return Answer { allowed: false, rule: Rule::Wildcard { entry } };
+    }
+    if let Some(entry) = permissions.may_publish(subject) {
+        let basis = basis(service, entry, None, true);
+        return Answer { allowed: true, rule: Rule::Entry { entry: entry.to_owned(), basis } };
+    }
+    if reply && permissions.replies {
+        return Answer { allowed: true, rule: Rule::Reply };
+    }
+    let nothing = permissions.publish.is_empty();
+    Answer { allowed: false, rule: missing(service, subject, true, nothing) }
+}
+
+fn subscribe<'a>(service: &'a Service, subject: &str, queue: Option<&str>) -> Answer<'a> {
+    let permissions = service.permissions();
+    match permissions.may_subscribe(subject, queue) {
+        Ok(entry) => {
+            let basis = basis(service, &entry.subject, entry.queue.as_deref(), false);
+            Answer { allowed: true, rule: Rule::Entry { entry: entry.claim(), basis } }
+        }
+        Err(Refusal::Queue(bound)) => {
+            let grant = bound
+                .first()
+                .and_then(|entry| granted(service, &entry.subject, entry.queue.as_deref(), false));
+            let bound = bound.iter().filter_map(|entry| entry.queue.clone()).collect();
+            Answer { allowed: false, rule: Rule::Queue { bound, grant } }
+        }
+        Err(Refusal::Missing) => {
+            let nothing = permissions.subscribe.is_empty();
+            Answer { allowed: false, rule: missing(service, subject, false, nothing) }
+        }
+    }
+}
+
+fn basis<'a>(service: &'a Service, entry: &str, queue: Option<&str>, speaks: bool) -> Basis<'a> {
+    match granted(service, entry, queue, speaks) {
+        Some(grant) => Basis::Grant(grant),
+        None if entry.starts_with(&service.inbox_prefix()) => Basis::Inbox,
+        None => Basis::Derived,
+    }
+}
+
+/// The grant that an entry of the permissions was made of.
+fn granted<'a>(
+    service: &'a Service,
+    entry: &str,
+    queue: Option<&str>,
+    speaks: bool,
+) -> Option<Grant<'a>> {
+    grants(service).into_iter().find(|grant| {
+        grant.verb.speaks() == speaks
+            && grant.subject.as_str() == entry
+            && grant.queue.map(|queue| queue.as_str()) == queue
+    })
+}
+
+fn missing<'a>(service: &'a Service, subject: &str, speaks: bool, nothing: bool) -> Rule<'a> {
+    if nothing {
+        return Rule::Nothing;
+    }
+    let near = |grant: &Grant<'_>| {
+        let shared = common_start(grant.subject, subject);
+        (std::cmp::Reverse(shared), strsim::damerau_levenshtein(grant.subject.as_str(), subject))
+    };
+    let own = grants(service).into_iter().filter(|grant| grant.verb.speaks() == speaks);
+    Rule::Missing {
+        nearest: own.filter(|grant| common_start(grant.subject, subject) > 0).min_by_key(near),
+    }
+}
+
+/// How many tokens two subjects share from their beginning.
+fn common_start(grant: &Subject, subject: &str) -> usize {
+    grant.as_str().split('.').zip(subject.split('.')).take_while(|(a, b)| a == b).count()
+}

@@ -1,0 +1,70 @@
+//! Limits that became smaller or larger.
+
+use super::{Change, Effect, Sides};
+use crate::model::{Account, Service};
+
+/// Accounts that went or came, and the limits of those that stayed.
+pub fn accounts(sides: &Sides<'_>, changes: &mut Vec<Change>) {
+    for (name, old) in &sides.before.accounts {
+        match sides.after.accounts.get(name) {
+            None => changes.push(Change::new(
+                Effect::Breaking,
+                "account-gone",
+                name,
+                name,
+                "the account is gone".to_owned(),
+            )),
+            Some(new) => account(sides, old, new, changes),
+        }
+    }
+    for name in sides.after.accounts.keys() {
+        if !sides.before.accounts.contains_key(name) {
+            let what = "the account is new".to_owned();
+            changes.push(Change::new(Effect::Addition, "account-new", name, name, what));
+        }
+    }
+}
+
+fn account(sides: &Sides<'_>, old: &Account, new: &Account, changes: &mut Vec<Change>) {
+    let (before, after) = (&old.limits, &new.limits);
+    let members = || sides.before.services_of(&old.name).map(|service| service.name.to_string());
+    let mut smaller = |effect, what: &str, from: String, to: String| {
+        let words = format!("{what} of the account: {to}, before {from}");
+        let change = Change::new(effect, "limit-smaller", &old.name, &old.name, words);
+        changes.push(change.affecting(members()));
+    };
+    if after.payload < before.payload {
+        let (from, to) = (before.payload.to_string(), after.payload.to_string());
+        smaller(Effect::Breaking, "the largest message", from, to);
+    }
+    if after.connections < before.connections {
+        let (from, to) = (before.connections.to_string(), after.connections.to_string());
+        smaller(Effect::Notable, "connections", from, to);
+    }
+    if after.subscriptions < before.subscriptions {
+        let (from, to) = (before.subscriptions.to_string(), after.subscriptions.to_string());
+        smaller(Effect::Notable, "subscriptions of a connection", from, to);
+    }
+}
+
+/// Compares the limits of a service; none is that of the account.
+pub fn service(old: &Service, new: &Service, changes: &mut Vec<Change>) {
+    let (before, after) = (&old.limits, &new.limits);
+    let mut smaller = |effect, what: &str, from: String, to: String| {
+        let words = format!("{what}: {to}, before {from}");
+        changes.push(Change::new(effect, "limit-smaller", &old.account, &old.name, words));
+    };
+    let accounts = || "the account's".to_owned();
+    if let Some(payload) = after.payload
+        && before.payload.is_none_or(|before| payload < before)
+    {
+        let from = before.payload.map_or_else(accounts, |payload| payload.to_string());
+        smaller(Effect::Breaking, "the largest message", from, payload.to_string());
+    }
+    if let Some(count) = after.subscriptions
+        && before.subscriptions.is_none_or(|before| count < before)
+    {
+        let from = before.subscriptions.map_or_else(accounts, |count| count.to_string());
+        smaller(Effect::Notable, "subscriptions of a connection", from, count.to_string());
+    }
+}

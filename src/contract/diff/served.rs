@@ -1,0 +1,82 @@
+//! Requests that somebody answers: nobody any more, somebody else, or in another queue group.
+
+use super::{Change, Effect, Sides};
+use crate::contract::{Grant, Verb, grants, who};
+use crate::model::matching::covers;
+use crate::model::{Cluster, SubjectIndex};
+
+/// What each cluster serves.
+fn served(cluster: &Cluster) -> Vec<Grant<'_>> {
+    let all = cluster.services.values().flat_map(grants);
+    all.filter(|grant| grant.verb == Verb::Serves).collect()
+}
+
+fn index<'a>(served: &'a [Grant<'a>]) -> SubjectIndex<'a, &'a Grant<'a>> {
+    let mut index = SubjectIndex::default();
+    served.iter().for_each(|grant| index.insert(grant.subject.as_str(), grant));
+    index
+}
+
+/// Compares what is served, account by account.
+pub fn subjects(sides: &Sides<'_>, changes: &mut Vec<Change>) {
+    let (old, new) = (served(sides.before), served(sides.after));
+    let (old_index, new_index) = (index(&old), index(&new));
+    for grant in &old {
+        let now = new_index.covering(grant.subject.as_str());
+        let here = now.iter().find(|other| other.account == grant.account);
+        let change = match (here, now.first()) {
+            (Some(other), _) => compare(grant, other),
+            (None, Some(other)) => Some(Change::new(
+                Effect::Breaking,
+                "subject-moved",
+                grant.account,
+                grant.service,
+                format!("`{}` is served in account {} only", grant.subject, other.account),
+            )),
+            (None, None) => Some(Change::new(
+                Effect::Breaking,
+                "subject-unserved",
+                grant.account,
+                grant.service,
+                format!("nobody serves `{}` any more", grant.subject),
+            )),
+        };
+        changes.extend(change.map(|change| change.affecting(callers(sides.before, grant))));
+    }
+    for grant in &new {
+        let before = old_index.covering(grant.subject.as_str());
+        if !before.iter().any(|other| other.account == grant.account) {
+            let what = format!("serves `{}`", grant.subject);
+            let change =
+                Change::new(Effect::Addition, "subject-new", grant.account, grant.service, what);
+            changes.push(change);
+        }
+    }
+}
+
+fn compare(old: &Grant<'_>, new: &Grant<'_>) -> Option<Change> {
+    let words = |grant: &Grant<'_>| grant.queue.map(ToString::to_string).unwrap_or_default();
+    let subject = old.subject;
+    if old.queue != new.queue {
+        let what = format!(
+            "`{subject}` moves from queue group {} to {}, so that both answer while instances of both run",
+            words(old),
+            words(new)
+        );
+        let code = "queue-group-moved";
+        return Some(Change::new(Effect::Breaking, code, old.account, old.service, what));
+    }
+    (old.service != new.service).then(|| {
+        let what = format!("`{subject}` is served by {}", new.service);
+        Change::new(Effect::Notable, "server-changed", old.account, old.service, what)
+    })
+}
+
+fn callers(cluster: &Cluster, grant: &Grant<'_>) -> Vec<String> {
+    let calls = who(cluster, grant.subject.as_str()).calls.into_iter();
+    calls
+        .filter(|party| party.account == grant.account)
+        .filter(|party| covers(grant.subject.as_str(), &party.subject))
+        .map(|party| party.service.to_string())
+        .collect()
+}

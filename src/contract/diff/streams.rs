@@ -1,0 +1,152 @@
+//! Streams: what they no longer store, and what they keep for less long.
+
+use super::{Change, Effect, Sides};
+use crate::contract::who;
+use crate::model::matching::{covers, overlaps};
+use crate::model::{ByteSize, Cluster, Discard, Period, Retention, Stream};
+
+/// Streams that went or came, and the settings of those that stayed.
+pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
+    for old in &sides.before.streams {
+        match twin(sides.after, old) {
+            None => {
+                let what = "the stream is gone; its consumers find nothing".to_owned();
+                let change =
+                    Change::new(Effect::Breaking, "stream-gone", &old.account, &old.name, what);
+                changes.push(change.affecting(publishers(sides.before, old)));
+            }
+            Some(new) => {
+                subjects(sides, old, new, changes);
+                retention(sides, old, new, changes);
+                guards(old, new, changes);
+            }
+        }
+    }
+    for new in &sides.after.streams {
+        if twin(sides.before, new).is_none() {
+            let what = "the stream is new".to_owned();
+            let change = Change::new(Effect::Addition, "stream-new", &new.account, &new.name, what);
+            changes.push(change);
+        }
+    }
+}
+
+fn twin<'a>(cluster: &'a Cluster, stream: &Stream) -> Option<&'a Stream> {
+    let same = |other: &&Stream| (&other.account, &other.name) == (&stream.account, &stream.name);
+    cluster.streams.iter().find(same)
+}
+
+/// Services of the account whose messages a stream stores.
+fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<String> {
+    let all = stream.subjects.iter().flat_map(|pattern| who(cluster, pattern.as_str()).publishes);
+    all.filter(|party| *party.account == stream.account)
+        .map(|party| party.service.to_string())
+        .collect()
+}
+
+fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
+    let stores = |stream: &Stream, subject: &str| {
+        stream.subjects.iter().any(|pattern| covers(pattern.as_str(), subject))
+    };
+    for pattern in old.subjects.iter().filter(|pattern| !stores(new, pattern.as_str())) {
+        let lost = |subject: &str| overlaps(pattern.as_str(), subject) && !stores(new, subject);
+        let losers: Vec<_> = who(sides.after, pattern.as_str())
+            .publishes
+            .into_iter()
+            .filter(|party| *party.account == old.account && lost(&party.subject))
+            .collect();
+        let others = sides.after.streams_of(&old.account).filter(|other| other.name != old.name);
+        let mut others = others.filter(|other| losers.iter().all(|l| stores(other, &l.subject)));
+        let (effect, what) = match (losers.first(), others.next()) {
+            (None, _) => (
+                Effect::Notable,
+                format!("stores `{pattern}` no longer, where the contract publishes nothing"),
+            ),
+            (Some(_), Some(other)) => (
+                Effect::Breaking,
+                format!("`{pattern}` is stored by {} instead; consumers must follow", other.name),
+            ),
+            (Some(_), None) => (Effect::Breaking, format!("`{pattern}` is no longer stored")),
+        };
+        let change = Change::new(effect, "subject-unstored", &old.account, &old.name, what);
+        changes.push(change.affecting(losers.iter().map(|party| party.service.to_string())));
+    }
+    for pattern in new.subjects.iter().filter(|pattern| !stores(old, pattern.as_str())) {
+        let what = format!("stores `{pattern}`");
+        let change = Change::new(Effect::Addition, "subject-stored", &new.account, &new.name, what);
+        changes.push(change);
+    }
+}
+
+fn retention(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
+    let mut add = |effect, code, what: String, affects: Vec<String>| {
+        changes.push(Change::new(effect, code, &new.account, &new.name, what).affecting(affects));
+    };
+    let age = |age: Option<Period>| age.map_or_else(|| "any age".to_owned(), |age| age.to_string());
+    let limit = |age: Option<Period>| age.unwrap_or(Period::seconds(u64::from(u32::MAX)));
+    if old.max_age != new.max_age {
+        let shorter = limit(new.max_age) < limit(old.max_age);
+        let (effect, code) = direction(shorter);
+        let what = format!("keeps messages to {}, before {}", age(new.max_age), age(old.max_age));
+        add(effect, code, what, Vec::new());
+    }
+    if old.max_bytes != new.max_bytes {
+        let (effect, code) = direction(new.max_bytes < old.max_bytes);
+        let what = format!("is full at {}, before {}", new.max_bytes, old.max_bytes);
+        add(effect, code, what, Vec::new());
+    }
+    let largest = |size: Option<ByteSize>| size.unwrap_or(ByteSize::new(u64::MAX));
+    if largest(new.max_message_size) < largest(old.max_message_size) {
+        let size = largest(new.max_message_size);
+        let what = format!("takes no message above {size} any more");
+        add(Effect::Breaking, "limit-smaller", what, publishers(sides.before, old));
+    }
+    if old.retention != new.retention {
+        let what = format!("{}, before {}", kept(new.retention), kept(old.retention));
+        add(Effect::Breaking, "retention-changed", what, Vec::new());
+    }
+    if (old.discard, new.discard) == (Discard::Old, Discard::New) {
+        let what = "refuses new messages when it is full".to_owned();
+        add(Effect::Notable, "discard-changed", what, publishers(sides.before, old));
+    }
+    if (old.discard, new.discard) == (Discard::New, Discard::Old) {
+        let what = "drops the oldest messages when it is full".to_owned();
+        add(Effect::Notable, "discard-changed", what, Vec::new());
+    }
+}
+
+fn direction(shorter: bool) -> (Effect, &'static str) {
+    match shorter {
+        true => (Effect::Notable, "retention-shorter"),
+        false => (Effect::Addition, "retention-longer"),
+    }
+}
+
+fn kept(retention: Retention) -> &'static str {
+    match retention {
+        Retention::Limits => "keeps messages up to its limits",
+        Retention::Interest => "keeps messages until every consumer has them",
+        Retention::WorkQueue => "keeps messages until one consumer has them",
+    }
+}
+
+/// What protects the messages.
+fn guards(old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
+    let mut weaker = |what: String| {
+        let (account, name) = (&new.account, &new.name);
+        changes.push(Change::new(Effect::Notable, "guard-weaker", account, name, what));
+    };
+    if new.replicas < old.replicas {
+        weaker(format!("has {} replicas, before {}", new.replicas, old.replicas));
+    }
+    if new.duplicate_window < old.duplicate_window {
+        let (to, from) = (new.duplicate_window, old.duplicate_window);
+        weaker(format!("remembers message ids for {to}, before {from}"));
+    }
+    if old.deny_delete && !new.deny_delete {
+        weaker("lets messages be deleted".to_owned());
+    }
+    if old.deny_purge && !new.deny_purge {
+        weaker("lets itself be purged".to_owned());
+    }
+}

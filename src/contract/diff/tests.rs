@@ -1,0 +1,150 @@
+//! What each kind of change means, on the smallest contract that has it.
+
+use super::*;
+use crate::contract::tests::{cluster, service, stream};
+
+/// The code and the effect of every change, the affected behind them.
+fn told(before: &Cluster, after: &Cluster) -> Vec<String> {
+    let shown = |change: Change| {
+        let affects = change.affects.join(" ");
+        format!("{:?} {} {} {affects}", change.effect, change.code, change.thing).trim().to_owned()
+    };
+    diff(before, after).into_iter().map(shown).collect()
+}
+
+fn base() -> Cluster {
+    let mut server = service("server", "GAME");
+    server.serves = vec![("svc.x.v1.do".parse().unwrap(), "q.x".parse().unwrap())];
+    server.publishes = vec!["evt.x.done.v1".parse().unwrap()];
+    let mut client = service("client", "GAME");
+    client.calls = vec!["svc.x.v1.do".parse().unwrap()];
+    client.subscribes = vec![("evt.x.done.v1".parse().unwrap(), Some("q.client".parse().unwrap()))];
+    cluster(vec![server, client], vec![stream("EVENTS", "GAME", &["evt.x.>"])])
+}
+
+fn changed(change: impl FnOnce(&mut Cluster)) -> Vec<String> {
+    let (before, mut after) = (base(), base());
+    change(&mut after);
+    told(&before, &after)
+}
+
+#[test]
+fn the_same_contract_has_no_differences() {
+    assert!(changed(|_| {}).is_empty());
+}
+
+#[test]
+fn a_subject_that_nobody_serves_any_more_breaks_its_callers() {
+    let told = changed(|after| after.services.get_mut("server").unwrap().serves.clear());
+    assert_eq!(told, ["Breaking subject-unserved server client"]);
+}
+
+#[test]
+fn a_new_version_beside_the_old_one_breaks_nobody() {
+    let told = changed(|after| {
+        let serves = &mut after.services.get_mut("server").unwrap().serves;
+        serves.push(("svc.x.v2.do".parse().unwrap(), "q.x".parse().unwrap()));
+    });
+    assert_eq!(told, ["Addition subject-new server"]);
+}
+
+#[test]
+fn another_queue_group_breaks_and_another_server_of_the_group_does_not() {
+    let told = changed(|after| {
+        after.services.get_mut("server").unwrap().serves[0].1 = "q.other".parse().unwrap();
+    });
+    assert_eq!(told, ["Breaking queue-group-moved server client"]);
+    let told = changed(|after| {
+        let serves = std::mem::take(&mut after.services.get_mut("server").unwrap().serves);
+        let mut heir = service("heir", "GAME");
+        heir.serves = serves;
+        after.services.insert(heir.name.clone(), heir);
+    });
+    assert_eq!(told, ["Notable server-changed server client", "Addition service-new heir"]);
+}
+
+#[test]
+fn a_publisher_that_falls_silent_is_felt_by_its_listeners() {
+    let told = changed(|after| after.services.get_mut("server").unwrap().publishes.clear());
+    assert_eq!(told, ["Breaking publish-gone server client"]);
+}
+
+#[test]
+fn grants_that_go_and_come_are_told() {
+    let told = changed(|after| {
+        let client = after.services.get_mut("client").unwrap();
+        client.calls = vec!["svc.x.v1.other".parse().unwrap()];
+        client.subscribes.clear();
+    });
+    let expected =
+        ["Breaking call-gone client", "Breaking subscribe-gone client", "Addition call-new client"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_grant_that_a_wider_one_covers_is_not_missed() {
+    let (mut before, mut after) = (base(), base());
+    let publishes = |subject: &str| vec![subject.parse().unwrap()];
+    before.services.get_mut("server").unwrap().publishes = publishes("evt.x.done.v1.42");
+    after.services.get_mut("server").unwrap().publishes = publishes("evt.x.done.v1.*");
+    assert_eq!(told(&before, &after), ["Addition publish-new server"]);
+    assert_eq!(told(&after, &before), ["Breaking publish-gone server"]);
+}
+
+#[test]
+fn a_subscription_may_leave_its_group_but_not_enter_another() {
+    let regroup = |queue: Option<&str>| {
+        changed(|after| {
+            let queue = queue.map(|queue| queue.parse().unwrap());
+            after.services.get_mut("client").unwrap().subscribes[0].1 = queue;
+        })
+    };
+    assert_eq!(regroup(None), ["Notable subscription-regrouped client"]);
+    assert_eq!(regroup(Some("q.other")), ["Breaking subscription-regrouped client"]);
+}
+
+#[test]
+fn a_service_that_moves_to_another_account_leaves_its_callers_behind() {
+    let told = changed(|after| {
+        after.services.get_mut("server").unwrap().account = "PLAYERS".parse().unwrap();
+    });
+    let expected = [
+        "Breaking service-moved server",
+        "Breaking subject-moved server client",
+        "Addition subject-new server",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_a_stream_no_longer_stores_is_told_with_who_loses_it() {
+    let told = changed(|after| after.streams[0].subjects = vec!["evt.y.>".parse().unwrap()]);
+    assert_eq!(told[0], "Breaking subject-unstored EVENTS server");
+    assert_eq!(told[1], "Addition subject-stored EVENTS");
+    let told = changed(|after| after.streams.clear());
+    assert_eq!(told, ["Breaking stream-gone EVENTS server"]);
+    // A pattern may become narrower as long as everything that is published still fits.
+    let told = changed(|after| after.streams[0].subjects = vec!["evt.x.done.v1".parse().unwrap()]);
+    assert_eq!(told, ["Notable subject-unstored EVENTS"]);
+}
+
+#[test]
+fn shorter_retention_is_worth_naming_and_longer_adds() {
+    let age = |age: &str| changed(|after| after.streams[0].max_age = Some(age.parse().unwrap()));
+    assert_eq!(age("1d"), ["Notable retention-shorter EVENTS"]);
+    assert_eq!(age("30d"), ["Addition retention-longer EVENTS"]);
+    assert_eq!(
+        changed(|after| after.streams[0].max_age = None),
+        ["Addition retention-longer EVENTS"]
+    );
+}
+
+#[test]
+fn smaller_messages_break_their_publishers() {
+    let told = changed(|after| after.streams[0].max_message_size = Some("1 KiB".parse().unwrap()));
+    assert_eq!(told, ["Breaking limit-smaller EVENTS server"]);
+    let told = changed(|after| {
+        after.services.get_mut("client").unwrap().limits.payload = Some("1 KiB".parse().unwrap());
+    });
+    assert_eq!(told, ["Breaking limit-smaller client"]);
+}

@@ -1,0 +1,19 @@
+//! Questions to the messaging contract: who may say what to whom, and what a change takes away. Pure, over the model.
+//!
+//! Answers about permissions follow from [`Service::permissions`](crate::model::Service::permissions),
+//! which is also what the claims are made of: there is one source.
+
+mod can;
+mod diff;
+mod grant;
+mod tree;
+mod who;
+
+pub use can::{Answer, Ask, Basis, Rule, RuleName, can};
+pub use diff::{Change, Effect, diff};
+pub use grant::{Grant, Verb, grants};
+pub use tree::{Branch, tree};
+pub use who::{Party, Store, Who, subjects, who};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Who serves, calls, publishes and subscribes a subject, and which streams store it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Grant, Verb, grants};
+use crate::model::matching::overlaps;
+use crate::model::{
+    AccountName, Category, Cluster, Service, ServiceName, StreamName, Subject, SubjectPattern,
+};
+
+/// Everybody who has to do with a subject or pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Who<'a> {
+    /// Who answers it.
+    pub serves: Vec<Party<'a>>,
+    /// Who sends requests to it.
+    pub calls: Vec<Party<'a>>,
+    /// Who publishes it.
+    pub publishes: Vec<Party<'a>>,
+    /// Who receives it.
+    pub subscribes: Vec<Party<'a>>,
+    /// What stores it.
+    pub stored: Vec<Store<'a>>,
+}
+
+/// A service with the permission that lets it take part.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Party<'a> {
+    /// The service.
+    pub service: &'a ServiceName,
+    /// Its account.
+    pub account: &'a AccountName,
+    /// The subject or pattern that it is granted.
+    pub subject: String,
+    /// The queue group that it is bound to.
+    pub queue: Option<String>,
+}
+
+/// A stream with the pattern by which it stores a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Store<'a> {
+    /// The stream.
+    pub stream: &'a StreamName,
+    /// Its account.
+    pub account: &'a AccountName,
+    /// The pattern.
+    pub pattern: &'a SubjectPattern,
+}
+
+impl Who<'_> {
+    /// Whether nobody has to do with it.
+    pub fn is_empty(&self) -> bool {
+        let parties = [&self.serves, &self.calls, &self.publishes, &self.subscribes];
+        parties.into_iter().all(Vec::is_empty) && self.stored.is_empty()
+    }
+}
+
+/// Everybody whose subject shares a message with `asked`, which may be a pattern and any subject of NATS.
+pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
+    let mut who = Who::default();
+    for service in cluster.services.values() {
+        let granted = grants(service);
+        for grant in granted.iter().filter(|grant| overlaps(grant.subject.as_str(), asked)) {
+            let party = Party {
+                service: &service.name,
+                account: &service.account,
+                subject: grant.subject.to_string(),
+                queue: grant.queue.map(ToString::to_string),
+            };
+            match grant.verb {
+                Verb::Serves => who.serves.push(party),
+                Verb::Calls => who.calls.push(party),
+                Verb::Publishes => who.publishes.push(party),
+                Verb::Subscribes => who.subscribes.push(party),
+            }
+        }
+        beyond_the_contract(service, &granted, asked, &mut who);
+    }
+    who.stored = stored(cluster, asked);
+    who
+}
+
+/// What permissions hold besides the grants themselves: inboxes, and where traces go. None of it has a category.
+fn beyond_the_contract<'a>(
+    service: &'a Service,
+    granted: &[Grant<'_>],
+    asked: &str,
+    who: &mut Who<'a>,
+) {
+    if Category::of_subject(asked).is_some() {
+        return;
+    }
+    let permissions = service.permissions();
+    let further = |subject: &str| {
+        overlaps(subject, asked) && !granted.iter().any(|grant| grant.subject.as_str() == subject)
+    };
+    let party = |subject: String, queue| Party {
+        service: &service.name,
+        account: &service.account,
+        subject,
+        queue,
+    };
+    let publish = permissions.publish.into_iter().filter(|subject| further(subject));
+    who.publishes.extend(publish.map(|subject| party(subject, None)));
+    let subscribe = permissions.subscribe.into_iter().filter(|entry| further(&entry.subject));
+    who.subscribes.extend(subscribe.map(|entry| party(entry.subject, entry.queue)));
+}
+
+fn stored<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Store<'a>> {
+    let all = cluster.streams.iter().flat_map(|stream| {
+        stream.subjects.iter().map(move |pattern| Store {
+            stream: &stream.name,
+            account: &stream.account,
+            pattern,
+        })
+    });
+    all.filter(|store| overlaps(store.pattern.as_str(), asked)).collect()
+}
+
+/// Every subject of the contract in each account, with those who use it, sorted.
+pub fn subjects(cluster: &Cluster) -> BTreeMap<(&Subject, &AccountName), Vec<Grant<'_>>> {
+    let mut all: BTreeMap<_, Vec<Grant<'_>>> = BTreeMap::new();
+    for grant in cluster.services.values().flat_map(grants) {
+        all.entry((grant.subject, grant.account)).or_default().push(grant);
+    }
+    all
+}

@@ -1,0 +1,5 @@
+//! The messaging contract: its grammar, its questions, its differences, and its matching against real servers.
+
+mod diff;
+mod matching;
+mod questions;
