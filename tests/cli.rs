@@ -6,9 +6,10 @@ use crate::support::Project;
 fn help_teaches_and_every_command_has_its_own() {
     let project = Project::new();
     let help = project.run(&["--help"]).expect(0).stdout;
-    for command in
-        ["validate", "render", "plan", "apply", "status", "doctor", "logs", "creds", "destroy"]
-    {
+    for command in [
+        "validate", "render", "plan", "apply", "status", "doctor", "logs", "creds", "destroy",
+        "subjects", "services", "streams", "graph",
+    ] {
         assert!(help.contains(&format!("\n  {command}")), "{command}");
         let own = project.run(&[command, "--help"]).expect(0).stdout;
         assert!(own.contains("Usage:"), "{own}");

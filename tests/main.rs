@@ -11,6 +11,7 @@ mod docs;
 mod faults;
 mod fuzz;
 mod golden;
+mod graph;
 mod layering;
 mod lifecycle;
 mod plans;

@@ -8,6 +8,7 @@ mod destroy;
 mod doctor;
 mod exit;
 mod failure;
+mod graph;
 mod logs;
 mod lookup;
 mod paint;
@@ -74,6 +75,7 @@ enum Command {
     Subjects(subjects::Args),
     Services(services::Args),
     Streams(streams::Args),
+    Graph(graph::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -118,5 +120,6 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Subjects(args) => subjects::run(&context, &args),
         Command::Services(args) => services::run(&context, &args),
         Command::Streams(args) => streams::run(&context, &args),
+        Command::Graph(args) => graph::run(&context, &args),
     }
 }
