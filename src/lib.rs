@@ -4,7 +4,7 @@
 //!
 //! 1. [`environment`] reads what the user wrote and reports everything that is wrong with it at once.
 //! 2. [`model`] is what was meant: typed, decided, nothing left to default.
-//! 3. [`contract`] answers questions to the model.
+//! 3. [`contract`] answers questions to the model, and [`graph`] draws it.
 //! 4. [`secrets`], [`jwt`] and [`pki`] hold keys at rest, tokens and certificates; [`render`] writes configurations.
 //! 5. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
 //! 6. [`plan`] compares desired records with observed ones, without touching anything.
@@ -16,6 +16,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod contract;
 pub mod environment;
+pub mod graph;
 pub mod jwt;
 pub mod lease;
 pub mod model;

@@ -8,7 +8,7 @@ fn help_teaches_and_every_command_has_its_own() {
     let help = project.run(&["--help"]).expect(0).stdout;
     for command in [
         "validate", "lint", "render", "plan", "apply", "status", "doctor", "logs", "creds",
-        "destroy",
+        "destroy", "subjects", "services", "streams", "graph",
     ] {
         assert!(help.contains(&format!("\n  {command}")), "{command}");
         let own = project.run(&[command, "--help"]).expect(0).stdout;

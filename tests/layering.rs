@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("environment", &["model"]),
     ("contract", &["model"]),
+    ("graph", &["model", "contract"]),
     ("secrets", &["model", "pki"]),
     ("jwt", &["model", "secrets"]),
     ("pki", &["model", "secrets"]),
@@ -27,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "artifacts",
             "contract",
             "environment",
+            "graph",
             "lease",
             "model",
             "nats",

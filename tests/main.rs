@@ -14,6 +14,7 @@ mod effects;
 mod faults;
 mod fuzz;
 mod golden;
+mod graph;
 mod layering;
 mod leafnodes;
 mod lifecycle;

@@ -11,6 +11,7 @@ mod destroy;
 mod doctor;
 mod exit;
 mod failure;
+mod graph;
 mod lint;
 mod lint_file;
 mod logs;
@@ -89,6 +90,7 @@ enum Command {
     Subjects(subjects::Args),
     Services(services::Args),
     Streams(streams::Args),
+    Graph(graph::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -139,6 +141,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         },
         Command::Services(args) => services::run(&context()?, &args),
         Command::Streams(args) => streams::run(&context()?, &args),
+        Command::Graph(args) => graph::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, json),

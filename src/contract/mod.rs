@@ -16,4 +16,4 @@ pub use tree::{Branch, tree};
 pub use who::{Party, Store, Who, subjects, who};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

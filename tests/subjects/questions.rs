@@ -191,3 +191,29 @@ fn a_large_catalog_is_valid_and_answers_the_same() {
         project.run(&["subjects", "can", "large", "service-40-0", "publish", "x"]).expect(64);
     assert!(output.stderr.contains("did you mean"), "{}", output.stderr);
 }
+
+#[test]
+fn an_entity_wildcard_counts_for_every_entity() {
+    let serve = "- {subject: svc.quest.v1.generate, queue: q.quest}";
+    // Two services would both get the requests about entity 7.
+    let project = Project::new();
+    let own = format!("{serve}\n      - {{subject: svc.quest.v1.read.*, queue: q.quest}}");
+    project.edit("catalog/game.yaml", serve, &own);
+    let plan = "- {subject: svc.npc.behavior.v1.plan, queue: q.npc.behavior}";
+    let both = format!("{plan}\n      - {{subject: svc.quest.v1.read.7, queue: q.npc.behavior}}");
+    project.edit("catalog/game.yaml", plan, &both);
+    let output = project.run(&["validate", "local"]).expect(3);
+    assert!(output.stderr.contains("is also served by `npc-behavior`"), "{}", output.stderr);
+    // A call about one entity is served by whoever serves all of them, and not the other way.
+    let caller = "      - svc.state.manager.v1.get\n      - svc.knowledge.v1.search\n";
+    for (served, called, code) in [
+        ("svc.quest.v1.read.*", "svc.quest.v1.read.7", 0),
+        ("svc.quest.v1.read.7", "svc.quest.v1.read.*", 3),
+    ] {
+        let project = Project::new();
+        let own = format!("{serve}\n      - {{subject: {served}, queue: q.quest}}");
+        project.edit("catalog/game.yaml", serve, &own);
+        project.edit("catalog/game.yaml", caller, &format!("{caller}      - {called}\n"));
+        project.run(&["validate", "local"]).expect(code);
+    }
+}

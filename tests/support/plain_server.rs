@@ -49,6 +49,7 @@ impl PlainServer {
     /// Signs in, as a user if there is one.
     pub fn connect(&self, user: Option<&str>) -> PlainClient {
         let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let sign_in = user.map(|user| format!(r#","user":"{user}","pass":"{user}""#));
         let mut client = PlainClient { reader: BufReader::new(stream) };

@@ -1,0 +1,130 @@
+//! The same views as text for Mermaid, which places everything itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::contract::{Grant, Verb, subjects};
+use crate::model::{Cluster, Placement, SubjectPattern};
+
+/// The contract as a flow chart: requests and events go through their subjects, stored events on into their stream.
+pub fn contract(cluster: &Cluster) -> String {
+    let all = subjects(cluster);
+    let ids: BTreeMap<_, usize> = all.keys().copied().zip(0..).collect();
+    let services: BTreeMap<_, usize> = cluster.services.keys().zip(0..).collect();
+    let mut out = String::from("flowchart LR\n");
+    for (number, account) in cluster.accounts.keys().enumerate() {
+        line(&mut out, format_args!("  subgraph account{number}[{}]", quoted(account.as_str())));
+        for service in cluster.services_of(account) {
+            let id = services[&service.name];
+            line(&mut out, format_args!("    service{id}[{}]", quoted(service.name.as_str())));
+        }
+        for ((subject, _), id) in ids.iter().filter(|((_, owner), _)| *owner == account) {
+            line(&mut out, format_args!("    subject{id}([{}])", quoted(subject.as_str())));
+        }
+        for (id, stream) in
+            cluster.streams.iter().enumerate().filter(|(_, s)| &s.account == account)
+        {
+            line(&mut out, format_args!("    stream{id}[({})]", quoted(stream.name.as_str())));
+        }
+        out.push_str("  end\n");
+    }
+    for (key, granted) in &all {
+        for grant in granted {
+            edge(&mut out, grant, services[grant.service], ids[key]);
+        }
+        let stores = |pattern: &SubjectPattern| pattern.covers(key.0);
+        for (id, stream) in cluster.streams.iter().enumerate() {
+            if &stream.account == key.1 && stream.subjects.iter().any(stores) {
+                line(&mut out, format_args!("  subject{} --> stream{id}", ids[key]));
+            }
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, words: std::fmt::Arguments<'_>) {
+    // Writing to a string can't fail.
+    writeln!(out, "{words}").ok();
+}
+
+fn edge(out: &mut String, grant: &Grant<'_>, service: usize, subject: usize) {
+    let label =
+        grant.queue.map(|queue| format!("|{}|", quoted(queue.as_str()))).unwrap_or_default();
+    let arrow = if matches!(grant.verb, Verb::Calls | Verb::Serves) { "-->" } else { "-.->" };
+    let words = if grant.verb.speaks() {
+        format!("  service{service} {arrow} subject{subject}")
+    } else {
+        format!("  subject{subject} {arrow}{label} service{service}")
+    };
+    line(out, format_args!("{words}"));
+}
+
+/// Zones, nodes, the load balancer and the cache as a flow chart.
+pub fn topology(cluster: &Cluster) -> String {
+    let mut out = String::from("flowchart TB\n");
+    let services = format!("{} services", cluster.services.len());
+    line(&mut out, format_args!("  clients[{}]", quoted(&services)));
+    let door = match &cluster.placement {
+        Placement::Local { .. } => "clients",
+        Placement::Aws(aws) => {
+            let kind = if aws.internal_load_balancer { "internal " } else { "" };
+            let name = format!("{kind}network load balancer");
+            line(&mut out, format_args!("  balancer{{{{{}}}}}", quoted(&name)));
+            line(&mut out, format_args!("  clients -->|{}| balancer", cluster.ports.client));
+            "balancer"
+        }
+    };
+    let zones: BTreeSet<_> = cluster.nodes.iter().map(|node| &node.zone).collect();
+    for (number, zone) in zones.into_iter().enumerate() {
+        let title = zone.as_str();
+        line(&mut out, format_args!("  subgraph zone{number}[{}]", quoted(title)));
+        for (id, node) in cluster.nodes.iter().enumerate().filter(|(_, node)| &node.zone == zone) {
+            let name = format!("{} {}", node.name, node.address);
+            line(&mut out, format_args!("    node{id}[{}]", quoted(&name)));
+        }
+        out.push_str("  end\n");
+    }
+    let routes = format!("routes on {}, every node with every other", cluster.ports.cluster);
+    line(&mut out, format_args!("  routes[{}]", quoted(&routes)));
+    for id in 0..cluster.nodes.len() {
+        line(&mut out, format_args!("  {door} --> node{id}\n  node{id} -.- routes"));
+    }
+    if let Some(redis) = &cluster.redis {
+        let shards = format!(
+            "Redis: shards {}, replicas of each {}",
+            redis.shards, redis.replicas_per_shard
+        );
+        line(&mut out, format_args!("  redis[({})]\n  clients -.-> redis", quoted(&shards)));
+    }
+    out
+}
+
+/// A label: in quotes, with what Mermaid would read as markup by its number or name.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("#quot;"),
+            '#' => out.push_str("#35;"),
+            '&' => out.push_str("#amp;"),
+            '<' => out.push_str("#lt;"),
+            '>' => out.push_str("#gt;"),
+            '`' => out.push_str("#96;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_as_markup() {
+        assert_eq!(quoted("a \"b\" <c> & #1\n"), "\"a #quot;b#quot; #lt;c#gt; #amp; #35;1 \"");
+        assert_eq!(quoted("evt.x.v1.*"), "\"evt.x.v1.*\"");
+    }
+}

@@ -1,0 +1,280 @@
+//! The contract of one account: those who speak on the left, subjects by stream in the middle, those who listen
+//! on the right. A service that does both stands on both sides.
+
+use std::collections::BTreeMap;
+
+use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
+use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
+use crate::contract::{Grant, Verb, grants};
+use crate::model::{Account, Category, Cluster, Service, Subject};
+
+/// Colours of services' lines: dark, so that each is seen on white and printed without colour.
+const WIRES: [&str; 8] =
+    ["#0b5394", "#a64d00", "#00695c", "#8e2a6e", "#4a3f9e", "#6b5a00", "#b02a2a", "#37474f"];
+
+const PAD: i32 = 16;
+const BAND_HEIGHT: i32 = 46;
+const PORT: i32 = 13;
+const SERVICE: i32 = 26;
+const GAP: i32 = 10;
+const GROUP_HEAD: i32 = 22;
+
+/// A subject with its ports, from top to bottom.
+struct Row<'a> {
+    subject: &'a Subject,
+    speaks: Vec<Grant<'a>>,
+    listens: Vec<Grant<'a>>,
+    rect: Rect,
+}
+
+/// Subjects that belong together: requests, or what one stream stores.
+struct Group<'a> {
+    title: String,
+    tip: Option<String>,
+    rows: Vec<Row<'a>>,
+    rect: Rect,
+}
+
+/// The widths of the columns.
+struct Columns {
+    speakers: i32,
+    left: i32,
+    subjects: i32,
+    labels: i32,
+    right: i32,
+    listeners: i32,
+}
+
+/// Draws an account. `colour` is that of its band.
+pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Drawing {
+    let services: Vec<&Service> = cluster.services_of(&account.name).collect();
+    let speaks = |service: &&&Service| grants(service).iter().any(|grant| grant.verb.speaks());
+    let listens = |service: &&&Service| grants(service).iter().any(|grant| !grant.verb.speaks());
+    let speakers: Vec<&Service> =
+        services.iter().filter(|s| speaks(s) || !listens(s)).copied().collect();
+    let listeners: Vec<&Service> = services.iter().filter(listens).copied().collect();
+    let mut groups = groups(cluster, account, &services);
+    let columns = columns(&groups, &speakers, &listeners);
+    let mut drawing = Drawing::default();
+    let middle = PAD + columns.speakers + columns.left;
+    let bottom = place(&mut groups, middle, columns.subjects + columns.labels);
+    groups.iter().for_each(|group| show(&mut drawing, group, columns.subjects));
+    let left = Side {
+        services: speakers,
+        x: PAD,
+        w: columns.speakers,
+        gutter: Gutter { services: PAD + columns.speakers, ports: middle + 10, outward: true },
+    };
+    let ports = middle + columns.subjects + columns.labels - 10;
+    let x = ports + 10 + columns.right;
+    let right = Side {
+        services: listeners,
+        x,
+        w: columns.listeners,
+        gutter: Gutter { services: x, ports, outward: false },
+    };
+    let ends =
+        [side(&mut drawing, &left, &groups, bottom), side(&mut drawing, &right, &groups, bottom)];
+    drawing.height = ends.into_iter().fold(bottom, i32::max) + PAD;
+    drawing.width = x + columns.listeners + PAD;
+    frame(&mut drawing, account, services.len(), colour);
+    drawing
+}
+
+/// The subjects of an account: requests first, then each stream, then what no stream stores.
+fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service]) -> Vec<Group<'a>> {
+    let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
+    for grant in services.iter().flat_map(|service| grants(service)) {
+        let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+        let row = rows.entry(grant.subject).or_insert_with(|| Row {
+            subject: grant.subject,
+            speaks: Vec::new(),
+            listens: Vec::new(),
+            rect,
+        });
+        if grant.verb.speaks() { row.speaks.push(grant) } else { row.listens.push(grant) }
+    }
+    let (requests, mut rest): (Vec<Row<'a>>, Vec<Row<'a>>) =
+        rows.into_values().partition(|row| row.subject.category() == Category::Service);
+    let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+    let mut all = vec![Group { title: "requests".to_owned(), tip: None, rows: requests, rect }];
+    for stream in cluster.streams.iter().filter(|stream| stream.account == account.name) {
+        let stored = |row: &Row<'_>| stream.subjects.iter().any(|p| p.covers(row.subject));
+        let (rows, others) = rest.into_iter().partition(stored);
+        rest = others;
+        let title = match stream.max_age {
+            Some(age) => format!("stream {} keeps {age}", stream.name),
+            None => format!("stream {}", stream.name),
+        };
+        all.push(Group { title, tip: Some(stream.description.clone()), rows, rect });
+    }
+    all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
+    let named = |group: &Group<'_>| group.tip.is_some();
+    all.retain(|group| !group.rows.is_empty() || named(group));
+    all
+}
+
+/// What stands beside a port of a listener.
+fn label(grant: &Grant<'_>) -> String {
+    grant.queue.map_or_else(|| "every instance".to_owned(), ToString::to_string)
+}
+
+fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) -> Columns {
+    let rows = || groups.iter().flat_map(|group| &group.rows);
+    let names = |services: &[&Service]| {
+        let widths = services.iter().map(|service| NAME.width(service.name.as_str()));
+        widths.max().unwrap_or(60) + 20
+    };
+    let subjects = rows().map(|row| CODE.width(row.subject.as_str())).max().unwrap_or(120) + 30;
+    let labels = rows().flat_map(|row| &row.listens).map(|grant| NOTE.width(&label(grant)));
+    let labels = labels.max().unwrap_or(0) + 26;
+    let titles = groups.iter().map(|group| NOTE.width(&group.title)).max().unwrap_or(0) + 20;
+    Columns {
+        speakers: names(speakers),
+        left: width(speakers.len()),
+        subjects: subjects.max(titles - labels),
+        labels,
+        right: width(listeners.len()),
+        listeners: names(listeners),
+    }
+}
+
+/// Gives every group and row its place, and returns the lower end of the last.
+fn place(groups: &mut [Group<'_>], x: i32, w: i32) -> i32 {
+    let mut y = BAND_HEIGHT + PAD;
+    for group in groups.iter_mut() {
+        let top = y;
+        y += GROUP_HEAD;
+        for row in &mut group.rows {
+            let ports = row.speaks.len().max(row.listens.len()).max(1);
+            let h = PORT * i32::try_from(ports).unwrap_or(1) + 7;
+            row.rect = Rect { x: x + 10, y, w: w - 20, h };
+            y += h + 5;
+        }
+        y += 5;
+        group.rect = Rect { x, y: top, w, h: y - top };
+        y += GAP;
+    }
+    y - GAP
+}
+
+/// The heights of so many ports of a row.
+fn ports(row: &Row<'_>, count: usize) -> impl Iterator<Item = i32> + use<> {
+    let count = i32::try_from(count).unwrap_or(1);
+    let first = row.rect.middle() - PORT * (count - 1) / 2;
+    (0..count).map(move |port| first + PORT * port)
+}
+
+fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
+    let (fill, edge) =
+        if group.tip.is_some() { ("#eef2f6", "#7b8794") } else { ("#fafafa", "#cbd2d9") };
+    drawing.shapes.push(Shape {
+        rect: group.rect,
+        role: Role::Frame,
+        fill,
+        edge,
+        weight: 1,
+        round: 6,
+        tip: group.tip.clone(),
+    });
+    drawing.write(group.rect.x + 10, group.rect.y + 15, &group.title, NOTE);
+    for row in &group.rows {
+        drawing.shapes.push(Shape {
+            rect: row.rect,
+            role: Role::Leaf,
+            fill: "#ffffff",
+            edge: "#7b8794",
+            weight: 1,
+            round: 3,
+            tip: None,
+        });
+        drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.subject.as_str(), CODE);
+        for (y, grant) in ports(row, row.listens.len()).zip(&row.listens) {
+            drawing.write(row.rect.x + subjects - 10, y + 3, label(grant), NOTE);
+        }
+    }
+}
+
+/// One column of services with the gutter beside it.
+struct Side<'a> {
+    services: Vec<&'a Service>,
+    x: i32,
+    w: i32,
+    gutter: Gutter,
+}
+
+/// Draws a column of services and their lines, and returns its lower end.
+fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i32) -> i32 {
+    let rows: Vec<&Row<'_>> = groups.iter().flat_map(|group| &group.rows).collect();
+    let mut busy = Vec::new();
+    let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
+    for row in rows {
+        let grants = if side.gutter.outward { &row.speaks } else { &row.listens };
+        for (y, grant) in ports(row, grants.len()).zip(grants) {
+            busy.push(y);
+            found.entry(grant.service.as_str()).or_default().push((y, stroke(grant)));
+        }
+    }
+    let mut wished: Vec<(i32, &Service)> = side
+        .services
+        .iter()
+        .map(|service| {
+            let ports = found.get(service.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let count = i32::try_from(ports.len()).unwrap_or(1).max(1);
+            let mean = ports.iter().map(|(y, _)| *y).sum::<i32>() / count;
+            (mean - SERVICE / 2, *service)
+        })
+        .collect();
+    wished.sort_by_key(|(wish, service)| (*wish, &service.name));
+    let wishes: Vec<i32> = wished.iter().map(|(wish, _)| *wish).collect();
+    let places = spread(&wishes, SERVICE, GAP, BAND_HEIGHT + PAD, bottom);
+    let mut plugs = Vec::new();
+    for (number, (y, (_, service))) in places.iter().zip(&wished).enumerate() {
+        let colour = WIRES[number % WIRES.len()];
+        let rect = Rect { x: side.x, y: *y, w: side.w, h: SERVICE };
+        boxed(drawing, rect, service, colour);
+        let ports = found.remove(service.name.as_str()).unwrap_or_default();
+        let y = quiet(*y, SERVICE, &busy);
+        busy.push(y);
+        plugs.push(Plug { y, colour, ports });
+    }
+    wire(drawing, side.gutter, &plugs);
+    places.last().map_or(0, |last| last + SERVICE)
+}
+
+fn stroke(grant: &Grant<'_>) -> Stroke {
+    match (grant.verb, grant.subject.category()) {
+        (Verb::Calls | Verb::Serves, _) => Stroke::Solid,
+        (_, Category::Audit) => Stroke::Dotted,
+        _ => Stroke::Dashed,
+    }
+}
+
+fn boxed(drawing: &mut Drawing, rect: Rect, service: &Service, colour: &'static str) {
+    drawing.shapes.push(Shape {
+        rect,
+        role: Role::Leaf,
+        fill: "#ffffff",
+        edge: colour,
+        weight: 2,
+        round: 5,
+        tip: Some(service.description.clone()),
+    });
+    drawing.write(rect.x + 10, rect.middle() + 4, service.name.as_str(), NAME);
+}
+
+/// The frame around everything, with the account's name on a dark band.
+fn frame(drawing: &mut Drawing, account: &Account, services: usize, colour: &'static str) {
+    let title = format!("{}  {services} services", account.name);
+    drawing.width = drawing.width.max(BAND.width(&title) + 2 * PAD);
+    let (w, h) = (drawing.width, drawing.height);
+    let rect = Rect { x: 0, y: 0, w, h };
+    let band = Rect { x: 0, y: 0, w, h: BAND_HEIGHT };
+    let shape =
+        |rect, role, fill, edge| Shape { rect, role, fill, edge, weight: 2, round: 8, tip: None };
+    drawing.shapes.insert(0, shape(rect, Role::Frame, "#ffffff", colour));
+    drawing.shapes.insert(1, shape(band, Role::Leaf, colour, colour));
+    drawing.write(PAD, 20, title, BAND);
+    let told = BAND_NOTE.fit(&account.description, w - 2 * PAD);
+    drawing.write(PAD, 37, told, BAND_NOTE);
+}
