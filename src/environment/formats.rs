@@ -61,15 +61,55 @@ const SIZE: &str = r"^\s*[0-9]+\s*(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)\s*$";
 const RATE: &str = r"^\s*[0-9]+\s*(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)\s*/s\s*$";
 const PERIOD: &str = r"^(?=\s*[0-9])\s*([0-9]+\s*d\s*)?([0-9]+\s*h\s*)?([0-9]+\s*m\s*)?([0-9]+\s*s\s*)?([0-9]+\s*ms\s*)?$";
 const KEYS: &str = r"^[a-z][a-z0-9_.:-]*(:\*)?$";
-/// Four to seven parts; one version, after two parts at least; `*` only at the end, after it.
-const SUBJECT: &str = r"^(?=([^.]+\.){3,6}[^.]+$)(svc|evt|audit)(\.(?!v[0-9]+(\.|$))[a-z0-9_-]+)+\.v[0-9]+(\.(?!v[0-9]+(\.|$))[a-z0-9_-]+)*(\.\*)?$";
+/// A part of a subject: no version.
+macro_rules! name {
+    () => {
+        r"(?!v[0-9]+(\.|$))[a-z0-9_-]+"
+    };
+}
+/// The arrangements of `model::subject`: the version before the operation or behind it, with or without service and entity.
+const SUBJECT: &str = concat!(
+    r"^((svc|evt|audit)\.",
+    name!(),
+    r"\.(v[1-9][0-9]*\.",
+    name!(),
+    r"(\.(\*|",
+    name!(),
+    r"))?|",
+    name!(),
+    r"\.v[1-9][0-9]*(\.",
+    name!(),
+    r"\.(\*|",
+    name!(),
+    r"))?|",
+    name!(),
+    r"\.",
+    name!(),
+    r"\.v[1-9][0-9]*(\.(\*|",
+    name!(),
+    r"))?)|",
+    r"svc\.",
+    name!(),
+    r"\.",
+    name!(),
+    r"\.v[1-9][0-9]*\.",
+    name!(),
+    r"|",
+    r"(evt|audit)\.",
+    name!(),
+    r"\.",
+    name!(),
+    r"\.v[1-9][0-9]*\.(\*|",
+    name!(),
+    r"))$",
+);
 const SUBJECT_PATTERN: &str = r"^(svc|evt|audit)(\.([a-z0-9_-]+|\*))*(\.>)?$";
 
 formats! {
     ByteSize, "byte-size", "a size with its unit", SIZE, None;
     ByteRate, "byte-rate", "a rate with its unit", RATE, None;
     Period, "period", "a period with its unit", PERIOD, None;
-    Subject, "subject", "a subject", SUBJECT, None;
+    Subject, "subject", "a subject", SUBJECT, Some(200);
     SubjectPattern, "subject-pattern", "a subject pattern", SUBJECT_PATTERN, None;
     KeyPattern, "key-pattern", "a key pattern", KEYS, Some(64);
     EnvironmentName, "environment-name", EnvironmentName::KIND, LOWER, Some(16);
