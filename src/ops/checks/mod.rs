@@ -10,6 +10,8 @@ mod leafnodes;
 mod neighbours;
 mod replicas;
 
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 
 use super::execute::StopSign;
@@ -77,13 +79,32 @@ pub async fn run<P: Provider>(
     Err(OpsError::Checks(format!("{count} of {all} checks failed: {}", failed.join(", "))))
 }
 
+/// How long a node that answers may be unwell, as under load, before that counts.
+const MOMENT: Duration = Duration::from_secs(5);
+
+/// How often is looked.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The nodes, looked at again for a moment while one that answers is unwell. A silent one is not waited for.
+async fn settled<P: Provider>(site: &Site<'_, P>) -> Vec<NodeHealth> {
+    let begin = Instant::now();
+    loop {
+        let nodes = gate::look(site).await;
+        let unwell = nodes.iter().any(|node| node.problem.is_some() && node.varz.is_some());
+        if !unwell || begin.elapsed() > MOMENT {
+            return nodes;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Runs every check, and tells each outcome.
 pub async fn examine<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
     stop: &StopSign,
 ) -> Result<Report, OpsError> {
-    let scene = Scene { site, index, access: site.access(index)?, nodes: gate::look(site).await };
+    let scene = Scene { site, index, access: site.access(index)?, nodes: settled(site).await };
     let mut report = Report::default();
     let (lost, environment) = (quorum::lost(&scene.nodes), site.cluster.environment.as_str());
     let mut add = |check: &'static str, finding: Finding| {

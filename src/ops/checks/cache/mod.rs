@@ -3,11 +3,22 @@
 mod doors;
 mod grants;
 
+use std::time::{Duration, Instant};
+
 use super::{Finding, Scene};
 use crate::model::{Redis, ZoneName};
 use crate::ops::cache::{CacheWorld, observe};
 use crate::provider::Provider;
 use crate::redis::{Shape, Views};
+
+/// What a server says while it takes the cache for not whole.
+const DOWN: &str = "ClusterDown";
+
+/// How long it may say so after it has come back.
+const MOMENT: Duration = Duration::from_secs(6);
+
+/// How often is tried.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Runs the checks of the cache, and hands each finding to `add`; none where there is no cache.
 pub async fn run<P: Provider>(
@@ -26,7 +37,7 @@ pub async fn run<P: Provider>(
     add("cache-slots", slots(scene, redis, &world));
     add("cache-replicas", replicas(scene, redis, &world));
     add("cache-doors", doors::doors(scene, redis).await);
-    add("cache-grants", grants::grants(scene, redis).await);
+    add("cache-grants", patient_grants(scene, redis).await);
 }
 
 /// Where to look when the cache is not whole.
@@ -81,4 +92,17 @@ fn together<'a>(redis: &'a Redis, views: &Views) -> Vec<(&'a str, &'a ZoneName)>
         })
         .map(|node| (node.name.as_str(), &node.zone))
         .collect()
+}
+
+/// Tries the grants, and again for a moment: a server that has just come back calls the cache down for a second or two.
+async fn patient_grants<P: Provider>(scene: &Scene<'_, '_, P>, redis: &Redis) -> Finding {
+    let begin = Instant::now();
+    loop {
+        match grants::grants(scene, redis).await {
+            Err((finding, _)) if finding.contains(DOWN) && begin.elapsed() < MOMENT => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            finding => return finding,
+        }
+    }
 }
