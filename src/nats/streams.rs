@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use async_nats::jetstream::context::DeleteStreamErrorKind;
+use async_nats::jetstream::context::{
+    CreateStreamError, CreateStreamErrorKind, DeleteStreamErrorKind,
+};
 use async_nats::jetstream::stream::{
     Compression as WireCompression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType,
 };
@@ -10,7 +12,7 @@ use async_nats::jetstream::{self, ErrorCode};
 use serde::Deserialize;
 
 use super::Connection;
-use crate::model::{Compression, Discard, Period, Retention, Stream};
+use crate::model::{Compression, Discard, Period, Retention, Stream, StreamName};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// Why a stream could not be looked at or changed.
@@ -21,6 +23,28 @@ pub struct StreamError {
     pub stream: String,
     /// The server's words.
     pub reason: String,
+    /// Whether the meta leader found too few servers for the replicas.
+    ///
+    /// It counts those only from which it has had statistics: right after an election it may have none of a server that is
+    /// well, for as long as the servers' interval of 10 s.
+    pub too_few_peers: bool,
+}
+
+impl StreamError {
+    /// A refusal that stays one.
+    pub fn new(stream: impl ToString, reason: impl ToString) -> Self {
+        let (stream, reason) = (stream.to_string(), reason.to_string());
+        Self { stream, reason, too_few_peers: false }
+    }
+
+    fn refused(stream: &StreamName, error: &CreateStreamError) -> Self {
+        let too_few_peers = matches!(
+            error.kind(),
+            CreateStreamErrorKind::JetStream(refusal)
+                if refusal.error_code() == ErrorCode::CLUSTER_NO_PEERS
+        );
+        Self { too_few_peers, ..Self::new(stream, error) }
+    }
 }
 
 /// A stream with where its replicas are.
@@ -101,7 +125,7 @@ pub async fn found_streams(
     connection: &Connection,
     account: &str,
 ) -> Result<Vec<(Record, PlacedStream)>, StreamError> {
-    let failed = |reason: String| StreamError { stream: format!("of {account}"), reason };
+    let failed = |reason: String| StreamError::new(format!("of {account}"), reason);
     let mut found = Vec::new();
     loop {
         let offset = serde_json::json!({ "offset": found.len() }).to_string();
@@ -137,18 +161,16 @@ pub async fn put_stream(
 ) -> Result<(), StreamError> {
     let context = jetstream::new(connection.clone());
     let config = wire(stream);
-    let failed = |reason: String| StreamError { stream: stream.name.to_string(), reason };
-    if exists {
-        context.update_stream(config).await.map_err(|error| failed(error.to_string()))?;
+    let outcome = if exists {
+        context.update_stream(config).await.map(drop)
     } else {
-        context.create_stream(config).await.map_err(|error| failed(error.to_string()))?;
-    }
-    Ok(())
+        context.create_stream(config).await.map(drop)
+    };
+    outcome.map_err(|error| StreamError::refused(&stream.name, &error))
 }
 
 /// Deletes a stream with all of its messages. One that is gone already is no failure.
 pub async fn delete_stream(connection: &Connection, name: &str) -> Result<(), StreamError> {
-    let failed = |reason: String| StreamError { stream: name.to_owned(), reason };
     match jetstream::new(connection.clone()).delete_stream(name).await {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
@@ -157,7 +179,7 @@ pub async fn delete_stream(connection: &Connection, name: &str) -> Result<(), St
             {
                 Ok(())
             }
-            _ => Err(failed(error.to_string())),
+            _ => Err(StreamError::new(name, error)),
         },
     }
 }

@@ -1,15 +1,23 @@
 //! Streams: made, changed, made anew or removed, and the time that their replicas need to find each other.
 
+use std::time::{Duration, Instant};
+
 use super::apply::look_again;
 use super::execute::{StopSign, execute};
 use super::gate::wait_healthy;
 use super::session::Session;
-use super::{OpsError, Site};
+use super::{Event, OpsError, Reporter, Site};
 use crate::model::{AccountName, Stream, StreamName};
 use crate::nats::{Connection, StreamError, delete_stream, put_stream};
 use crate::plan::{Action, ActionKind, Kind};
 use crate::provider::Provider;
 use crate::secrets::Index;
+
+/// How long the meta leader may not have heard of a server that is well: two of the intervals in which servers tell.
+const UNHEARD: Duration = Duration::from_secs(20);
+
+/// How often is tried again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Does what the plan says about streams.
 ///
@@ -30,11 +38,30 @@ pub async fn streams<P: Provider>(
             let connection = session.lock().await.account(site, index, account).await?;
             let mut streams = site.cluster.streams_of(account);
             let stream = streams.find(|stream| stream.name == name);
-            Ok(perform(&connection, action.action, &name, stream).await?)
+            let attempt = async || perform(&connection, action.action, &name, stream).await;
+            Ok(placed(attempt, site.reporter, stop).await?)
         })
         .await?;
     }
     wait_healthy(site, stop).await.map(drop)
+}
+
+/// Repeats `attempt` while the meta leader has not heard of enough servers yet: all of them are there and well.
+async fn placed(
+    attempt: impl AsyncFn() -> Result<(), StreamError>,
+    reporter: &dyn Reporter,
+    stop: &StopSign,
+) -> Result<(), StreamError> {
+    let begin = Instant::now();
+    loop {
+        match attempt().await {
+            Err(error) if error.too_few_peers && begin.elapsed() < UNHEARD && !stop.is_raised() => {
+                reporter.event(&Event::Waiting(&error.to_string()));
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Each of these may be repeated without harm, so that a torn one is continued by the next.
@@ -61,10 +88,48 @@ fn parts<'a, P>(
         let (account, _) = site.cluster.accounts.get_key_value(account)?;
         Some((account, stream.parse().ok()?))
     });
-    parts.ok_or_else(|| {
-        OpsError::Stream(StreamError {
-            stream: action.id.name.clone(),
-            reason: "it is no stream of an account of the catalog".to_owned(),
-        })
-    })
+    let stranger = "it is no stream of an account of the catalog";
+    parts.ok_or_else(|| OpsError::Stream(StreamError::new(&action.id.name, stranger)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    struct Silent;
+    impl Reporter for Silent {
+        fn event(&self, _: &Event<'_>) {}
+    }
+
+    /// Refused twice, then taken; gives how often it was tried.
+    async fn attempts(too_few_peers: bool, stop: &StopSign) -> (usize, Result<(), StreamError>) {
+        let tried = AtomicUsize::new(0);
+        let attempt = async || {
+            if tried.fetch_add(1, Ordering::Relaxed) == 2 {
+                return Ok(());
+            }
+            Err(StreamError { too_few_peers, ..StreamError::new("S", "no suitable peers") })
+        };
+        let outcome = placed(attempt, &Silent, stop).await;
+        (tried.into_inner(), outcome)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_has_not_heard_of_enough_servers_is_asked_again() {
+        let (tried, outcome) = attempts(true, &StopSign::default()).await;
+        assert!(outcome.is_ok());
+        assert_eq!(tried, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_other_refusal_and_a_stop_are_final() {
+        let (tried, outcome) = attempts(false, &StopSign::default()).await;
+        assert_eq!((tried, outcome.is_err()), (1, true));
+        let stop = StopSign::default();
+        stop.raise();
+        let (tried, outcome) = attempts(true, &stop).await;
+        assert_eq!((tried, outcome.is_err()), (1, true));
+    }
 }
