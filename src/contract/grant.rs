@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use crate::model::{AccountName, QueueName, Service, ServiceName, Subject};
+use crate::model::matching::overlaps;
+use crate::model::{
+    AccountName, Cluster, Consumer, ConsumerName, QueueName, Service, ServiceName, Stream, Subject,
+    SubjectPattern,
+};
 
 /// What a service does with a subject, as the catalog words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -16,6 +20,8 @@ pub enum Verb {
     Publishes,
     /// Receives events.
     Subscribes,
+    /// Pulls stored events, through a consumer of its own.
+    Consumes,
 }
 
 impl Verb {
@@ -26,6 +32,7 @@ impl Verb {
             Self::Calls => "calls",
             Self::Publishes => "publishes",
             Self::Subscribes => "subscribes",
+            Self::Consumes => "consumes",
         }
     }
 
@@ -50,6 +57,8 @@ pub struct Grant<'a> {
     pub subject: &'a Subject,
     /// The queue group that it is bound to.
     pub queue: Option<&'a QueueName>,
+    /// The consumer that it is pulled through.
+    pub consumer: Option<&'a ConsumerName>,
 }
 
 impl Grant<'_> {
@@ -85,5 +94,44 @@ fn of<'a>(
         index,
         subject,
         queue,
+        consumer: None,
     })
+}
+
+/// The patterns of the messages that a consumer hands out of its stream.
+pub fn handed_out<'a>(consumer: &'a Consumer, stream: &'a Stream) -> &'a [SubjectPattern] {
+    if consumer.filter.is_empty() { &stream.subjects } else { &consumer.filter }
+}
+
+/// What services pull: one grant for each subject that somebody publishes into a consumer's reach.
+///
+/// No subscription is permitted by these: the messages arrive in an inbox.
+pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
+    let mut all = Vec::new();
+    for stream in &cluster.streams {
+        let account = &stream.account;
+        let services = cluster.services_of(account);
+        let mut published: Vec<&Subject> = services.flat_map(|s| &s.publishes).collect();
+        published.sort();
+        published.dedup();
+        let pullers = cluster.services_of(account).flat_map(|service| {
+            service.consumes.iter().enumerate().map(move |(index, c)| (service, index, c))
+        });
+        for (service, index, consumer) in pullers.filter(|(_, _, c)| c.stream == stream.name) {
+            let patterns = handed_out(consumer, stream);
+            let reached = |subject: &&&Subject| {
+                patterns.iter().any(|pattern| overlaps(pattern.as_str(), subject.as_str()))
+            };
+            all.extend(published.iter().filter(reached).map(|subject| Grant {
+                service: &service.name,
+                account,
+                verb: Verb::Consumes,
+                index,
+                subject,
+                queue: None,
+                consumer: Some(&consumer.name),
+            }));
+        }
+    }
+    all
 }

@@ -15,8 +15,13 @@ pub fn service(name: &str, account: &str) -> Service {
         calls: vec![],
         publishes: vec![],
         subscribes: vec![],
+        consumes: vec![],
+        reads: vec![],
+        writes: vec![],
         caches: vec![],
         limits: ServiceLimits::default(),
+        networks: vec![],
+        connections: vec![ConnectionKind::Standard],
     }
 }
 
@@ -31,10 +36,14 @@ pub fn stream(name: &str, account: &str, subjects: &[&str]) -> Stream {
         discard: Discard::Old,
         max_age: Some(Period::days(7)),
         max_bytes: ByteSize::new(1 << 20),
+        max_messages: None,
+        max_messages_per_subject: None,
+        discard_per_subject: false,
         max_message_size: None,
         replicas: 3,
         duplicate_window: Period::seconds(120),
         compression: Compression::S2,
+        placement: vec![],
         deny_delete: false,
         deny_purge: false,
     }
@@ -68,6 +77,7 @@ pub fn cluster(services: Vec<Service>, streams: Vec<Stream>) -> Cluster {
         accounts: BTreeMap::new(),
         services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
         streams,
+        buckets: vec![],
     }
 }
 
