@@ -185,6 +185,7 @@ fn settings(value: &Value) -> String {
             continue;
         }
         let shown = match value {
+            Value::Array(items) if items.is_empty() => word(&Value::Null),
             Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(", "),
             other => word(other),
         };

@@ -1,5 +1,7 @@
 //! Grants: each line of the catalog by which a service may say or hear something.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::model::matching::overlaps;
@@ -103,35 +105,43 @@ pub fn handed_out<'a>(consumer: &'a Consumer, stream: &'a Stream) -> &'a [Subjec
     if consumer.filter.is_empty() { &stream.subjects } else { &consumer.filter }
 }
 
+/// Every consumer with its service, its place there, and its stream.
+pub fn consumers(cluster: &Cluster) -> impl Iterator<Item = (&Service, usize, &Consumer, &Stream)> {
+    let all = cluster.services.values().flat_map(|service| {
+        let consumers = service.consumes.iter().enumerate();
+        consumers.map(move |(index, consumer)| (service, index, consumer))
+    });
+    all.filter_map(|(service, index, consumer)| {
+        let same =
+            |stream: &&Stream| stream.account == service.account && stream.name == consumer.stream;
+        Some((service, index, consumer, cluster.streams.iter().find(same)?))
+    })
+}
+
 /// What services pull: one grant for each subject that somebody publishes into a consumer's reach.
 ///
 /// No subscription is permitted by these: the messages arrive in an inbox.
 pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
+    let mut published: BTreeMap<&AccountName, BTreeSet<&Subject>> = BTreeMap::new();
+    for service in cluster.services.values() {
+        published.entry(&service.account).or_default().extend(&service.publishes);
+    }
     let mut all = Vec::new();
-    for stream in &cluster.streams {
-        let account = &stream.account;
-        let services = cluster.services_of(account);
-        let mut published: Vec<&Subject> = services.flat_map(|s| &s.publishes).collect();
-        published.sort();
-        published.dedup();
-        let pullers = cluster.services_of(account).flat_map(|service| {
-            service.consumes.iter().enumerate().map(move |(index, c)| (service, index, c))
-        });
-        for (service, index, consumer) in pullers.filter(|(_, _, c)| c.stream == stream.name) {
-            let patterns = handed_out(consumer, stream);
-            let reached = |subject: &&&Subject| {
-                patterns.iter().any(|pattern| overlaps(pattern.as_str(), subject.as_str()))
-            };
-            all.extend(published.iter().filter(reached).map(|subject| Grant {
-                service: &service.name,
-                account,
-                verb: Verb::Consumes,
-                index,
-                subject,
-                queue: None,
-                consumer: Some(&consumer.name),
-            }));
-        }
+    for (service, index, consumer, stream) in consumers(cluster) {
+        let patterns = handed_out(consumer, stream);
+        let reached = |subject: &&&Subject| {
+            patterns.iter().any(|pattern| overlaps(pattern.as_str(), subject.as_str()))
+        };
+        let subjects = published.get(&service.account).into_iter().flatten();
+        all.extend(subjects.filter(reached).map(|subject| Grant {
+            service: &service.name,
+            account: &service.account,
+            verb: Verb::Consumes,
+            index,
+            subject,
+            queue: None,
+            consumer: Some(&consumer.name),
+        }));
     }
     all
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::grant::handed_out;
+use super::grant::{consumers, handed_out};
 use super::{Grant, Verb, grants, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
@@ -105,18 +105,15 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
 
 fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
     let mut all = Vec::new();
-    for stream in &cluster.streams {
-        for (service, consumer) in cluster.consumers_of(&stream.account) {
-            let patterns = handed_out(consumer, stream).iter();
-            let own = patterns.filter(|_| consumer.stream == stream.name);
-            all.extend(own.filter(|p| overlaps(p.as_str(), asked)).map(|pattern| Puller {
-                service: &service.name,
-                account: &service.account,
-                stream: &stream.name,
-                consumer: &consumer.name,
-                pattern: pattern.as_str(),
-            }));
-        }
+    for (service, _, consumer, stream) in consumers(cluster) {
+        let patterns = handed_out(consumer, stream).iter();
+        all.extend(patterns.filter(|p| overlaps(p.as_str(), asked)).map(|pattern| Puller {
+            service: &service.name,
+            account: &service.account,
+            stream: &stream.name,
+            consumer: &consumer.name,
+            pattern: pattern.as_str(),
+        }));
     }
     all
 }

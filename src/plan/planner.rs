@@ -407,4 +407,26 @@ mod tests {
         assert_eq!(plan.count(ActionKind::Delete), 1);
         assert_eq!(plan.unmanaged, [RecordId::new(Kind::Node, "b")]);
     }
+
+    #[test]
+    fn consumers_go_with_a_stream_that_is_made_anew() {
+        let stream = |value| {
+            Record::new(RecordId::new(Kind::Stream, "A/S")).field(
+                "storage",
+                value,
+                OnChange::Forbidden("no"),
+            )
+        };
+        let consumer = |name: &str| {
+            Record::new(RecordId::new(Kind::Consumer, name)).field("ack", 1, OnChange::InPlace)
+        };
+        let desired = || vec![stream("1"), consumer("A/S/c"), consumer("A/SS/c")];
+        let observed = || seen(vec![stream("2"), consumer("A/S/c"), consumer("A/SS/c")]);
+        let permits =
+            Permits { replace: [RecordId::new(Kind::Stream, "A/S")].into(), ..Permits::default() };
+        let plan = plan_with(desired(), observed(), &permits);
+        let kinds: Vec<ActionKind> = plan.actions.iter().map(|action| action.action).collect();
+        assert_eq!(kinds, [ActionKind::Replace, ActionKind::Replace, ActionKind::Keep]);
+        assert_eq!(plan.actions[1].effect, Effect::LosesPosition);
+    }
 }
