@@ -25,4 +25,5 @@ mod plans;
 mod redis;
 mod schemas;
 mod shell;
+mod stores;
 mod subjects;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Grant, grants};
 use crate::model::matching::has_wildcard;
-use crate::model::{Refusal, Service, Subject};
+use crate::model::{BucketName, Consumer, Refusal, Service, Subject};
 
 /// What a service is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,12 @@ pub enum Rule<'a> {
 pub enum Basis<'a> {
     /// The catalog grants it.
     Grant(Grant<'a>),
+    /// It pulls from a consumer, the one at this place of its list.
+    Consumer(usize, &'a Consumer),
+    /// It reads a bucket, the one at this place of its list.
+    Reads(usize, &'a BucketName),
+    /// It writes a bucket, the one at this place of its list.
+    Writes(usize, &'a BucketName),
     /// Whoever speaks has inboxes of its own.
     Inbox,
     /// It follows from the grants as a whole.
@@ -84,6 +90,10 @@ pub enum Basis<'a> {
 pub enum RuleName {
     /// See [`Rule::Entry`].
     Grant,
+    /// See [`Basis::Consumer`].
+    Consumer,
+    /// See [`Basis::Reads`] and [`Basis::Writes`].
+    Bucket,
     /// See [`Basis::Inbox`].
     Inbox,
     /// See [`Basis::Derived`].
@@ -105,6 +115,8 @@ impl Rule<'_> {
     pub fn name(&self) -> RuleName {
         match self {
             Self::Entry { basis: Basis::Grant(_), .. } => RuleName::Grant,
+            Self::Entry { basis: Basis::Consumer(..), .. } => RuleName::Consumer,
+            Self::Entry { basis: Basis::Reads(..) | Basis::Writes(..), .. } => RuleName::Bucket,
             Self::Entry { basis: Basis::Inbox, .. } => RuleName::Inbox,
             Self::Entry { basis: Basis::Derived, .. } => RuleName::Derived,
             Self::Reply => RuleName::Reply,
@@ -165,8 +177,39 @@ fn subscribe<'a>(service: &'a Service, subject: &str, queue: Option<&str>) -> An
 fn basis<'a>(service: &'a Service, entry: &str, queue: Option<&str>, speaks: bool) -> Basis<'a> {
     match granted(service, entry, queue, speaks) {
         Some(grant) => Basis::Grant(grant),
+        None if speaks && entry.starts_with('$') => stored(service, entry),
         None if entry.starts_with(&service.inbox_prefix()) => Basis::Inbox,
         None => Basis::Derived,
+    }
+}
+
+/// The consumer or bucket that an entry about JetStream was made of.
+fn stored<'a>(service: &'a Service, entry: &str) -> Basis<'a> {
+    let has = |subjects: Vec<String>| subjects.iter().any(|subject| subject == entry);
+    let mut consumers = service.consumes.iter().enumerate();
+    if let Some((index, consumer)) = consumers.find(|(_, c)| has(c.publish_subjects())) {
+        return Basis::Consumer(index, consumer);
+    }
+    let mut reads = service.reads.iter().enumerate();
+    if let Some((index, bucket)) = reads.find(|(_, bucket)| has(bucket.read_subjects())) {
+        return Basis::Reads(index, bucket);
+    }
+    let mut writes = service.writes.iter().enumerate();
+    let written = writes.find(|(_, bucket)| has(bucket.write_subjects()));
+    written.map_or(Basis::Derived, |(index, bucket)| Basis::Writes(index, bucket))
+}
+
+impl Basis<'_> {
+    /// Where it stands in the catalog, as a dotted path.
+    pub fn path(&self, service: &Service) -> Option<String> {
+        let place = match self {
+            Self::Grant(grant) => return Some(grant.path()),
+            Self::Consumer(index, _) => format!("consumes[{index}]"),
+            Self::Reads(index, _) => format!("reads[{index}]"),
+            Self::Writes(index, _) => format!("writes[{index}]"),
+            Self::Inbox | Self::Derived => return None,
+        };
+        Some(format!("services.{}.{place}", service.name))
     }
 }
 

@@ -3,11 +3,15 @@
 //! Errors make the environment unusable. Lints are warnings, and a file may accept them.
 
 mod acceptance;
+mod buckets;
 mod cache;
 mod catalog;
 mod cluster;
+mod consumers;
 mod leafnodes;
 mod lints;
+mod services;
+mod storage;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
@@ -49,6 +53,7 @@ pub fn check(
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
     leafnodes::check(environment, catalog, problems);
+    services::check(catalog, problems);
     cache::check(environment, catalog, problems);
     // The figures of an environment that can't be would mislead.
     if !problems.has_errors() {

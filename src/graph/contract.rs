@@ -44,9 +44,10 @@ pub fn draw(cluster: &Cluster) -> Drawing {
 
 fn summary(cluster: &Cluster) -> String {
     let (accounts, services) = (cluster.accounts.len(), cluster.services.len());
-    let streams = cluster.streams.len();
+    let (streams, buckets) = (cluster.streams.len(), cluster.buckets.len());
+    let buckets = if buckets == 0 { String::new() } else { format!(", {buckets} buckets") };
     format!(
-        "{accounts} accounts, {services} services, {streams} streams. Point at a box to read what it is for."
+        "{accounts} accounts, {services} services, {streams} streams{buckets}. Point at a box to read what it is for."
     )
 }
 

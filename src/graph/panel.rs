@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
-use crate::contract::{Grant, Verb, grants};
-use crate::model::{Account, Category, Cluster, Service, Subject};
+use crate::contract::{Grant, Verb, grants, pulled};
+use crate::model::{Account, Bucket, Category, Cluster, Service, Subject};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
 const WIRES: [&str; 8] =
@@ -19,11 +19,20 @@ const SERVICE: i32 = 26;
 const GAP: i32 = 10;
 const GROUP_HEAD: i32 = 22;
 
-/// A subject with its ports, from top to bottom.
+/// Where one service's line ends.
+struct Port<'a> {
+    service: &'a str,
+    /// What stands beside it, where the service listens.
+    label: String,
+    stroke: Stroke,
+}
+
+/// A subject, or the keys of a bucket, with its ports from top to bottom.
 struct Row<'a> {
-    subject: &'a Subject,
-    speaks: Vec<Grant<'a>>,
-    listens: Vec<Grant<'a>>,
+    text: String,
+    subject: Option<&'a Subject>,
+    speaks: Vec<Port<'a>>,
+    listens: Vec<Port<'a>>,
     rect: Rect,
 }
 
@@ -48,8 +57,14 @@ struct Columns {
 /// Draws an account. `colour` is that of its band.
 pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Drawing {
     let services: Vec<&Service> = cluster.services_of(&account.name).collect();
-    let speaks = |service: &&&Service| grants(service).iter().any(|grant| grant.verb.speaks());
-    let listens = |service: &&&Service| grants(service).iter().any(|grant| !grant.verb.speaks());
+    let speaks = |service: &&&Service| {
+        grants(service).iter().any(|grant| grant.verb.speaks()) || !service.writes.is_empty()
+    };
+    let listens = |service: &&&Service| {
+        grants(service).iter().any(|grant| !grant.verb.speaks())
+            || !service.consumes.is_empty()
+            || !service.reads.is_empty()
+    };
     let speakers: Vec<&Service> =
         services.iter().filter(|s| speaks(s) || !listens(s)).copied().collect();
     let listeners: Vec<&Service> = services.iter().filter(listens).copied().collect();
@@ -81,25 +96,32 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
     drawing
 }
 
-/// The subjects of an account: requests first, then each stream, then what no stream stores.
+/// The subjects of an account: requests first, then each stream, what no stream stores, and each bucket.
 fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service]) -> Vec<Group<'a>> {
     let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
-    for grant in services.iter().flat_map(|service| grants(service)) {
+    let own = pulled(cluster).into_iter().filter(|grant| *grant.account == account.name);
+    for grant in services.iter().flat_map(|service| grants(service)).chain(own) {
         let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
         let row = rows.entry(grant.subject).or_insert_with(|| Row {
-            subject: grant.subject,
+            text: grant.subject.to_string(),
+            subject: Some(grant.subject),
             speaks: Vec::new(),
             listens: Vec::new(),
             rect,
         });
-        if grant.verb.speaks() { row.speaks.push(grant) } else { row.listens.push(grant) }
+        let port =
+            Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
+        if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
     }
+    let category = |row: &Row<'_>| row.subject.map(Subject::category);
     let (requests, mut rest): (Vec<Row<'a>>, Vec<Row<'a>>) =
-        rows.into_values().partition(|row| row.subject.category() == Category::Service);
+        rows.into_values().partition(|row| category(row) == Some(Category::Service));
     let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
     let mut all = vec![Group { title: "requests".to_owned(), tip: None, rows: requests, rect }];
     for stream in cluster.streams.iter().filter(|stream| stream.account == account.name) {
-        let stored = |row: &Row<'_>| stream.subjects.iter().any(|p| p.covers(row.subject));
+        let stored = |row: &Row<'_>| {
+            row.subject.is_some_and(|subject| stream.subjects.iter().any(|p| p.covers(subject)))
+        };
         let (rows, others) = rest.into_iter().partition(stored);
         rest = others;
         let title = match stream.max_age {
@@ -109,14 +131,44 @@ fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service])
         all.push(Group { title, tip: Some(stream.description.clone()), rows, rect });
     }
     all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
+    let buckets = cluster.buckets.iter().filter(|bucket| bucket.account == account.name);
+    all.extend(buckets.map(|bucket| keys(bucket, services)));
     let named = |group: &Group<'_>| group.tip.is_some();
     all.retain(|group| !group.rows.is_empty() || named(group));
     all
 }
 
+/// The keys of a bucket with those who write and read them.
+fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
+    let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+    let port = |service: &&'a Service| Port {
+        service: service.name.as_str(),
+        label: "reads".to_owned(),
+        stroke: Stroke::Solid,
+    };
+    let writers = services.iter().filter(|service| service.writes.contains(&bucket.name));
+    let readers = services.iter().filter(|service| service.reads.contains(&bucket.name));
+    let row = Row {
+        text: bucket.name.subjects(),
+        subject: None,
+        speaks: writers.map(port).collect(),
+        listens: readers.map(port).collect(),
+        rect,
+    };
+    let title = match bucket.ttl {
+        Some(ttl) => format!("bucket {} keeps {ttl}", bucket.name),
+        None => format!("bucket {}", bucket.name),
+    };
+    Group { title, tip: Some(bucket.description.clone()), rows: vec![row], rect }
+}
+
 /// What stands beside a port of a listener.
 fn label(grant: &Grant<'_>) -> String {
-    grant.queue.map_or_else(|| "every instance".to_owned(), ToString::to_string)
+    match (grant.queue, grant.consumer) {
+        (Some(queue), _) => queue.to_string(),
+        (None, Some(consumer)) => format!("pulls {consumer}"),
+        (None, None) => "every instance".to_owned(),
+    }
 }
 
 fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) -> Columns {
@@ -125,8 +177,8 @@ fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) 
         let widths = services.iter().map(|service| NAME.width(service.name.as_str()));
         widths.max().unwrap_or(60) + 20
     };
-    let subjects = rows().map(|row| CODE.width(row.subject.as_str())).max().unwrap_or(120) + 30;
-    let labels = rows().flat_map(|row| &row.listens).map(|grant| NOTE.width(&label(grant)));
+    let subjects = rows().map(|row| CODE.width(&row.text)).max().unwrap_or(120) + 30;
+    let labels = rows().flat_map(|row| &row.listens).map(|port| NOTE.width(&port.label));
     let labels = labels.max().unwrap_or(0) + 26;
     let titles = groups.iter().map(|group| NOTE.width(&group.title)).max().unwrap_or(0) + 20;
     Columns {
@@ -188,9 +240,9 @@ fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
             round: 3,
             tip: None,
         });
-        drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.subject.as_str(), CODE);
-        for (y, grant) in ports(row, row.listens.len()).zip(&row.listens) {
-            drawing.write(row.rect.x + subjects - 10, y + 3, label(grant), NOTE);
+        drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.text.as_str(), CODE);
+        for (y, port) in ports(row, row.listens.len()).zip(&row.listens) {
+            drawing.write(row.rect.x + subjects - 10, y + 3, port.label.as_str(), NOTE);
         }
     }
 }
@@ -209,10 +261,10 @@ fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i3
     let mut busy = Vec::new();
     let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
     for row in rows {
-        let grants = if side.gutter.outward { &row.speaks } else { &row.listens };
-        for (y, grant) in ports(row, grants.len()).zip(grants) {
+        let ends = if side.gutter.outward { &row.speaks } else { &row.listens };
+        for (y, port) in ports(row, ends.len()).zip(ends) {
             busy.push(y);
-            found.entry(grant.service.as_str()).or_default().push((y, stroke(grant)));
+            found.entry(port.service).or_default().push((y, port.stroke));
         }
     }
     let mut wished: Vec<(i32, &Service)> = side

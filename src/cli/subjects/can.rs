@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{exit, paint};
 use crate::contract::{Answer, Ask, Basis, Grant, Rule, can};
 use crate::environment::{Line, Places};
-use crate::model::matching;
+use crate::model::{Service, matching};
 
 /// Tell whether a service may publish or subscribe a subject, and by which rule
 ///
@@ -48,9 +48,9 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (service, places) = context.service(&args.environment, &args.service)?;
     let answer = can(&service, ask);
     if context.json {
-        print_json(args, &answer, &places);
+        print_json(args, &service, &answer, &places);
     } else {
-        print_words(args, &answer, &places);
+        print_words(args, &service, &answer, &places);
     }
     Ok(if answer.allowed { exit::DONE } else { exit::REFUSED })
 }
@@ -76,7 +76,7 @@ fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
     }
 }
 
-fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
+fn print_words(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
     let verb = match args.direction {
         Direction::Publish => "publish",
         Direction::Subscribe => "subscribe",
@@ -88,14 +88,14 @@ fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
         false => (paint::error("no"), "may not"),
     };
     println!("{word}: {} {may} {deed}", args.service);
-    println!("{} {}", paint::bold("rule:"), words(&answer.rule, places));
+    println!("{} {}", paint::bold("rule:"), words(&answer.rule, service, places));
     if !answer.allowed {
         let Args { environment, subject, .. } = args;
         println!("{} natsops subjects who {environment} '{subject}'", paint::bold("next:"));
     }
 }
 
-fn words(rule: &Rule<'_>, places: &Places) -> String {
+fn words(rule: &Rule<'_>, service: &Service, places: &Places) -> String {
     match rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => {
             let entry = if entry.starts_with(grant.subject.as_str()) {
@@ -104,6 +104,14 @@ fn words(rule: &Rule<'_>, places: &Places) -> String {
                 format!(", which is the entry `{entry}`")
             };
             format!("{}{entry}", granted(grant, places))
+        }
+        Rule::Entry {
+            entry,
+            basis: basis @ (Basis::Consumer(..) | Basis::Reads(..) | Basis::Writes(..)),
+        } => {
+            let path = basis.path(service).unwrap_or_default();
+            let place = places.line(&path).map(|line| format!(" ({line})")).unwrap_or_default();
+            format!("{}{place}, by the entry `{entry}`", deed(basis))
         }
         Rule::Entry { entry, basis: Basis::Inbox } => {
             format!("its own inboxes, by the entry `{entry}`")
@@ -128,13 +136,23 @@ fn words(rule: &Rule<'_>, places: &Places) -> String {
     }
 }
 
+/// What a service does with what is stored.
+fn deed(basis: &Basis<'_>) -> String {
+    match basis {
+        Basis::Consumer(_, consumer) => format!("consumes {}", consumer.path()),
+        Basis::Reads(_, bucket) => format!("reads {bucket}"),
+        Basis::Writes(_, bucket) => format!("writes {bucket}"),
+        Basis::Grant(_) | Basis::Inbox | Basis::Derived => String::new(),
+    }
+}
+
 fn granted(grant: &Grant<'_>, places: &Places) -> String {
     let group = grant.queue.map(|queue| format!(" in {queue}")).unwrap_or_default();
     let place = places.line(&grant.path()).map(|line| format!(" ({line})")).unwrap_or_default();
     format!("{} {}{group}{place}", grant.verb.key(), grant.subject)
 }
 
-fn print_json(args: &Args, answer: &Answer<'_>, places: &Places) {
+fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
     let (entry, grant) = match &answer.rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => (Some(entry), Some(grant)),
         Rule::Entry { entry, .. } => (Some(entry), None),
@@ -142,19 +160,29 @@ fn print_json(args: &Args, answer: &Answer<'_>, places: &Places) {
         Rule::Missing { nearest } => (None, nearest.as_ref()),
         Rule::Reply | Rule::Nothing | Rule::Wildcard { .. } => (None, None),
     };
-    let place = grant.and_then(|grant| places.line(&grant.path()));
+    let line =
+        |path: &str| places.line(path).unwrap_or_else(|| Line { file: String::new(), line: 0 });
     let grant = grant.map(|grant| {
-        let Line { file, line } = place.unwrap_or_else(|| Line { file: String::new(), line: 0 });
+        let Line { file, line } = line(&grant.path());
         json!({
             "verb": grant.verb, "subject": grant.subject, "queue": grant.queue,
             "file": file, "line": line,
         })
     });
+    let stored = match &answer.rule {
+        Rule::Entry { basis, .. } if !matches!(basis, Basis::Grant(_)) => {
+            basis.path(service).map(|path| {
+                let Line { file, line } = line(&path);
+                json!({ "what": deed(basis), "file": file, "line": line })
+            })
+        }
+        _ => None,
+    };
     let value = json!({
         "format": 1, "environment": args.environment, "service": args.service,
         "subject": args.subject, "queue": args.queue, "allowed": answer.allowed,
-        "rule": answer.rule.name(), "entry": entry, "grant": grant,
-        "explanation": words(&answer.rule, places),
+        "rule": answer.rule.name(), "entry": entry, "grant": grant, "stored": stored,
+        "explanation": words(&answer.rule, service, places),
     });
     println!("{value:#}");
 }

@@ -139,10 +139,15 @@ impl Entry<'_> {
             let all = self.speaks.iter().chain(&self.listens).filter(|grant| grant.verb == verb);
             all.map(|grant| json!({ "service": grant.service, "queue": grant.queue })).collect()
         };
+        let pulls = self.listens.iter().filter(|grant| grant.verb == Verb::Consumes);
+        let pulls: Vec<Value> = pulls
+            .map(|grant| json!({ "service": grant.service, "consumer": grant.consumer }))
+            .collect();
         json!({
             "subject": self.subject, "account": self.account,
             "serves": of(Verb::Serves), "calls": of(Verb::Calls),
             "publishes": of(Verb::Publishes), "subscribes": of(Verb::Subscribes),
+            "consumes": pulls,
             "streams": self.streams,
         })
     }

@@ -14,7 +14,7 @@ use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
 use super::{Finding, Scene};
-use crate::model::{Node, Service, Subscription};
+use crate::model::{ConnectionKind, Node, Service, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -98,6 +98,13 @@ async fn trial<P: Provider>(
         Trial { service: service.name.to_string(), granted: 0, refused: 0, problems: Vec::new() };
     let node = door(scene, number);
     let address = SocketAddr::from((node.address, scene.site.cluster.ports.client));
+    if !service.connections.contains(&ConnectionKind::Standard) {
+        // It has no ordinary connection to try anything on, and is refused one.
+        trial.problems.extend(sign_in(scene, service, address).await.is_ok().then(|| {
+            "it signs in over an ordinary connection, which the catalog does not permit".to_owned()
+        }));
+        return trial;
+    }
     let outcome = async {
         let mut probe = sign_in(scene, service, address).await?;
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
@@ -151,9 +158,10 @@ async fn try_grants(
     trial: &mut Trial,
 ) -> Result<(), String> {
     let permissions = service.permissions();
-    for subject in service.calls.iter().chain(&service.publishes) {
-        let subject = subject.concrete();
-        let words = traced(&subject, &service.trace_subject());
+    let traces = service.trace_subject();
+    for entry in permissions.publish.iter().filter(|entry| **entry != traces) {
+        let subject = concrete(entry);
+        let words = traced(&subject, &traces);
         expect(probe, &words, true, &format!("publish {subject}"), trial).await?;
     }
     for subscription in &permissions.subscribe {
@@ -217,6 +225,12 @@ async fn expect(
         (false, true) => trial.problems.push(format!("{what} is allowed")),
     }
     Ok(())
+}
+
+/// A subject that an entry lets through.
+fn concrete(entry: &str) -> String {
+    let token = |token| if matches!(token, "*" | ">") { "0" } else { token };
+    entry.split('.').map(token).collect::<Vec<_>>().join(".")
 }
 
 /// A publication that is checked, traced to `inbox` and delivered to nobody.
