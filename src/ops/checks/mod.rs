@@ -5,6 +5,7 @@
 mod cache;
 mod doors;
 mod grants;
+mod grouped;
 mod health;
 mod leafnodes;
 mod neighbours;
