@@ -57,14 +57,24 @@ impl Catalog {
                 Stream { account: text(&stream["account"]), subjects: texts(&stream["subjects"]) };
             self.streams.insert(name.clone(), stream);
         }
+        for (name, bucket) in entries(&file["buckets"]) {
+            let stream = Stream {
+                account: text(&bucket["account"]),
+                subjects: vec![format!("$KV.{name}.>")],
+            };
+            self.streams.insert(format!("KV_{name}"), stream);
+        }
     }
 
-    /// The stream that keeps a subject of an account.
+    /// The stream that keeps a subject: one of its account, or the audit trail of another.
     pub fn keeper(&self, account: &str, subject: &str) -> Option<&str> {
-        let keeps = |stream: &Stream| {
-            stream.account == account && stream.subjects.iter().any(|own| matches(own, subject))
-        };
-        self.streams.iter().find(|(_, stream)| keeps(stream)).map(|(name, _)| name.as_str())
+        let keeps = |stream: &&Stream| stream.subjects.iter().any(|own| matches(own, subject));
+        let mut all: Vec<_> = self.streams.iter().filter(|(_, stream)| keeps(stream)).collect();
+        all.sort_by_key(|(_, stream)| stream.account != account);
+        let reachable =
+            |stream: &Stream| stream.account == account || subject.starts_with("audit.");
+        let found = all.into_iter().find(|(_, stream)| reachable(stream));
+        found.map(|(name, _)| name.as_str())
     }
 
     /// The other services.

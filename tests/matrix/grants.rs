@@ -22,21 +22,68 @@ pub enum Direction {
     Listens,
 }
 
-/// What an entry of a list comes to.
-pub type Kind = fn(&Value) -> Vec<Grant>;
+/// What an entry of a list comes to, for the service of this name.
+pub type Kind = fn(&str, &Value) -> Vec<Grant>;
 
 /// Every list of grants that a service may have. A new kind of grant is added here.
-pub const KINDS: [(&str, Kind); 4] =
-    [("serves", listens), ("calls", speaks), ("publishes", speaks), ("subscribes", listens)];
+pub const KINDS: [(&str, Kind); 7] = [
+    ("serves", listens),
+    ("calls", speaks),
+    ("publishes", speaks),
+    ("subscribes", listens),
+    ("consumes", pulls),
+    ("reads", reads),
+    ("writes", writes),
+];
 
-/// Keys of a service that grant nothing of NATS.
-const OTHERS: [&str; 4] = ["account", "description", "caches", "limits"];
+/// Keys of a service that grant nothing of NATS, or limit what is granted.
+const OTHERS: [&str; 6] = ["account", "description", "caches", "limits", "networks", "connections"];
 
-fn speaks(entry: &Value) -> Vec<Grant> {
+fn speaks(_: &str, entry: &Value) -> Vec<Grant> {
     vec![speak(entry.as_str().unwrap())]
 }
 
-fn listens(entry: &Value) -> Vec<Grant> {
+/// What a client says to JetStream to pull from a durable consumer, and to acknowledge.
+fn pulls(service: &str, entry: &Value) -> Vec<Grant> {
+    let stream = entry["stream"].as_str().unwrap();
+    let consumer = entry["consumer"].as_str().unwrap_or(service);
+    let mut said = vec![
+        format!("$JS.API.STREAM.INFO.{stream}"),
+        format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
+    ];
+    if entry["ack"] != "none" {
+        said.push(format!("$JS.ACK.{stream}.{consumer}.>"));
+    }
+    said.iter().map(|subject| speak(subject)).collect()
+}
+
+/// What a client says to JetStream to get a bucket's values, and to watch them.
+fn reads(_: &str, entry: &Value) -> Vec<Grant> {
+    let bucket = entry.as_str().unwrap();
+    [
+        "$JS.API.STREAM.INFO.KV_{}",
+        "$JS.API.DIRECT.GET.KV_{}",
+        "$JS.API.DIRECT.GET.KV_{}.$KV.{}.>",
+        "$JS.API.CONSUMER.CREATE.KV_{}",
+        "$JS.API.CONSUMER.CREATE.KV_{}.>",
+        "$JS.API.CONSUMER.INFO.KV_{}.*",
+        "$JS.API.CONSUMER.DELETE.KV_{}.*",
+        "$JS.FC.KV_{}.>",
+    ]
+    .map(|subject| speak(&subject.replace("{}", bucket)))
+    .into()
+}
+
+/// What a client says to put, to delete and to purge keys.
+fn writes(_: &str, entry: &Value) -> Vec<Grant> {
+    let bucket = entry.as_str().unwrap();
+    ["$JS.API.STREAM.INFO.KV_{}", "$KV.{}.>"]
+        .map(|subject| speak(&subject.replace("{}", bucket)))
+        .into()
+}
+
+fn listens(_: &str, entry: &Value) -> Vec<Grant> {
     let queue = entry["queue"].as_str().map(str::to_owned);
     vec![Grant {
         direction: Direction::Listens,
@@ -54,7 +101,10 @@ pub fn granted(name: &str, service: &Value) -> Vec<Grant> {
     let mut grants = Vec::new();
     for (key, value) in service.as_object().unwrap() {
         match KINDS.iter().find(|(kind, _)| kind == key) {
-            Some((_, kind)) => grants.extend(value.as_array().unwrap().iter().flat_map(kind)),
+            Some((_, kind)) => {
+                let entries = value.as_array().unwrap().iter();
+                grants.extend(entries.flat_map(|entry| kind(name, entry)));
+            }
             None => assert!(OTHERS.contains(&key.as_str()), "{name}: `{key}` is a new kind"),
         }
     }
