@@ -21,6 +21,8 @@ mod lifecycle;
 mod lints;
 mod load;
 mod losses;
+mod matrix;
+mod nsc;
 mod plans;
 mod redis;
 mod schemas;

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::{Grant, grants};
-use crate::model::matching::has_wildcard;
 use crate::model::{BucketName, Consumer, Refusal, Service, Subject};
 
 /// What a service is asked to do.
@@ -53,11 +52,6 @@ pub enum Rule<'a> {
         /// The grant that binds.
         grant: Option<Grant<'a>>,
     },
-    /// No server takes a publication whose subject has a wildcard. An entry may let each of its subjects through.
-    Wildcard {
-        /// That entry.
-        entry: Option<String>,
-    },
     /// The service may do nothing in this direction.
     Nothing,
     /// No entry lets it through.
@@ -102,8 +96,6 @@ pub enum RuleName {
     Reply,
     /// See [`Rule::Queue`].
     QueueBound,
-    /// See [`Rule::Wildcard`].
-    Wildcard,
     /// See [`Rule::Nothing`].
     NoGrants,
     /// See [`Rule::Missing`].
@@ -121,7 +113,6 @@ impl Rule<'_> {
             Self::Entry { basis: Basis::Derived, .. } => RuleName::Derived,
             Self::Reply => RuleName::Reply,
             Self::Queue { .. } => RuleName::QueueBound,
-            Self::Wildcard { .. } => RuleName::Wildcard,
             Self::Nothing => RuleName::NoGrants,
             Self::Missing { .. } => RuleName::NotGranted,
         }
@@ -138,10 +129,6 @@ pub fn can<'a>(service: &'a Service, ask: Ask<'_>) -> Answer<'a> {
 
 fn publish<'a>(service: &'a Service, subject: &str, reply: bool) -> Answer<'a> {
     let permissions = service.permissions();
-    if has_wildcard(subject) {
-        let entry = permissions.may_publish_all(subject).map(str::to_owned);
-        return Answer { allowed: false, rule: Rule::Wildcard { entry } };
-    }
     if let Some(entry) = permissions.may_publish(subject) {
         let basis = basis(service, entry, None, true);
         return Answer { allowed: true, rule: Rule::Entry { entry: entry.to_owned(), basis } };

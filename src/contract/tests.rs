@@ -132,7 +132,7 @@ fn an_answer_names_its_rule() {
     let subscribe = |subject, queue| rule(&gateway, Ask::Subscribe { subject, queue });
     assert_eq!(publish("svc.y.v1.do", false), (true, RuleName::Grant));
     assert_eq!(publish("svc.y.v2.do", false), (false, RuleName::NotGranted));
-    assert_eq!(publish("svc.y.v1.*", false), (false, RuleName::Wildcard));
+    assert_eq!(publish("svc.y.v1.*", false), (false, RuleName::NotGranted));
     assert_eq!(publish("_INBOX.other.1", false), (false, RuleName::NotGranted));
     assert_eq!(publish("_INBOX.other.1", true), (true, RuleName::Reply));
     assert_eq!(publish("_INBOX.gateway.trace", false), (true, RuleName::Inbox));
@@ -143,6 +143,17 @@ fn an_answer_names_its_rule() {
     assert_eq!(subscribe("_INBOX.>", None), (false, RuleName::NotGranted));
     assert_eq!(subscribe("evt.y.done.v1.7", None), (true, RuleName::Grant));
     assert_eq!(subscribe(">", None), (false, RuleName::NotGranted));
+}
+
+#[test]
+fn a_wildcard_in_a_publication_is_a_word_as_any_other() {
+    let mut speaker = service("speaker", "GAME");
+    speaker.publishes = vec!["evt.y.done.v1.*".parse().unwrap()];
+    let publish = |subject| rule(&speaker, Ask::Publish { subject, reply: false });
+    assert_eq!(publish("evt.y.done.v1.*"), (true, RuleName::Grant));
+    assert_eq!(publish("evt.y.done.v1.>"), (true, RuleName::Grant));
+    assert_eq!(publish("evt.y.*.v1.7"), (false, RuleName::NotGranted));
+    assert_eq!(publish("evt.y.done.>"), (false, RuleName::NotGranted));
 }
 
 #[test]

@@ -50,9 +50,10 @@ pub enum Refusal<'a> {
 }
 
 impl Permissions {
-    /// The entry by which a server lets a publication through. It takes none whose subject has a wildcard.
+    /// The entry by which a server lets a publication through. A wildcard in the subject is a token as any other to it,
+    /// and it delivers the message under just that name.
     pub fn may_publish(&self, subject: &str) -> Option<&str> {
-        self.may_publish_all(subject).filter(|_| !has_wildcard(subject))
+        self.publish.iter().find(|entry| admits(entry, subject)).map(String::as_str)
     }
 
     /// The entry by which a server lets a publication to each subject of a pattern through.

@@ -122,12 +122,6 @@ fn words(rule: &Rule<'_>, service: &Service, places: &Places) -> String {
             let by = grant.as_ref().map(|grant| format!(", by {}", granted(grant, places)));
             format!("only as a member of {}{}", bound.join(" or "), by.unwrap_or_default())
         }
-        Rule::Wildcard { entry: None } => {
-            "no server takes a publication whose subject has a wildcard".to_owned()
-        }
-        Rule::Wildcard { entry: Some(entry) } => format!(
-            "no server takes a publication whose subject has a wildcard; each subject of it is granted by `{entry}`"
-        ),
         Rule::Nothing => "it has no grant in this direction, so everything is denied".to_owned(),
         Rule::Missing { nearest: None } => "nothing grants it".to_owned(),
         Rule::Missing { nearest: Some(grant) } => {
@@ -158,7 +152,7 @@ fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Plac
         Rule::Entry { entry, .. } => (Some(entry), None),
         Rule::Queue { grant, .. } => (None, grant.as_ref()),
         Rule::Missing { nearest } => (None, nearest.as_ref()),
-        Rule::Reply | Rule::Nothing | Rule::Wildcard { .. } => (None, None),
+        Rule::Reply | Rule::Nothing => (None, None),
     };
     let line =
         |path: &str| places.line(path).unwrap_or_else(|| Line { file: String::new(), line: 0 });
