@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leafnode_claims;
 use super::paper::{operator_signing_keys, public};
+use super::sharing;
 use crate::jwt::{
-    AccountBody, AccountLimitsClaim, Allow, Claims, JetStreamTier, OperatorBody, Responses,
-    ScopedKey, SigningKey, Template, UserBody,
+    AccountBody, AccountLimitsClaim, Allow, Claims, Export, Import, JetStreamTier, OperatorBody,
+    Responses, ScopedKey, SigningKey, Template, UserBody,
 };
+use crate::model::matching::has_wildcard;
 use crate::model::{Account, Cluster, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::secrets::{Index, KeyName};
 
@@ -43,9 +45,9 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         subs: NO_LIMIT,
         data: NO_LIMIT,
         payload: NO_LIMIT,
-        imports: NO_LIMIT,
-        exports: NO_LIMIT,
-        wildcards: true,
+        imports: 0,
+        exports: 0,
+        wildcards: false,
         disallow_bearer: true,
         conn: NO_LIMIT,
         leaf: NO_LIMIT,
@@ -57,6 +59,8 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         ..closed_template()
     };
     let body = AccountBody {
+        imports: Vec::new(),
+        exports: Vec::new(),
         limits,
         signing_keys: vec![scoped(
             index,
@@ -92,8 +96,12 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
         scoped(index, name, service.name.as_str(), template(service), &service.description)
     }));
     signing_keys.extend(leafnode_claims::roles(cluster, account, index));
+    let imports = sharing::imports(cluster, &account.name, index);
+    let exports = sharing::exports(cluster, &account.name);
     let body = AccountBody {
-        limits: limits(cluster, account),
+        limits: limits(cluster, account, &imports, &exports),
+        imports,
+        exports,
         signing_keys,
         revocations: BTreeMap::new(),
         description: account.description.clone(),
@@ -169,7 +177,13 @@ fn template(service: &Service) -> Template {
     }
 }
 
-fn limits(cluster: &Cluster, account: &Account) -> AccountLimitsClaim {
+/// The limits of an account. Of imports and exports it may have those that it has.
+fn limits(
+    cluster: &Cluster,
+    account: &Account,
+    imports: &[Import],
+    exports: &[Export],
+) -> AccountLimitsClaim {
     let limits = &account.limits;
     let replicas: BTreeSet<u8> = cluster.streams_of(&account.name).map(|s| s.replicas).collect();
     let tiers = limits.jetstream.as_ref().map(|jetstream| {
@@ -187,14 +201,19 @@ fn limits(cluster: &Cluster, account: &Account) -> AccountLimitsClaim {
         subs: i64::from(limits.subscriptions),
         data: NO_LIMIT,
         payload: signed(limits.payload.bytes()),
-        imports: NO_LIMIT,
-        exports: NO_LIMIT,
-        wildcards: true,
+        imports: counted(imports.len()),
+        exports: counted(exports.len()),
+        wildcards: exports.iter().any(|export| has_wildcard(&export.subject)),
         disallow_bearer: true,
         conn: i64::from(limits.connections),
         leaf: leafnode_claims::limit(cluster, account),
         tiered_limits: tiers.unwrap_or_default(),
     }
+}
+
+/// Counts of things that a file lists are small.
+pub(super) fn counted(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Sizes are parsed to fit into the servers' signed integers.

@@ -17,6 +17,7 @@ mod lint;
 mod paper;
 mod redis_bundle;
 mod review;
+mod sharing;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;

@@ -8,6 +8,7 @@ mod catalog;
 mod cluster;
 mod leafnodes;
 mod lints;
+mod sharing;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
@@ -48,6 +49,7 @@ pub fn check(
 ) {
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
+    sharing::check(catalog, problems);
     leafnodes::check(environment, catalog, problems);
     cache::check(environment, catalog, problems);
     // The figures of an environment that can't be would mislead.

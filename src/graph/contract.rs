@@ -44,9 +44,10 @@ pub fn draw(cluster: &Cluster) -> Drawing {
 
 fn summary(cluster: &Cluster) -> String {
     let (accounts, services) = (cluster.accounts.len(), cluster.services.len());
-    let streams = cluster.streams.len();
+    let (streams, passages) = (cluster.streams.len(), cluster.passages.len());
     format!(
-        "{accounts} accounts, {services} services, {streams} streams. Point at a box to read what it is for."
+        "{accounts} accounts, {services} services, {streams} streams, {passages} subjects between accounts. \
+         Point at a box to read what it is for."
     )
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
-use crate::contract::{Grant, Verb, grants};
-use crate::model::{Account, Category, Cluster, Service, Subject};
+use crate::contract::{Borders, Grant, Verb, grants};
+use crate::model::{Account, Category, Cluster, Passage, PassageKind, Service, Subject};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
 const WIRES: [&str; 8] =
@@ -24,6 +24,10 @@ struct Row<'a> {
     subject: &'a Subject,
     speaks: Vec<Grant<'a>>,
     listens: Vec<Grant<'a>>,
+    /// The other accounts that take it or ask for it, in words.
+    away: Vec<String>,
+    /// The title of its group, where it belongs to another account.
+    abroad: Option<String>,
     rect: Rect,
 }
 
@@ -81,22 +85,14 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
     drawing
 }
 
-/// The subjects of an account: requests first, then each stream, then what no stream stores.
-fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service]) -> Vec<Group<'a>> {
-    let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
-    for grant in services.iter().flat_map(|service| grants(service)) {
-        let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
-        let row = rows.entry(grant.subject).or_insert_with(|| Row {
-            subject: grant.subject,
-            speaks: Vec::new(),
-            listens: Vec::new(),
-            rect,
-        });
-        if grant.verb.speaks() { row.speaks.push(grant) } else { row.listens.push(grant) }
-    }
+/// The subjects of an account: requests first, then each stream, then what no stream stores, then what is another's.
+fn groups<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Group<'a>> {
+    let all = rows(cluster, account, services);
+    let (abroad, own): (Vec<Row<'a>>, Vec<Row<'a>>) =
+        all.into_iter().partition(|row| row.abroad.is_some());
     let (requests, mut rest): (Vec<Row<'a>>, Vec<Row<'a>>) =
-        rows.into_values().partition(|row| row.subject.category() == Category::Service);
-    let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+        own.into_iter().partition(|row| row.subject.category() == Category::Service);
+    let rect = NOWHERE;
     let mut all = vec![Group { title: "requests".to_owned(), tip: None, rows: requests, rect }];
     for stream in cluster.streams.iter().filter(|stream| stream.account == account.name) {
         let stored = |row: &Row<'_>| stream.subjects.iter().any(|p| p.covers(row.subject));
@@ -109,9 +105,54 @@ fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service])
         all.push(Group { title, tip: Some(stream.description.clone()), rows, rect });
     }
     all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
+    let mut others: BTreeMap<String, Vec<Row<'a>>> = BTreeMap::new();
+    for row in abroad {
+        others.entry(row.abroad.clone().unwrap_or_default()).or_default().push(row);
+    }
+    all.extend(others.into_iter().map(|(title, rows)| Group { title, tip: None, rows, rect }));
     let named = |group: &Group<'_>| group.tip.is_some();
     all.retain(|group| !group.rows.is_empty() || named(group));
     all
+}
+
+const NOWHERE: Rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+
+/// A row for each subject that services of the account have to do with, and for each record that others send it.
+fn rows<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Row<'a>> {
+    let borders = Borders::new(cluster);
+    let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
+    for grant in services.iter().flat_map(|service| grants(service)) {
+        let row = rows.entry(grant.subject).or_insert_with(|| row(grant.subject));
+        row.abroad = row.abroad.take().or_else(|| borders.crossing(&grant).map(abroad));
+        if grant.verb.speaks() { row.speaks.push(grant) } else { row.listens.push(grant) }
+    }
+    for passage in cluster.exports_of(&account.name).filter(|p| p.kind == PassageKind::Audit) {
+        rows.entry(&passage.subject).or_insert_with(|| row(&passage.subject));
+    }
+    for row in rows.values_mut() {
+        let given = borders.given(&account.name, row.subject).into_iter();
+        row.away = given.map(away).collect();
+    }
+    rows.into_values().collect()
+}
+
+fn row(subject: &Subject) -> Row<'_> {
+    Row { subject, speaks: vec![], listens: vec![], away: vec![], abroad: None, rect: NOWHERE }
+}
+
+/// The title of what is another account's.
+fn abroad(passage: &Passage) -> String {
+    match passage.kind {
+        PassageKind::Events => format!("events of {}", passage.owner),
+        PassageKind::Requests => format!("requests to {}", passage.owner),
+        PassageKind::Audit => format!("audit records, kept by {}", passage.owner),
+    }
+}
+
+/// Who takes a subject of the account elsewhere.
+fn away(passage: &Passage) -> String {
+    let word = if passage.kind.is_service() { "from" } else { "to" };
+    format!("{word} {}", passage.user)
 }
 
 /// What stands beside a port of a listener.
@@ -127,7 +168,8 @@ fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) 
     };
     let subjects = rows().map(|row| CODE.width(row.subject.as_str())).max().unwrap_or(120) + 30;
     let labels = rows().flat_map(|row| &row.listens).map(|grant| NOTE.width(&label(grant)));
-    let labels = labels.max().unwrap_or(0) + 26;
+    let away = rows().flat_map(|row| &row.away).map(|word| NOTE.width(word));
+    let labels = labels.chain(away).max().unwrap_or(0) + 26;
     let titles = groups.iter().map(|group| NOTE.width(&group.title)).max().unwrap_or(0) + 20;
     Columns {
         speakers: names(speakers),
@@ -146,7 +188,7 @@ fn place(groups: &mut [Group<'_>], x: i32, w: i32) -> i32 {
         let top = y;
         y += GROUP_HEAD;
         for row in &mut group.rows {
-            let ports = row.speaks.len().max(row.listens.len()).max(1);
+            let ports = row.speaks.len().max(row.listens.len() + row.away.len()).max(1);
             let h = PORT * i32::try_from(ports).unwrap_or(1) + 7;
             row.rect = Rect { x: x + 10, y, w: w - 20, h };
             y += h + 5;
@@ -189,8 +231,9 @@ fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
             tip: None,
         });
         drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.subject.as_str(), CODE);
-        for (y, grant) in ports(row, row.listens.len()).zip(&row.listens) {
-            drawing.write(row.rect.x + subjects - 10, y + 3, label(grant), NOTE);
+        let labels = row.listens.iter().map(label).chain(row.away.iter().cloned());
+        for (y, label) in ports(row, row.listens.len() + row.away.len()).zip(labels) {
+            drawing.write(row.rect.x + subjects - 10, y + 3, label, NOTE);
         }
     }
 }
@@ -210,7 +253,9 @@ fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i3
     let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
     for row in rows {
         let grants = if side.gutter.outward { &row.speaks } else { &row.listens };
-        for (y, grant) in ports(row, grants.len()).zip(grants) {
+        // The places of other accounts come last on the right, and no line goes there.
+        let away = if side.gutter.outward { 0 } else { row.away.len() };
+        for (y, grant) in ports(row, grants.len() + away).zip(grants) {
             busy.push(y);
             found.entry(grant.service.as_str()).or_default().push((y, stroke(grant)));
         }

@@ -8,6 +8,7 @@ mod key_pattern;
 mod leafnode;
 mod lint;
 mod name;
+mod passage;
 mod permissions;
 mod quantity;
 mod redis;
@@ -15,7 +16,7 @@ mod service;
 mod stream;
 mod subject;
 
-pub use account::{Account, AccountLimits, JetStreamLimits};
+pub use account::{Account, AccountLimits, JetStreamLimits, Share};
 pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, ServerLimits, Validity,
     Volume,
@@ -27,6 +28,7 @@ pub use name::{
     AccountName, ClusterName, EnvironmentName, LeafnodeName, NodeName, QueueName, ServiceName,
     StreamName, ZoneName,
 };
+pub use passage::{Passage, PassageKind, exporters_first, passages};
 pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
 pub use redis::{Redis, RedisNode, SLOTS};

@@ -15,7 +15,10 @@ pub use connection::{Access, Connection, ConnectionError, tls};
 pub use control::{Control, ControlError};
 pub use crossing::{cross, edge_client};
 pub use monitor::{Health, Monitor, MonitorError};
-pub use pages::{ClientConnection, Jsz, LedStream, LiveSubscription, Meta, Peer, Varz};
+pub use pages::{
+    AccountInForce, ClientConnection, Jsz, LedStream, LiveExport, LiveImport, LiveSubscription,
+    Meta, Peer, Varz,
+};
 pub use probe::{Answer, Probe, ProbeError, Tls};
 pub use streams::{
     PlacedStream, StreamError, delete_stream, desired_streams, found_streams, put_stream,

@@ -10,7 +10,7 @@ use super::notices::notices;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
-use crate::model::{AccountName, OWN_ACCOUNT, SYSTEM_ACCOUNT};
+use crate::model::{AccountName, OWN_ACCOUNT, SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{
     Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
 };
@@ -199,11 +199,15 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
     let mut desired = Vec::new();
     let all_nodes = || site.cluster.nodes.iter().map(|node| RecordId::new(Kind::Node, &node.name));
     let none = Held::default();
+    let exporters = exporters_first(&site.cluster.passages);
     for name in account_names(site) {
         let wanted = index.document(&Document::account(name)).unwrap_or(PENDING);
         let held = contents.claims.get(name).unwrap_or(&none);
         let (record, found) = claims_records(name, wanted, held, servers);
-        desired.push(record.needs(all_nodes()));
+        let before = exporters.iter().find(|(user, _)| user.as_str() == name);
+        let before = before.into_iter().flat_map(|(_, owners)| owners.iter());
+        let before = before.map(|owner| RecordId::new(Kind::Claims, owner));
+        desired.push(record.needs(all_nodes().chain(before)));
         observed.records.extend(found);
     }
     desired.extend(desired_streams(site.cluster.streams.iter()));

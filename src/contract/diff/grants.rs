@@ -1,7 +1,7 @@
 //! Services, and what they may no longer do, or may do now.
 
 use super::{Change, Effect, Sides, limits};
-use crate::contract::{Grant, Verb, grants, who};
+use crate::contract::{Grant, Verb, grants, meet, who};
 use crate::model::{Cluster, Permissions, Service};
 
 /// Services that went, came or moved, and the grants of those that stayed.
@@ -108,7 +108,7 @@ fn affected(sides: &Sides<'_>, grant: &Grant<'_>) -> Vec<String> {
     }
     let listeners = who(sides.before, grant.subject.as_str()).subscribes.into_iter();
     listeners
-        .filter(|party| party.account == grant.account)
+        .filter(|party| meet(sides.before, grant.account, party.account, &party.subject))
         .map(|party| party.service.to_string())
         .collect()
 }

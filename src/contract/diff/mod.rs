@@ -5,6 +5,7 @@
 mod grants;
 mod limits;
 mod served;
+mod shares;
 mod streams;
 
 use serde::Serialize;
@@ -47,6 +48,7 @@ pub fn diff(before: &Cluster, after: &Cluster) -> Vec<Change> {
     limits::accounts(&sides, &mut changes);
     grants::services(&sides, &mut changes);
     served::subjects(&sides, &mut changes);
+    shares::shares(&sides, &mut changes);
     streams::streams(&sides, &mut changes);
     changes.sort();
     changes.dedup();

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
-use super::{Finding, Scene};
+use super::{Finding, Scene, route};
 use crate::model::{Service, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
@@ -103,7 +103,8 @@ async fn trial<P: Provider>(
     let outcome = async {
         let mut probe = sign_in(scene, service, address).await?;
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
-        try_grants(&mut probe, service, user, live, &mut trial).await?;
+        try_publications(scene, &mut probe, service, &mut trial).await?;
+        try_subscriptions(&mut probe, service, user, live, &mut trial).await?;
         try_neighbours(scene, &mut probe, service, &mut trial).await
     };
     if let Err(reason) = outcome.await {
@@ -137,20 +138,39 @@ async fn sign_in<P: Provider>(
     Ok(probe)
 }
 
-async fn try_grants(
+/// Publishes everything, and sees where it goes: into the accounts that the catalog says, and into no other.
+async fn try_publications<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    probe: &mut Probe,
+    service: &Service,
+    trial: &mut Trial,
+) -> Result<(), String> {
+    let mut words = route::listen(service);
+    for subject in service.calls.iter().chain(&service.publishes) {
+        let concrete = subject.concrete();
+        words.push_str(&traced(&concrete, &service.trace_subject()));
+        let answer = probe.ask(&words).await.map_err(|error| error.to_string())?;
+        words.clear();
+        if !answer.errors.is_empty() {
+            trial.problems.push(format!("publish {concrete} is refused"));
+            continue;
+        }
+        match route::wrong(scene, probe, (service, subject), answer.messages).await? {
+            None => trial.granted += 1,
+            Some(problem) => trial.problems.push(problem),
+        }
+    }
+    Ok(())
+}
+
+async fn try_subscriptions(
     probe: &mut Probe,
     service: &Service,
     user: &str,
     live: &Live,
     trial: &mut Trial,
 ) -> Result<(), String> {
-    let permissions = service.permissions();
-    for subject in service.calls.iter().chain(&service.publishes) {
-        let subject = subject.concrete();
-        let words = traced(&subject, &service.trace_subject());
-        expect(probe, &words, true, &format!("publish {subject}"), trial).await?;
-    }
-    for subscription in &permissions.subscribe {
+    for subscription in &service.permissions().subscribe {
         let Subscription { subject, queue } = subscription;
         let queue = queue.clone().unwrap_or_default();
         if live.contains(&(user.to_owned(), subject.clone(), queue.clone())) {

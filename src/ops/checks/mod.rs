@@ -2,6 +2,7 @@
 //!
 //! A check looks at the running cluster as a client, a stranger or an operator would, never at our own files.
 
+mod borders;
 mod cache;
 mod doors;
 mod grants;
@@ -9,6 +10,7 @@ mod health;
 mod leafnodes;
 mod neighbours;
 mod replicas;
+mod route;
 
 use std::time::{Duration, Instant};
 
@@ -133,6 +135,7 @@ pub async fn examine<P: Provider>(
     }
     add("leafnode-passes", leafnodes::passes(&scene).await);
     add("grants", grants::grants(&scene).await);
+    add("borders", borders::borders(&scene).await);
     add("stream-replicas", replicas::replicas(&scene).await);
     cache::run(&scene, add).await;
     Ok(report)

@@ -1,0 +1,124 @@
+use super::*;
+use crate::model::{
+    AccountLimits, ByteSize, Compression, Discard, Period, Retention, ServiceLimits, Share,
+};
+
+fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
+    let share = |(subject, with): &(&str, &[&str])| Share {
+        subject: subject.parse().unwrap(),
+        with: with.iter().map(|name| name.parse().unwrap()).collect(),
+    };
+    let size = ByteSize::new(1);
+    Account {
+        name: name.parse().unwrap(),
+        description: String::new(),
+        limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
+        shares: shares.iter().map(share).collect(),
+    }
+}
+
+fn service(name: &str, account: &str) -> Service {
+    Service {
+        name: name.parse().unwrap(),
+        account: account.parse().unwrap(),
+        description: String::new(),
+        serves: vec![],
+        calls: vec![],
+        publishes: vec![],
+        subscribes: vec![],
+        caches: vec![],
+        limits: ServiceLimits::default(),
+    }
+}
+
+fn stream(account: &str, subject: &str) -> Stream {
+    Stream {
+        name: "TRAIL".parse().unwrap(),
+        account: account.parse().unwrap(),
+        description: String::new(),
+        subjects: vec![subject.parse().unwrap()],
+        retention: Retention::Limits,
+        discard: Discard::Old,
+        max_age: None,
+        max_bytes: ByteSize::new(1),
+        max_message_size: None,
+        replicas: 1,
+        duplicate_window: Period::seconds(1),
+        compression: Compression::None,
+        deny_delete: false,
+        deny_purge: false,
+    }
+}
+
+fn between(accounts: Vec<Account>, services: Vec<Service>, streams: &[Stream]) -> Vec<String> {
+    let accounts = accounts.into_iter().map(|one| (one.name.clone(), one)).collect();
+    let services = services.into_iter().map(|one| (one.name.clone(), one)).collect();
+    let found = passages(&accounts, &services, streams);
+    let words = |p: &Passage| {
+        format!("{} to {}: {:?} {} of {}", p.owner, p.user, p.kind, p.subject, p.exported)
+    };
+    found.iter().map(words).collect()
+}
+
+#[test]
+fn what_is_shared_and_used_crosses_and_nothing_else_does() {
+    let game = account(
+        "GAME",
+        &[("evt.a.b.v1.*", &["SHOP"]), ("svc.a.v1.do", &["SHOP"]), ("evt.c.d.v1", &["SHOP"])],
+    );
+    let mut till = service("till", "SHOP");
+    till.subscribes = ["evt.a.b.v1.7", "evt.x.y.v1"].map(|s| (s.parse().unwrap(), None)).into();
+    till.calls = vec!["svc.a.v1.do".parse().unwrap()];
+    let mut other = service("other", "CHAT");
+    other.calls = vec!["svc.a.v1.do".parse().unwrap()];
+    let found = between(vec![game], vec![till, other], &[]);
+    assert_eq!(
+        found,
+        [
+            "GAME to SHOP: Events evt.a.b.v1.7 of evt.a.b.v1.*",
+            "GAME to SHOP: Requests svc.a.v1.do of svc.a.v1.do"
+        ]
+    );
+}
+
+#[test]
+fn an_account_imports_the_widest_once() {
+    let game = account("GAME", &[("evt.a.b.v1.*", &["SHOP"])]);
+    let mut till = service("till", "SHOP");
+    till.subscribes = ["evt.a.b.v1.7", "evt.a.b.v1.*"].map(|s| (s.parse().unwrap(), None)).into();
+    let mut shelf = service("shelf", "SHOP");
+    shelf.subscribes = vec![("evt.a.b.v1.*".parse().unwrap(), None)];
+    let found = between(vec![game], vec![till, shelf], &[]);
+    assert_eq!(found, ["GAME to SHOP: Events evt.a.b.v1.* of evt.a.b.v1.*"]);
+}
+
+#[test]
+fn audit_records_are_imported_by_those_who_publish_them() {
+    let mut till = service("till", "SHOP");
+    till.publishes = ["audit.sale.made.v1", "evt.sale.made.v1"].map(|s| s.parse().unwrap()).into();
+    let mut clerk = service("clerk", "AUDIT");
+    clerk.publishes = vec!["audit.case.closed.v1".parse().unwrap()];
+    let found = between(vec![], vec![till, clerk], &[stream("AUDIT", "audit.>")]);
+    assert_eq!(found, ["AUDIT to SHOP: Audit audit.sale.made.v1 of audit.sale.made.v1"]);
+}
+
+#[test]
+fn exporters_come_first_and_nobody_waits_for_itself() {
+    let passage = |owner: &str, user: &str| Passage {
+        owner: owner.parse().unwrap(),
+        user: user.parse().unwrap(),
+        kind: PassageKind::Events,
+        subject: "evt.a.b.v1".parse().unwrap(),
+        exported: "evt.a.b.v1".parse().unwrap(),
+    };
+    let all = [passage("A", "B"), passage("B", "C"), passage("C", "A"), passage("D", "A")];
+    let order = exporters_first(&all);
+    let words: Vec<String> = order.iter().map(|(user, owners)| format!("{user} {owners:?}")).collect();
+    assert_eq!(words.len(), 3, "{words:?}");
+    let has = |user: &str, owner: &str| {
+        order.iter().any(|(u, owners)| {
+            u.as_str() == user && owners.iter().any(|o| o.as_str() == owner)
+        })
+    };
+    assert!(has("B", "A") && has("C", "B") && has("A", "D") && !has("A", "C"));
+}
