@@ -226,7 +226,7 @@ async fn a_trail_that_moves_to_the_audit_account_is_kept_where_it_was() {
         }
         assert!(messages >= least, "{account}: {messages}");
     }
-    let remove = ["apply", "local", "--yes", "--remove", "stream/COMMERCE/COMMERCE_AUDIT"];
+    let remove = ["apply", "local", "--yes", "--remove", "COMMERCE/COMMERCE_AUDIT"];
     project.run(&remove).expect(0);
     assert_eq!(stored(&store, subject, "at last").await, "COMMERCE_AUDIT");
     assert_eq!(cluster.plan()["plan"]["unmanaged"].as_array().map(Vec::len), Some(0));
@@ -354,7 +354,7 @@ fn the_questions_see_across_accounts() {
     let audit = who("audit.wallet.entry.posted.v1");
     assert_eq!((&audit["crosses"][0]["to"], &audit["stored"][0]["account"]), (&"AUDIT".into(), &"AUDIT".into()));
     let tree = project.run(&["subjects", "tree", "local"]).expect(0).stdout;
-    assert!(tree.contains("from matchmaking to GAME/world-simulator"), "{tree}");
+    assert!(tree.contains("player-gateway, GAME/world-simulator, stored by PLAYERS_EVENTS"), "{tree}");
     assert!(tree.contains("from wallet, stored by COMMERCE_AUDIT"), "{tree}");
     let shown = project.run(&["services", "show", "local", "profile"]).expect(0).stdout;
     assert!(shown.contains("GAME/npc-dialogue") && shown.contains("GAME/quest-generator"), "{shown}");

@@ -143,36 +143,34 @@ fn widest(all: BTreeSet<Passage>) -> Vec<Passage> {
     all.iter().filter(|passage| !covered(passage)).cloned().collect()
 }
 
-/// For each account, those whose claims must be there before its own: the accounts that it imports from.
+/// The accounts that take part, each after those that it imports from.
 ///
-/// Two accounts may import from each other, and one of them has to come first; then the server looks at its imports
-/// again when the other's exports arrive. So this has no cycle.
-pub fn exporters_first(passages: &[Passage]) -> BTreeMap<&AccountName, BTreeSet<&AccountName>> {
-    let mut order: BTreeMap<&AccountName, BTreeSet<&AccountName>> = BTreeMap::new();
+/// Two accounts may import from each other, and one of them has to come first; when the other's exports arrive,
+/// a server looks at the imports again.
+pub fn exporters_first(passages: &[Passage]) -> Vec<&AccountName> {
+    let mut owners: BTreeMap<&AccountName, BTreeSet<&AccountName>> = BTreeMap::new();
     for passage in passages {
-        if !waits(&order, &passage.owner, &passage.user) {
-            order.entry(&passage.user).or_default().insert(&passage.owner);
-        }
+        owners.entry(&passage.user).or_default().insert(&passage.owner);
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for user in owners.keys() {
+        visit(user, &owners, &mut seen, &mut order);
     }
     order
 }
 
-/// Whether `one` comes after `other`, directly or not.
-fn waits(
-    order: &BTreeMap<&AccountName, BTreeSet<&AccountName>>,
-    one: &AccountName,
-    other: &AccountName,
-) -> bool {
-    let (mut seen, mut next) = (BTreeSet::new(), vec![one]);
-    while let Some(account) = next.pop() {
-        if account == other {
-            return true;
+fn visit<'a>(
+    account: &'a AccountName,
+    owners: &BTreeMap<&'a AccountName, BTreeSet<&'a AccountName>>,
+    seen: &mut BTreeSet<&'a AccountName>,
+    order: &mut Vec<&'a AccountName>,
+) {
+    if seen.insert(account) {
+        for owner in owners.get(account).into_iter().flatten() {
+            visit(owner, owners, seen, order);
         }
-        if seen.insert(account) {
-            next.extend(order.get(account).into_iter().flatten().copied());
-        }
+        order.push(account);
     }
-    false
 }
 
 #[cfg(test)]

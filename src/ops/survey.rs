@@ -204,8 +204,9 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
         let wanted = index.document(&Document::account(name)).unwrap_or(PENDING);
         let held = contents.claims.get(name).unwrap_or(&none);
         let (record, found) = claims_records(name, wanted, held, servers);
-        let before = exporters.iter().find(|(user, _)| user.as_str() == name);
-        let before = before.into_iter().flat_map(|(_, owners)| owners.iter());
+        // One after the other: a server that takes the claims of two accounts at once may miss what passes between.
+        let place = exporters.iter().position(|account| account.as_str() == name);
+        let before = exporters[..place.unwrap_or(0)].iter();
         let before = before.map(|owner| RecordId::new(Kind::Claims, owner));
         desired.push(record.needs(all_nodes().chain(before)));
         observed.records.extend(found);

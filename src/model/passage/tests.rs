@@ -1,3 +1,5 @@
+//! What crosses, and what does not.
+
 use super::*;
 use crate::model::{
     AccountLimits, ByteSize, Compression, Discard, Period, Retention, ServiceLimits, Share,
@@ -103,7 +105,7 @@ fn audit_records_are_imported_by_those_who_publish_them() {
 }
 
 #[test]
-fn exporters_come_first_and_nobody_waits_for_itself() {
+fn exporters_come_first_as_far_as_that_goes() {
     let passage = |owner: &str, user: &str| Passage {
         owner: owner.parse().unwrap(),
         user: user.parse().unwrap(),
@@ -111,14 +113,7 @@ fn exporters_come_first_and_nobody_waits_for_itself() {
         subject: "evt.a.b.v1".parse().unwrap(),
         exported: "evt.a.b.v1".parse().unwrap(),
     };
-    let all = [passage("A", "B"), passage("B", "C"), passage("C", "A"), passage("D", "A")];
-    let order = exporters_first(&all);
-    let words: Vec<String> = order.iter().map(|(user, owners)| format!("{user} {owners:?}")).collect();
-    assert_eq!(words.len(), 3, "{words:?}");
-    let has = |user: &str, owner: &str| {
-        order.iter().any(|(u, owners)| {
-            u.as_str() == user && owners.iter().any(|o| o.as_str() == owner)
-        })
-    };
-    assert!(has("B", "A") && has("C", "B") && has("A", "D") && !has("A", "C"));
+    let all = [passage("B", "A"), passage("C", "B"), passage("A", "C"), passage("D", "C")];
+    let order: Vec<&str> = exporters_first(&all).into_iter().map(|name| name.as_str()).collect();
+    assert_eq!(order, ["D", "C", "B", "A"], "C imports from A as well, which comes later");
 }
