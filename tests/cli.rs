@@ -266,6 +266,21 @@ fn everything_wrong_is_told_in_one_run() {
 }
 
 #[test]
+fn a_byte_that_is_no_text_is_marked_beside_every_other_error() {
+    let project = Project::new();
+    let path = project.path().join("environments/catalog/players.yaml");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let line = bytes.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    bytes.extend(b"# caf\xe9\n");
+    std::fs::write(&path, bytes).unwrap();
+    project.edit("local.yaml", "max_file: 8 GB", "max_file: 8 GX");
+    let said = project.run(&["validate", "local"]).expect(3).stderr;
+    assert!(said.contains("error[not-text]"), "{said}");
+    assert!(said.contains(&format!("environments/catalog/players.yaml:{line}:6")), "{said}");
+    assert!(said.contains("`GX` is not a unit"), "{said}");
+}
+
+#[test]
 fn what_changes_something_refuses_when_nobody_can_be_asked() {
     let project = Project::new();
     let output = project.run(&["apply", "local"]).expect(5);

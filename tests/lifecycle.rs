@@ -30,6 +30,28 @@ fn a_second_plan_is_empty_and_stays_so_through_edits() {
     cluster.project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
 }
 
+#[test]
+fn nodes_keep_nothing_open_that_the_caller_held() {
+    let cluster = Cluster::idle();
+    let lock = cluster.project.path().join("lock");
+    let apply = cluster.project.command(&["apply", "local", "--yes"]);
+    let mut words = vec![apply.get_program().to_owned()];
+    words.extend(apply.get_args().map(ToOwned::to_owned));
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "lock=$1; shift; exec 9>\"$lock\"; \"$@\"", "sh"]).arg(&lock).args(words);
+    for (name, value) in apply.get_envs() {
+        value.map(|value| shell.env(name, value));
+    }
+    shell.current_dir(cluster.project.path());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for pid in pids(&cluster) {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let held = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        assert!(held.into_iter().all(|path| path != lock), "process {pid} holds the caller's lock");
+    }
+}
+
 fn pids(cluster: &Cluster) -> Vec<i32> {
     (1..=5).map(|node| cluster.project.pid(&format!("nats-{node}"))).collect()
 }

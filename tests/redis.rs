@@ -10,6 +10,7 @@ use natsops::provider::local::{NodeFolder, NodeProcess};
 use natsops::redis::{Connection, Pass, enter};
 use natsops::secrets::{KeyName, SecretStore as _};
 
+use crate::checks::only;
 use crate::cluster::Keys;
 use crate::support::{Cluster, Project, changes, holds_no_secret};
 
@@ -17,7 +18,7 @@ use crate::support::{Cluster, Project, changes, holds_no_secret};
 const NODES: [&str; 6] =
     ["redis-1-a", "redis-1-b", "redis-2-a", "redis-2-b", "redis-3-a", "redis-3-b"];
 
-/// How long the cache may take to be ill in just one way.
+/// How long an apply may take until it has made the first node of the cache.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn address(project: &Project, node: &str) -> SocketAddr {
@@ -95,20 +96,6 @@ fn status(project: &Project, node: &str) -> serde_json::Value {
 fn applies_and_has_nothing_left(cluster: &Cluster) {
     cluster.project.run(&["apply", "local", "--yes"]).expect(0);
     assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
-}
-
-/// Waits until exactly this check fails.
-#[track_caller]
-fn only(cluster: &Cluster, check: &str) {
-    let begin = Instant::now();
-    loop {
-        let failing = cluster.failing_checks();
-        if failing == [check] {
-            return;
-        }
-        assert!(begin.elapsed() < PATIENCE, "only {check} should fail: {failing:?}");
-        std::thread::sleep(Duration::from_millis(300));
-    }
 }
 
 #[test]

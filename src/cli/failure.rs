@@ -86,7 +86,7 @@ impl From<LoadError> for Failure {
             LoadError::Unknown { .. } => Self::new(exit::USAGE, what)
                 .next("change to the project's folder, or name it with --project DIR"),
             LoadError::Unreadable(error) => error.into(),
-            LoadError::NotText(_) => Self::new(exit::INVALID, what),
+            LoadError::TooLarge(_) => Self::new(exit::INVALID, what),
         }
     }
 }

@@ -51,9 +51,9 @@ pub enum LoadError {
     /// A file can't be read.
     #[error("{0}")]
     Unreadable(#[from] std::io::Error),
-    /// A file is no environment.
-    #[error("{0} is larger than 8 MiB, or not UTF-8")]
-    NotText(PathBuf),
+    /// A file is too large to be an environment.
+    #[error("{0} is larger than 8 MiB, which no environment is")]
+    TooLarge(PathBuf),
 }
 
 /// The environments of a project, by name.
@@ -158,15 +158,24 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(
     problems: &mut Diagnostics,
 ) -> Result<Option<Document<T>>, LoadError> {
     if fs_err::metadata(path)?.len() > LARGEST_FILE {
-        return Err(LoadError::NotText(path.to_owned()));
+        return Err(LoadError::TooLarge(path.to_owned()));
     }
-    let text =
-        String::from_utf8(fs_err::read(path)?).map_err(|_| LoadError::NotText(path.to_owned()))?;
     let file = problems.sources.len();
-    problems.sources.push(Source {
-        path: path.strip_prefix(project).unwrap_or(path).display().to_string(),
-        text,
-    });
+    let (text, broken) = match String::from_utf8(fs_err::read(path)?) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            (text, Some(error.utf8_error().valid_up_to()))
+        }
+    };
+    let path = path.strip_prefix(project).unwrap_or(path).display().to_string();
+    problems.sources.push(Source { path, text });
+    if let Some(at) = broken {
+        let stand_in = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+        let problem = Diagnostic::error("not-text", (file, stand_in), "this is not UTF-8");
+        problems.push(problem.help("save the file as UTF-8"));
+        return Ok(None);
+    }
     Ok(understand(file, problems))
 }
 

@@ -66,6 +66,26 @@ struct HealthPage {
     error: String,
 }
 
+/// The server writes streams as `KEY > STREAM`. The account's key tells a reader nothing, and stream names are unique.
+fn without_account_keys(words: &str) -> String {
+    let is_key = |text: &str| {
+        text.len() == 56
+            && text.starts_with('A')
+            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    let mut kept = String::new();
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once(" > ") {
+        let start = before.rfind(|char: char| !char.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+        kept.push_str(if is_key(&before[start..]) { &before[..start] } else { before });
+        if !is_key(&before[start..]) {
+            kept.push_str(" > ");
+        }
+        rest = after;
+    }
+    kept + rest
+}
+
 impl Monitor {
     /// The monitoring port at `address`.
     pub fn new(address: SocketAddr) -> Self {
@@ -90,7 +110,7 @@ impl Monitor {
         } else if page.error.is_empty() {
             Health::Bad(page.status)
         } else {
-            Health::Bad(page.error)
+            Health::Bad(without_account_keys(&page.error))
         })
     }
 
@@ -138,5 +158,20 @@ impl Monitor {
         let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await?.to_bytes();
         driver.abort();
         Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_account_keys;
+
+    #[test]
+    fn a_stream_is_named_without_its_accounts_key() {
+        let key = format!("A{}", "B2".repeat(28)).split_at(56).0.to_owned();
+        let words = format!("JetStream stream '{key} > GAME_AI' is not current");
+        assert_eq!(without_account_keys(&words), "JetStream stream 'GAME_AI' is not current");
+        for words in ["1 > 0", "", "a > b > c", " > "] {
+            assert_eq!(without_account_keys(words), words);
+        }
     }
 }

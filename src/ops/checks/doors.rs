@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use super::grouped::{grouped, untried};
 use super::{Finding, Scene};
 use crate::model::{Node, SYSTEM_ACCOUNT};
 use crate::nats::{Probe, ProbeError, Tls, tls};
@@ -24,7 +25,7 @@ pub async fn plain_route<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         match Probe::answers_in_clear(SocketAddr::from((node.address, port))).await {
             Ok(true) => Door::Open,
             Ok(false) => Door::Shut,
-            Err(reason) => Door::Gone(reason.to_string()),
+            Err(reason) => Door::Gone(untried(&reason)),
         }
     }));
     judge(scene, doors.await, "a plaintext route", "cluster.tls")
@@ -66,7 +67,7 @@ fn unusable(reason: impl std::fmt::Display) -> (String, String) {
 /// What became of the stranger at each node's door.
 fn judge<P>(scene: &Scene<'_, '_, P>, doors: Vec<Door>, stranger: &str, setting: &str) -> Finding {
     let all = doors.len();
-    let open: Vec<String> = scene
+    let open: Vec<(&str, String)> = scene
         .site
         .cluster
         .nodes
@@ -74,8 +75,8 @@ fn judge<P>(scene: &Scene<'_, '_, P>, doors: Vec<Door>, stranger: &str, setting:
         .zip(doors)
         .filter_map(|(node, door)| match door {
             Door::Shut => None,
-            Door::Open => Some(format!("{} lets it in", node.name)),
-            Door::Gone(reason) => Some(format!("{} can't be tried: {reason}", node.name)),
+            Door::Open => Some((node.name.as_str(), "lets it in".to_owned())),
+            Door::Gone(reason) => Some((node.name.as_str(), reason)),
         })
         .collect();
     if open.is_empty() {
@@ -83,7 +84,7 @@ fn judge<P>(scene: &Scene<'_, '_, P>, doors: Vec<Door>, stranger: &str, setting:
     }
     let refusing = all - open.len();
     Err((
-        format!("{refusing} of {all} nodes refuse {stranger}; {}", open.join("; ")),
+        format!("{refusing} of {all} nodes refuse {stranger}; {}", grouped(open)),
         format!("the settings {setting} in nats.conf"),
     ))
 }
@@ -109,6 +110,6 @@ async fn try_door(node: &Node, port: u16, knock: &Knock<'_>) -> Door {
     match outcome.await {
         Ok(()) => Door::Open,
         Err(ProbeError::Refused(_) | ProbeError::Closed(_)) => Door::Shut,
-        Err(silent @ (ProbeError::Silent(..) | ProbeError::Late)) => Door::Gone(silent.to_string()),
+        Err(silent @ (ProbeError::Silent(..) | ProbeError::Late)) => Door::Gone(untried(&silent)),
     }
 }

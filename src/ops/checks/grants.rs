@@ -14,7 +14,7 @@ use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
 use super::{Finding, Scene, route};
-use crate::model::{Service, Subscription};
+use crate::model::{Node, Service, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -96,9 +96,7 @@ async fn trial<P: Provider>(
 ) -> Trial {
     let mut trial =
         Trial { service: service.name.to_string(), granted: 0, refused: 0, problems: Vec::new() };
-    // Each service knocks at another node, so that all nodes are seen to know all claims.
-    let nodes = &scene.site.cluster.nodes;
-    let node = &nodes[number % nodes.len()];
+    let node = door(scene, number);
     let address = SocketAddr::from((node.address, scene.site.cluster.ports.client));
     let outcome = async {
         let mut probe = sign_in(scene, service, address).await?;
@@ -111,6 +109,14 @@ async fn trial<P: Provider>(
         trial.problems.push(format!("at {}: {reason}", node.name));
     }
     trial
+}
+
+/// Each service knocks at another node, so that all are seen to know all claims. A silent one fails a check of its own.
+fn door<'s, P>(scene: &Scene<'s, '_, P>, number: usize) -> &'s Node {
+    let nodes = &scene.site.cluster.nodes;
+    let answers = |at: usize| scene.nodes.get(at).is_some_and(|health| health.varz.is_some());
+    let at = (number..number + nodes.len()).map(|at| at % nodes.len()).find(|at| answers(*at));
+    &nodes[at.unwrap_or(number % nodes.len())]
 }
 
 /// Signs in exactly as the service does: with its own certificate and its own creds.

@@ -1,5 +1,6 @@
 //! Nodes fully healthy, the meta group whole.
 
+use super::grouped::grouped;
 use super::{Finding, Scene};
 use crate::ops::gate;
 
@@ -18,10 +19,9 @@ pub fn nodes<P>(scene: &Scene<'_, '_, P>) -> Finding {
         return Ok(format!("{all} of {all} nodes fully healthy"));
     };
     let environment = &scene.site.cluster.environment;
-    let list: Vec<String> =
-        ill.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
+    let told = grouped(ill.iter().map(|(name, problem)| (*name, (*problem).to_owned())));
     Err((
-        format!("{} of {all} nodes fully healthy; {}", all - ill.len(), list.join("; ")),
+        format!("{} of {all} nodes fully healthy; {told}", all - ill.len()),
         format!("natsops logs {environment} {name}"),
     ))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::grouped::{grouped, untried};
 use super::{Finding, Scene};
 use crate::artifacts::{ProbingEdge, ProbingLink, probing_edge, short_lived_leafnode};
 use crate::model::{Node, OWN_ACCOUNT};
@@ -40,7 +41,9 @@ pub async fn doors<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         guest("without creds", &encrypted, None, false),
     ];
     let tried = site.cluster.nodes.iter().map(|node| problem(scene, node, &guests));
-    let wrong: Vec<String> = join_all(tried).await.into_iter().flatten().collect();
+    let outcomes = site.cluster.nodes.iter().zip(join_all(tried).await);
+    let wrong: Vec<(&str, String)> =
+        outcomes.filter_map(|(node, problem)| Some((node.name.as_str(), problem?))).collect();
     let all = site.cluster.nodes.len();
     if wrong.is_empty() {
         return Ok(format!(
@@ -49,7 +52,7 @@ pub async fn doors<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     }
     let right = all - wrong.len();
     Err((
-        format!("{right} of {all} nodes let in whom they should; {}", wrong.join("; ")),
+        format!("{right} of {all} nodes let in whom they should; {}", grouped(wrong)),
         "the settings leafnodes.tls in nats.conf".to_owned(),
     ))
 }
@@ -62,14 +65,14 @@ async fn problem<P>(scene: &Scene<'_, '_, P>, node: &Node, guests: &[Guest<'_>])
             let mut probe = Probe::open(address, &guest.tls).await?;
             probe.sign_in_as_leafnode(guest.user).await
         };
-        let (name, who) = (&node.name, guest.who);
+        let who = guest.who;
         match outcome.await {
-            Ok(()) if !guest.welcome => return Some(format!("{name} lets in one {who}")),
+            Ok(()) if !guest.welcome => return Some(format!("lets in one {who}")),
             Err(ProbeError::Refused(reason) | ProbeError::Closed(reason)) if guest.welcome => {
-                return Some(format!("{name} refuses one {who}: {reason}"));
+                return Some(format!("refuses one {who}: {reason}"));
             }
             Err(silent @ (ProbeError::Silent(..) | ProbeError::Late)) => {
-                return Some(format!("{name} can't be tried: {silent}"));
+                return Some(untried(&silent));
             }
             _ => {}
         }
@@ -115,9 +118,9 @@ fn judge(outcomes: BTreeMap<String, Result<Duration, String>>) -> Finding {
     let all = outcomes.len();
     let slowest = outcomes.values().filter_map(|outcome| outcome.as_ref().ok()).max();
     let slowest = slowest.map_or(0.0, |time| time.as_secs_f64() * 1000.0);
-    let wrong: Vec<String> = outcomes
+    let wrong: Vec<(&str, String)> = outcomes
         .iter()
-        .filter_map(|(node, outcome)| Some(format!("{node}: {}", outcome.as_ref().err()?)))
+        .filter_map(|(node, outcome)| Some((node.as_str(), outcome.as_ref().err()?.clone())))
         .collect();
     if wrong.is_empty() {
         return Ok(format!(
@@ -126,7 +129,7 @@ fn judge(outcomes: BTreeMap<String, Result<Duration, String>>) -> Finding {
     }
     let right = all - wrong.len();
     Err((
-        format!("{right} of {all} nodes pass a leafnode's messages; {}", wrong.join("; ")),
+        format!("{right} of {all} nodes pass a leafnode's messages; {}", grouped(wrong)),
         format!("leafnodes in nats.conf, and the claims of account {OWN_ACCOUNT}"),
     ))
 }

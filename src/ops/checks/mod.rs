@@ -6,6 +6,7 @@ mod borders;
 mod cache;
 mod doors;
 mod grants;
+mod grouped;
 mod health;
 mod leafnodes;
 mod neighbours;

@@ -69,6 +69,8 @@ impl NodeProcess {
         unsafe {
             command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
         }
+        // Whatever our caller holds open, such as the lock of `flock natsops ...`, would stay open as long as the server runs.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(std::io::Error::other)?;
         let start = start_time(pid).unwrap_or(0);
