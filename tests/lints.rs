@@ -107,7 +107,7 @@ const PROVOCATIONS: [Provocation; 33] = [
         environment: "local",
         expose: &[],
         edits: &[("local.yaml", "grace: 2s", "grace: 25s")],
-        says: "700 clients of a node have 5s to leave: 140 sign in elsewhere each second",
+        says: "702 clients of a node have 5s to leave: 140 sign in elsewhere each second",
     },
     Provocation {
         lint: "slow-ping",

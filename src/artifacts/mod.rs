@@ -29,3 +29,4 @@ pub use lint::lint_bundle;
 pub use paper::key_names;
 pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};
+pub use sharing::exports_first;

@@ -86,7 +86,11 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
 }
 
 /// The subjects of an account: requests first, then each stream, then what no stream stores, then what is another's.
-fn groups<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Group<'a>> {
+fn groups<'a>(
+    cluster: &'a Cluster,
+    account: &'a Account,
+    services: &[&'a Service],
+) -> Vec<Group<'a>> {
     let all = rows(cluster, account, services);
     let (abroad, own): (Vec<Row<'a>>, Vec<Row<'a>>) =
         all.into_iter().partition(|row| row.abroad.is_some());

@@ -74,18 +74,12 @@ impl Cluster {
     }
 
     /// What an account takes from others.
-    pub fn imports_of<'a>(
-        &'a self,
-        account: &'a AccountName,
-    ) -> impl Iterator<Item = &'a Passage> {
+    pub fn imports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
         self.passages.iter().filter(move |passage| &passage.user == account)
     }
 
     /// What an account gives to others.
-    pub fn exports_of<'a>(
-        &'a self,
-        account: &'a AccountName,
-    ) -> impl Iterator<Item = &'a Passage> {
+    pub fn exports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
         self.passages.iter().filter(move |passage| &passage.owner == account)
     }
 

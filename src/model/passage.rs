@@ -10,9 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Account, AccountName, Category, Service, ServiceName, Stream, Subject, SubjectIndex,
-};
+use super::{Account, AccountName, Category, Service, ServiceName, Stream, Subject, SubjectIndex};
 
 /// One subject that crosses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

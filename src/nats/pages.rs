@@ -210,8 +210,6 @@ pub struct AccountPage {
 /// What a server has made of an account's claims.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AccountInForce {
-    /// Whether every import of the claims could be made.
-    pub complete: bool,
     /// What it takes from others.
     #[serde(default)]
     pub imports: Vec<LiveImport>,

@@ -20,7 +20,7 @@ use super::session::Session;
 use super::streams::streams;
 use super::survey::{World, observe, plan_inside};
 use super::{Event, OpsError, Site};
-use crate::artifacts::issue;
+use crate::artifacts::{exports_first, issue};
 use crate::nats::{ClaimsError, push};
 use crate::plan::{Action, Kind, Plan};
 use crate::provider::Provider;
@@ -106,6 +106,7 @@ async fn claims<P: Provider>(
         return Ok(());
     }
     let session = Session::open(site, index, site.cluster.nodes.len()).await?;
+    exports(site, index, (&world, &session), &actions).await?;
     execute(&actions, site.reporter, stop, async |action| {
         let token = index.document(&Document::account(&action.id.name));
         let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
@@ -113,6 +114,26 @@ async fn claims<P: Provider>(
         push(&session.control, token, &servers).await
     })
     .await
+}
+
+/// Lets the servers know what each account exports, before any of them imports it.
+async fn exports<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    (world, session): (&World, &Session),
+    actions: &[&Action],
+) -> Result<(), OpsError> {
+    let servers: Vec<_> = world.servers().cloned().collect();
+    for action in actions {
+        let name = action.id.name.as_str();
+        let Some(token) = index.document(&Document::account(name)) else {
+            continue;
+        };
+        if let Some(token) = exports_first(token, world.held(name), site.store)? {
+            push(&session.control, &token, &servers).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Looks until nothing of `kind` remains unseen.

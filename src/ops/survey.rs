@@ -75,6 +75,14 @@ impl World {
         })
     }
 
+    /// The claims of an account, as some server holds them.
+    pub fn held(&self, account: &str) -> Option<&str> {
+        let Inside::Seen(contents) = &self.inside else {
+            return None;
+        };
+        contents.claims.get(account)?.tokens.first().map(String::as_str)
+    }
+
     /// Claims that the servers hold in some version.
     pub fn newer(&self) -> Newer {
         let Inside::Seen(contents) = &self.inside else {

@@ -52,7 +52,11 @@ fn unstored(catalog: &Catalog<'_>, trails: &Trails<'_>, problems: &mut Diagnosti
             if trails.keeper(used.subject).is_none() {
                 let message = format!("no stream of any account keeps `{}`", used.subject);
                 let lint = used.service.document.lint("event-unstored", &used.path(), message);
-                problems.push(lint.help("add its subject to a stream of the account that keeps audit records"));
+                problems.push(
+                    lint.help(
+                        "add its subject to a stream of the account that keeps audit records",
+                    ),
+                );
             }
             continue;
         }

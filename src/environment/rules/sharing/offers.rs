@@ -104,7 +104,9 @@ impl<'a> Offers<'a> {
             let message = format!("{owner} and {user} share `{subject}` with each other");
             return Diagnostic::error("import-cycle", offer.at(), message)
                 .other(back.at(), "and back here")
-                .help("a message would go round in circles: only the account that owns it shares it");
+                .help(
+                    "a message would go round in circles: only the account that owns it shares it",
+                );
         }
         let message = format!("{user} has `{subject}` of its own");
         Diagnostic::error("import-overlap", offer.at(), message)

@@ -69,9 +69,8 @@ pub fn subscriptions<'a>(
 /// Another account has it: the line that would let this one have it as well.
 fn unshared(catalog: &Catalog<'_>, used: &Use<'_>, owner: &AccountName, verb: &str) -> Diagnostic {
     let (subject, account) = (used.subject, &used.service.spec.account);
-    let message = format!(
-        "`{subject}` is {verb} in account {owner}, which does not share it with {account}"
-    );
+    let message =
+        format!("`{subject}` is {verb} in account {owner}, which does not share it with {account}");
     let problem = Diagnostic::error("unshared", used.at(), message);
     let Some(entry) = catalog.accounts.iter().find(|entry| entry.name == owner) else {
         return problem;
@@ -92,7 +91,8 @@ fn unshared(catalog: &Catalog<'_>, used: &Use<'_>, owner: &AccountName, verb: &s
 
 fn out_of_reach(used: &Use<'_>, owner: &AccountName, trails: &Trails<'_>) -> Diagnostic {
     let (subject, account) = (used.subject, &used.service.spec.account);
-    let message = format!("`{subject}` is published in account {owner} and does not reach {account}");
+    let message =
+        format!("`{subject}` is published in account {owner} and does not reach {account}");
     let help = match trails.keeper(subject) {
         Some(keeper) => format!(
             "audit records reach the account that keeps them and no other: move `{}` to {keeper}",

@@ -102,7 +102,9 @@ impl<'a> Trails<'a> {
                 problems.push(
                     Diagnostic::error("stream-overlap", trail.at(), message)
                         .other(other.at(), "the other stream")
-                        .help("audit records of every account go to the one account that keeps them"),
+                        .help(
+                            "audit records of every account go to the one account that keeps them",
+                        ),
                 );
             }
             seen.insert(trail.pattern.as_str(), trail);
