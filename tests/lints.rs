@@ -25,7 +25,7 @@ const PROVOCATIONS: [Provocation; 33] = [
         environment: "prod",
         expose: &[("prod.yaml", "uneven-zones")],
         edits: &[],
-        says: "has 1 of 5 nodes and a copy of all 10 streams with 3 replicas: 425 GB of them fit, not 708 GB",
+        says: "has 1 of 5 nodes and a copy of all 13 streams with 3 replicas: 425 GB of them fit, not 708 GB",
     },
     Provocation {
         lint: "even-nodes",
@@ -376,9 +376,9 @@ fn a_lone_node_is_shown_with_what_it_costs_and_what_each_way_out_brings() {
     for words in [
         "prod.yaml:29:28",
         "5 x 425 GB / 3 = 708 GB",
-        "369 GB are reserved of 425 GB",
-        "its only node leads about half of them, here 5 of 10",
-        "all 10 run on 2 of 3 copies",
+        "370 GB are reserved of 425 GB",
+        "its only node leads about half of them, here 7 of 13",
+        "all 13 run on 2 of 3 copies",
         "6 nodes as 2/2/2 (850 GB fit, quorum 4)",
         "3 nodes as 1/1/1 (425 GB fit, quorum 2)",
         "a volume of 708 GB",

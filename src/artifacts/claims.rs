@@ -10,7 +10,9 @@ use crate::jwt::{
     Responses, ScopedKey, SigningKey, Template, UserBody,
 };
 use crate::model::matching::has_wildcard;
-use crate::model::{Account, Cluster, OWN_ROLE, SYSTEM_ACCOUNT, Service};
+use crate::model::{
+    Account, Cluster, ConnectionKind, OWN_ROLE, Placement, SYSTEM_ACCOUNT, Service,
+};
 use crate::secrets::{Index, KeyName};
 
 /// -1 is how claims write "no limit".
@@ -95,7 +97,7 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
     let mut signing_keys =
         vec![scoped(index, name, OWN_ROLE, own, "The tool that operates this cluster.")];
     signing_keys.extend(cluster.services_of(&account.name).map(|service| {
-        scoped(index, name, service.name.as_str(), template(service), &service.description)
+        scoped(index, name, service.name.as_str(), template(cluster, service), &service.description)
     }));
     signing_keys.extend(leafnode_claims::roles(cluster, account, index));
     let imports = sharing::imports(cluster, &account.name, index);
@@ -154,6 +156,7 @@ pub(super) fn closed_template() -> Template {
         publish: Allow::only(Vec::new()),
         subscribe: Allow::only(Vec::new()),
         responses: None,
+        networks: Vec::new(),
         subs: NO_LIMIT,
         data: NO_LIMIT,
         payload: NO_LIMIT,
@@ -161,7 +164,7 @@ pub(super) fn closed_template() -> Template {
     }
 }
 
-fn template(service: &Service) -> Template {
+fn template(cluster: &Cluster, service: &Service) -> Template {
     let permissions = service.permissions();
     // To a server, `resp` alone closes publishing; a denial of everything would close the answers as well.
     let publish = if permissions.replies && permissions.publish.is_empty() {
@@ -175,8 +178,35 @@ fn template(service: &Service) -> Template {
         responses: permissions.replies.then_some(RESPONSES),
         subs: service.limits.subscriptions.map_or(NO_LIMIT, i64::from),
         payload: service.limits.payload.map_or(NO_LIMIT, |size| signed(size.bytes())),
+        networks: networks(cluster, service),
+        allowed_connection_types: kinds(&service.connections),
         ..closed_template()
     }
+}
+
+/// Where a service may connect from. On one machine every client is at a loopback address, wherever it will be later.
+fn networks(cluster: &Cluster, service: &Service) -> Vec<String> {
+    let mut networks = service.networks.clone();
+    if !networks.is_empty() && matches!(cluster.placement, Placement::Local { .. }) {
+        networks.push("127.0.0.0/8".to_owned());
+    }
+    networks.sort();
+    networks.dedup();
+    networks
+}
+
+/// Kinds of connections, as claims name them.
+fn kinds(connections: &[ConnectionKind]) -> Vec<String> {
+    let mut kinds: Vec<&ConnectionKind> = connections.iter().collect();
+    kinds.sort();
+    kinds.dedup();
+    let word = |kind: &&ConnectionKind| match kind {
+        ConnectionKind::Standard => "STANDARD".to_owned(),
+        ConnectionKind::Websocket => "WEBSOCKET".to_owned(),
+        ConnectionKind::Mqtt => "MQTT".to_owned(),
+        ConnectionKind::Leafnode => "LEAFNODE".to_owned(),
+    };
+    kinds.iter().map(word).collect()
 }
 
 /// The limits of an account. Of imports and exports it may have those that it has.
@@ -187,18 +217,6 @@ fn limits(
     exports: &[Export],
 ) -> AccountLimitsClaim {
     let limits = &account.limits;
-    let replicas: BTreeSet<u8> = cluster.streams_of(&account.name).map(|s| s.replicas).collect();
-    let tiers = limits.jetstream.as_ref().map(|jetstream| {
-        let tier = JetStreamTier {
-            mem_storage: 0,
-            disk_storage: signed(jetstream.disk.bytes()),
-            streams: i64::from(jetstream.streams),
-            consumer: i64::from(jetstream.consumers),
-            max_bytes_required: true,
-        };
-        let tiers = replicas.iter().map(|count| (format!("R{count}"), tier.clone()));
-        tiers.collect::<BTreeMap<_, _>>()
-    });
     AccountLimitsClaim {
         subs: i64::from(limits.subscriptions),
         data: NO_LIMIT,
@@ -209,8 +227,36 @@ fn limits(
         disallow_bearer: true,
         conn: i64::from(limits.connections),
         leaf: leafnode_claims::limit(cluster, account),
-        tiered_limits: tiers.unwrap_or_default(),
+        tiered_limits: tiers(cluster, account),
     }
+}
+
+/// What may be stored, by number of replicas. The server refuses what has no tier.
+///
+/// A consumer counts in the tier of its own replicas, and who watches a bucket makes one with a single replica:
+/// where no stream has as many, the tier lets nothing be stored.
+fn tiers(cluster: &Cluster, account: &Account) -> BTreeMap<String, JetStreamTier> {
+    let Some(limits) = &account.limits.jetstream else {
+        return BTreeMap::new();
+    };
+    let name = &account.name;
+    let streams = cluster.streams_of(name).map(|stream| stream.replicas);
+    let stored: BTreeSet<u8> =
+        streams.chain(cluster.buckets_of(name).map(|bucket| bucket.replicas)).collect();
+    let watched = cluster.buckets_of(name).next().map(|_| 1);
+    let consumed = cluster.consumers_of(name).filter_map(|(_, consumer)| consumer.replicas);
+    let full = JetStreamTier {
+        mem_storage: 0,
+        disk_storage: signed(limits.disk.bytes()),
+        streams: i64::from(limits.streams),
+        consumer: i64::from(limits.consumers),
+        max_bytes_required: true,
+    };
+    let consumers = JetStreamTier { disk_storage: 0, streams: 0, ..full.clone() };
+    let mut tiers: BTreeMap<String, JetStreamTier> =
+        watched.into_iter().chain(consumed).map(|r| (format!("R{r}"), consumers.clone())).collect();
+    tiers.extend(stored.iter().map(|replicas| (format!("R{replicas}"), full.clone())));
+    tiers
 }
 
 /// Counts of things that a file lists are small.

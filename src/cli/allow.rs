@@ -4,18 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use super::exit;
 use super::failure::Failure;
-use crate::model::Cluster;
+use crate::model::{AccountName, Cluster};
 use crate::ops::Allowed;
 use crate::plan::{ActionKind, Kind, Permits, Plan, RecordId};
+
+/// What can be named.
+const KINDS: [Kind; 3] = [Kind::Stream, Kind::Bucket, Kind::Consumer];
 
 /// What the user allows by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 pub struct AllowArgs {
-    /// Remove this stream, which the catalog does not have any more, with all of its messages (can be repeated)
-    #[arg(long, value_name = "STREAM")]
+    /// Remove this stream, bucket or consumer (STREAM/CONSUMER), which the catalog does not have any more, with all that
+    /// it keeps (can be repeated)
+    #[arg(long, value_name = "NAME")]
     remove: Vec<String>,
-    /// Make this stream anew, without its messages, where the server can't change it (can be repeated)
-    #[arg(long, value_name = "STREAM")]
+    /// Make this stream, bucket or consumer (STREAM/CONSUMER) anew, without what it keeps, where the server can't change
+    /// it (can be repeated)
+    #[arg(long, value_name = "NAME")]
     replace: Vec<String>,
     /// Restart nodes although something stops meanwhile, such as a stream with one replica
     #[arg(long)]
@@ -23,18 +28,9 @@ pub struct AllowArgs {
 }
 
 impl AllowArgs {
-    /// The same for the workflows. A stream goes by its name, or as ACCOUNT/STREAM.
+    /// The same for the workflows. A thing goes by its name, or with its account before it, as ACCOUNT/STREAM.
     pub fn allowed(&self, cluster: &Cluster) -> Allowed {
-        let ids = |names: &[String]| {
-            let whole = names.iter().flat_map(|name| {
-                let accounts = cluster.accounts.keys();
-                accounts.filter_map(move |account| match name.split_once('/') {
-                    Some((own, _)) => (own == account.as_str()).then(|| name.clone()),
-                    None => Some(format!("{account}/{name}")),
-                })
-            });
-            whole.map(|name| RecordId::new(Kind::Stream, name)).collect()
-        };
+        let ids = |names: &[String]| names.iter().flat_map(|name| meant(cluster, name)).collect();
         Allowed {
             permits: Permits { remove: ids(&self.remove), replace: ids(&self.replace) },
             interruption: self.allow_interruption,
@@ -57,7 +53,7 @@ impl AllowArgs {
                     [_] => {}
                     [] => return Err(needless(plan, name, what)),
                     _ => {
-                        let what = format!("`{name}` is the name of several streams");
+                        let what = format!("`{name}` is the name of several things");
                         let next = format!("name one of {}", meant.join(", "));
                         return Err(Failure::new(exit::USAGE, what).next(next));
                     }
@@ -68,12 +64,26 @@ impl AllowArgs {
     }
 }
 
-fn is_called(id: &RecordId, name: &str) -> bool {
-    let bare = id.name.split_once('/').map_or(id.name.as_str(), |(_, stream)| stream);
-    id.kind == Kind::Stream && (id.name == name || bare == name)
+/// Everything that a name may mean.
+fn meant(cluster: &Cluster, name: &str) -> Vec<RecordId> {
+    let own =
+        |account: &AccountName| name.split_once('/').is_some_and(|(a, _)| a == account.as_str());
+    let mut whole: Vec<String> =
+        cluster.accounts.keys().map(|account| format!("{account}/{name}")).collect();
+    whole.extend(cluster.accounts.keys().any(own).then(|| name.to_owned()));
+    let kinds = |name: String| match name.matches('/').count() {
+        1 => vec![RecordId::new(Kind::Stream, &name), RecordId::new(Kind::Bucket, name)],
+        _ => vec![RecordId::new(Kind::Consumer, name)],
+    };
+    whole.into_iter().flat_map(kinds).collect()
 }
 
-/// Why a stream that was named is none to remove or to replace.
+fn is_called(id: &RecordId, name: &str) -> bool {
+    let bare = id.name.split_once('/').map_or(id.name.as_str(), |(_, bare)| bare);
+    KINDS.contains(&id.kind) && (id.name == name || bare == name)
+}
+
+/// Why something that was named is nothing to remove or to replace.
 fn needless(plan: &Plan, name: &str, what: &str) -> Failure {
     let hidden = plan.not_observed.iter().find(|unseen| unseen.kind == Kind::Stream);
     let known = plan.actions.iter().any(|action| is_called(&action.id, name));
@@ -81,8 +91,8 @@ fn needless(plan: &Plan, name: &str, what: &str) -> Failure {
         (Some(unseen), ..) => format!("streams can't be looked at: {}", unseen.reason),
         (None, true, "remove") => "the catalog asks for it; take it out there first".to_owned(),
         (None, true, _) => "it can be changed, or is as it should be".to_owned(),
-        (None, false, _) => "there is no such stream".to_owned(),
+        (None, false, _) => "there is no such stream, bucket or consumer".to_owned(),
     };
-    Failure::new(exit::USAGE, format!("can't {what} stream `{name}`: {reason}"))
+    Failure::new(exit::USAGE, format!("can't {what} `{name}`: {reason}"))
         .safe("nothing was changed")
 }

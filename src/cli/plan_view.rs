@@ -73,9 +73,9 @@ fn one(action: &Action) -> Vec<String> {
 
 /// What becomes of something that nobody asks for.
 fn unmanaged(id: &RecordId) -> String {
-    let stream = id.name.split_once('/').map_or(id.name.as_str(), |(_, stream)| stream);
-    let how = if id.kind == Kind::Stream {
-        format!(", unless removed with --remove {stream}")
+    let bare = id.name.split_once('/').map_or(id.name.as_str(), |(_, bare)| bare);
+    let how = if matches!(id.kind, Kind::Stream | Kind::Bucket | Kind::Consumer) {
+        format!(", unless removed with --remove {bare}")
     } else {
         String::new()
     };

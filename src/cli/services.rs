@@ -1,13 +1,15 @@
 //! `natsops services list ENV` and `natsops services show ENV SERVICE`
 
+use std::collections::BTreeSet;
+
 use anstream::println;
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::failure::Failure;
 use super::{exit, lookup, paint, tables};
-use crate::contract::{Borders, Verb, grants, meet, who};
-use crate::model::{Cluster, PassageKind, Service};
+use crate::contract::{Borders, Grant, Verb, grants, meet, pulled, who};
+use crate::model::{BucketName, Cluster, Consumer, PassageKind, Service};
 
 /// The services of the catalog
 #[derive(Debug, clap::Args)]
@@ -58,8 +60,16 @@ fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
         println!("{value:#}");
         return Ok(exit::DONE);
     }
-    let mut table =
-        tables::table(&["SERVICE", "ACCOUNT", "SERVES", "CALLS", "PUBLISHES", "SUBSCRIBES"]);
+    let mut table = tables::table(&[
+        "SERVICE",
+        "ACCOUNT",
+        "SERVES",
+        "CALLS",
+        "PUBLISHES",
+        "SUBSCRIBES",
+        "CONSUMES",
+        "BUCKETS",
+    ]);
     for service in cluster.services.values() {
         table.add_row(vec![
             service.name.to_string(),
@@ -68,6 +78,8 @@ fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
             service.calls.len().to_string(),
             service.publishes.len().to_string(),
             service.subscribes.len().to_string(),
+            service.consumes.len().to_string(),
+            buckets(service).len().to_string(),
         ]);
     }
     println!("{}", tables::trimmed(&table));
@@ -92,6 +104,11 @@ fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// The buckets that a service reads or writes.
+fn buckets(service: &Service) -> BTreeSet<&BucketName> {
+    service.reads.iter().chain(&service.writes).collect()
+}
+
 /// The grants, each with those at its other end.
 fn granted(cluster: &Cluster, service: &Service) -> String {
     let mut table = tables::table(&["GRANT", "SUBJECT", "QUEUE", "WITH"]);
@@ -102,7 +119,7 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             Verb::Serves => all.calls,
             Verb::Calls => all.serves,
             Verb::Publishes => all.subscribes,
-            Verb::Subscribes => all.publishes,
+            Verb::Subscribes | Verb::Consumes => all.publishes,
         };
         let mut names: Vec<String> = others
             .iter()
@@ -112,6 +129,11 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
                 false => format!("{}/{}", other.account, other.service),
             })
             .collect();
+        if grant.verb == Verb::Publishes {
+            let pull = all.consumes.iter().filter(|other| *other.account == service.account);
+            names.extend(pull.map(|other| other.service.to_string()));
+            names.sort_unstable();
+        }
         names.dedup();
         let crossing = borders.crossing(&grant).filter(|p| p.kind == PassageKind::Audit);
         names.extend(crossing.map(|passage| format!("the streams of {}", passage.owner)));
@@ -119,10 +141,48 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             grant.verb.key().to_owned(),
             grant.subject.to_string(),
             grant.queue.map_or_else(|| "-".to_owned(), ToString::to_string),
-            if names.is_empty() { "-".to_owned() } else { names.join(", ") },
+            joined(&names),
         ]);
     }
+    stored(cluster, service).into_iter().for_each(|row| {
+        table.add_row(row);
+    });
     tables::trimmed(&table)
+}
+
+fn joined(names: &[&str]) -> String {
+    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+}
+
+/// What it pulls, reads and writes, each with those at the other end.
+fn stored(cluster: &Cluster, service: &Service) -> Vec<Vec<String>> {
+    let row = |grant: &str, what: String, with: &[&str]| {
+        vec![grant.to_owned(), what, "-".to_owned(), joined(with)]
+    };
+    let mut rows = Vec::new();
+    for (index, consumer) in service.consumes.iter().enumerate() {
+        let grants = pulled(cluster);
+        let own = |grant: &&Grant<'_>| grant.service == &service.name && grant.index == index;
+        let mut from: Vec<&str> = Vec::new();
+        for grant in grants.iter().filter(own) {
+            let publishers = cluster.services_of(&service.account);
+            let publishers = publishers.filter(|other| other.publishes.contains(grant.subject));
+            from.extend(publishers.map(|other| other.name.as_str()));
+        }
+        from.sort_unstable();
+        from.dedup();
+        rows.push(row("consumes", consumer.path(), &from));
+    }
+    let others = |bucket: &BucketName, list: fn(&Service) -> &Vec<BucketName>| {
+        let all = cluster.services_of(&service.account);
+        let all = all.filter(|other| other.name != service.name && list(other).contains(bucket));
+        all.map(|other| other.name.as_str()).collect::<Vec<_>>()
+    };
+    let read = service.reads.iter().map(|b| row("reads", b.to_string(), &others(b, |s| &s.writes)));
+    rows.extend(read);
+    let written = service.writes.iter();
+    rows.extend(written.map(|b| row("writes", b.to_string(), &others(b, |s| &s.reads))));
+    rows
 }
 
 /// What its clients hold, as a server enforces it.
@@ -150,6 +210,20 @@ fn held(service: &Service) -> String {
     tables::trimmed(&table)
 }
 
+/// A consumer with all of its settings.
+pub fn consumer_value(consumer: &Consumer) -> Value {
+    let redelivery = consumer.redelivery.as_ref();
+    json!({
+        "stream": consumer.stream, "consumer": consumer.name, "description": consumer.description,
+        "filter": consumer.filter, "deliver": consumer.deliver, "ack": consumer.ack,
+        "ack_wait": redelivery.map(|r| r.ack_wait),
+        "max_deliver": redelivery.and_then(|r| r.max_deliver),
+        "backoff": redelivery.map(|r| &r.backoff),
+        "max_ack_pending": redelivery.map(|r| r.max_ack_pending),
+        "max_waiting": consumer.max_waiting, "replicas": consumer.replicas,
+    })
+}
+
 fn value(cluster: &Cluster, service: &Service) -> Value {
     let borders = Borders::new(cluster);
     let across = grants(service).into_iter().filter_map(|grant| {
@@ -170,6 +244,9 @@ fn value(cluster: &Cluster, service: &Service) -> Value {
         "name": service.name, "account": service.account, "description": service.description,
         "serves": pairs(Verb::Serves), "calls": service.calls,
         "publishes": service.publishes, "subscribes": pairs(Verb::Subscribes),
+        "consumes": service.consumes.iter().map(consumer_value).collect::<Vec<_>>(),
+        "reads": service.reads, "writes": service.writes,
+        "networks": service.networks, "connections": service.connections,
         "limits": {
             "subscriptions": service.limits.subscriptions, "payload": service.limits.payload,
         },

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::{Grant, grants};
-use crate::model::matching::has_wildcard;
-use crate::model::{Refusal, Service, Subject};
+use crate::model::{BucketName, Consumer, Refusal, Service, Subject};
 
 /// What a service is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +52,6 @@ pub enum Rule<'a> {
         /// The grant that binds.
         grant: Option<Grant<'a>>,
     },
-    /// No server takes a publication whose subject has a wildcard. An entry may let each of its subjects through.
-    Wildcard {
-        /// That entry.
-        entry: Option<String>,
-    },
     /// The service may do nothing in this direction.
     Nothing,
     /// No entry lets it through.
@@ -72,6 +66,12 @@ pub enum Rule<'a> {
 pub enum Basis<'a> {
     /// The catalog grants it.
     Grant(Grant<'a>),
+    /// It pulls from a consumer, the one at this place of its list.
+    Consumer(usize, &'a Consumer),
+    /// It reads a bucket, the one at this place of its list.
+    Reads(usize, &'a BucketName),
+    /// It writes a bucket, the one at this place of its list.
+    Writes(usize, &'a BucketName),
     /// Whoever speaks has inboxes of its own.
     Inbox,
     /// It follows from the grants as a whole.
@@ -84,6 +84,10 @@ pub enum Basis<'a> {
 pub enum RuleName {
     /// See [`Rule::Entry`].
     Grant,
+    /// See [`Basis::Consumer`].
+    Consumer,
+    /// See [`Basis::Reads`] and [`Basis::Writes`].
+    Bucket,
     /// See [`Basis::Inbox`].
     Inbox,
     /// See [`Basis::Derived`].
@@ -92,8 +96,6 @@ pub enum RuleName {
     Reply,
     /// See [`Rule::Queue`].
     QueueBound,
-    /// See [`Rule::Wildcard`].
-    Wildcard,
     /// See [`Rule::Nothing`].
     NoGrants,
     /// See [`Rule::Missing`].
@@ -105,11 +107,12 @@ impl Rule<'_> {
     pub fn name(&self) -> RuleName {
         match self {
             Self::Entry { basis: Basis::Grant(_), .. } => RuleName::Grant,
+            Self::Entry { basis: Basis::Consumer(..), .. } => RuleName::Consumer,
+            Self::Entry { basis: Basis::Reads(..) | Basis::Writes(..), .. } => RuleName::Bucket,
             Self::Entry { basis: Basis::Inbox, .. } => RuleName::Inbox,
             Self::Entry { basis: Basis::Derived, .. } => RuleName::Derived,
             Self::Reply => RuleName::Reply,
             Self::Queue { .. } => RuleName::QueueBound,
-            Self::Wildcard { .. } => RuleName::Wildcard,
             Self::Nothing => RuleName::NoGrants,
             Self::Missing { .. } => RuleName::NotGranted,
         }
@@ -126,10 +129,6 @@ pub fn can<'a>(service: &'a Service, ask: Ask<'_>) -> Answer<'a> {
 
 fn publish<'a>(service: &'a Service, subject: &str, reply: bool) -> Answer<'a> {
     let permissions = service.permissions();
-    if has_wildcard(subject) {
-        let entry = permissions.may_publish_all(subject).map(str::to_owned);
-        return Answer { allowed: false, rule: Rule::Wildcard { entry } };
-    }
     if let Some(entry) = permissions.may_publish(subject) {
         let basis = basis(service, entry, None, true);
         return Answer { allowed: true, rule: Rule::Entry { entry: entry.to_owned(), basis } };
@@ -165,8 +164,39 @@ fn subscribe<'a>(service: &'a Service, subject: &str, queue: Option<&str>) -> An
 fn basis<'a>(service: &'a Service, entry: &str, queue: Option<&str>, speaks: bool) -> Basis<'a> {
     match granted(service, entry, queue, speaks) {
         Some(grant) => Basis::Grant(grant),
+        None if speaks && entry.starts_with('$') => stored(service, entry),
         None if entry.starts_with(&service.inbox_prefix()) => Basis::Inbox,
         None => Basis::Derived,
+    }
+}
+
+/// The consumer or bucket that an entry about JetStream was made of.
+fn stored<'a>(service: &'a Service, entry: &str) -> Basis<'a> {
+    let has = |subjects: Vec<String>| subjects.iter().any(|subject| subject == entry);
+    let mut consumers = service.consumes.iter().enumerate();
+    if let Some((index, consumer)) = consumers.find(|(_, c)| has(c.publish_subjects())) {
+        return Basis::Consumer(index, consumer);
+    }
+    let mut reads = service.reads.iter().enumerate();
+    if let Some((index, bucket)) = reads.find(|(_, bucket)| has(bucket.read_subjects())) {
+        return Basis::Reads(index, bucket);
+    }
+    let mut writes = service.writes.iter().enumerate();
+    let written = writes.find(|(_, bucket)| has(bucket.write_subjects()));
+    written.map_or(Basis::Derived, |(index, bucket)| Basis::Writes(index, bucket))
+}
+
+impl Basis<'_> {
+    /// Where it stands in the catalog, as a dotted path.
+    pub fn path(&self, service: &Service) -> Option<String> {
+        let place = match self {
+            Self::Grant(grant) => return Some(grant.path()),
+            Self::Consumer(index, _) => format!("consumes[{index}]"),
+            Self::Reads(index, _) => format!("reads[{index}]"),
+            Self::Writes(index, _) => format!("writes[{index}]"),
+            Self::Inbox | Self::Derived => return None,
+        };
+        Some(format!("services.{}.{place}", service.name))
     }
 }
 

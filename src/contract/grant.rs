@@ -1,8 +1,14 @@
 //! Grants: each line of the catalog by which a service may say or hear something.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use crate::model::{AccountName, QueueName, Service, ServiceName, Subject};
+use crate::model::matching::overlaps;
+use crate::model::{
+    AccountName, Cluster, Consumer, ConsumerName, QueueName, Service, ServiceName, Stream, Subject,
+    SubjectPattern,
+};
 
 /// What a service does with a subject, as the catalog words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -16,6 +22,8 @@ pub enum Verb {
     Publishes,
     /// Receives events.
     Subscribes,
+    /// Pulls stored events, through a consumer of its own.
+    Consumes,
 }
 
 impl Verb {
@@ -26,6 +34,7 @@ impl Verb {
             Self::Calls => "calls",
             Self::Publishes => "publishes",
             Self::Subscribes => "subscribes",
+            Self::Consumes => "consumes",
         }
     }
 
@@ -50,6 +59,8 @@ pub struct Grant<'a> {
     pub subject: &'a Subject,
     /// The queue group that it is bound to.
     pub queue: Option<&'a QueueName>,
+    /// The consumer that it is pulled through.
+    pub consumer: Option<&'a ConsumerName>,
 }
 
 impl Grant<'_> {
@@ -85,5 +96,52 @@ fn of<'a>(
         index,
         subject,
         queue,
+        consumer: None,
     })
+}
+
+/// The patterns of the messages that a consumer hands out of its stream.
+pub fn handed_out<'a>(consumer: &'a Consumer, stream: &'a Stream) -> &'a [SubjectPattern] {
+    if consumer.filter.is_empty() { &stream.subjects } else { &consumer.filter }
+}
+
+/// Every consumer with its service, its place there, and its stream.
+pub fn consumers(cluster: &Cluster) -> impl Iterator<Item = (&Service, usize, &Consumer, &Stream)> {
+    let all = cluster.services.values().flat_map(|service| {
+        let consumers = service.consumes.iter().enumerate();
+        consumers.map(move |(index, consumer)| (service, index, consumer))
+    });
+    all.filter_map(|(service, index, consumer)| {
+        let same =
+            |stream: &&Stream| stream.account == service.account && stream.name == consumer.stream;
+        Some((service, index, consumer, cluster.streams.iter().find(same)?))
+    })
+}
+
+/// What services pull: one grant for each subject that somebody publishes into a consumer's reach.
+///
+/// No subscription is permitted by these: the messages arrive in an inbox.
+pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
+    let mut published: BTreeMap<&AccountName, BTreeSet<&Subject>> = BTreeMap::new();
+    for service in cluster.services.values() {
+        published.entry(&service.account).or_default().extend(&service.publishes);
+    }
+    let mut all = Vec::new();
+    for (service, index, consumer, stream) in consumers(cluster) {
+        let patterns = handed_out(consumer, stream);
+        let reached = |subject: &&&Subject| {
+            patterns.iter().any(|pattern| overlaps(pattern.as_str(), subject.as_str()))
+        };
+        let subjects = published.get(&service.account).into_iter().flatten();
+        all.extend(subjects.filter(reached).map(|subject| Grant {
+            service: &service.name,
+            account: &service.account,
+            verb: Verb::Consumes,
+            index,
+            subject,
+            queue: None,
+            consumer: Some(&consumer.name),
+        }));
+    }
+    all
 }

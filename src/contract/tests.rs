@@ -15,8 +15,13 @@ pub fn service(name: &str, account: &str) -> Service {
         calls: vec![],
         publishes: vec![],
         subscribes: vec![],
+        consumes: vec![],
+        reads: vec![],
+        writes: vec![],
         caches: vec![],
         limits: ServiceLimits::default(),
+        networks: vec![],
+        connections: vec![ConnectionKind::Standard],
     }
 }
 
@@ -31,12 +36,47 @@ pub fn stream(name: &str, account: &str, subjects: &[&str]) -> Stream {
         discard: Discard::Old,
         max_age: Some(Period::days(7)),
         max_bytes: ByteSize::new(1 << 20),
+        max_messages: None,
+        max_messages_per_subject: None,
+        discard_per_subject: false,
         max_message_size: None,
         replicas: 3,
         duplicate_window: Period::seconds(120),
         compression: Compression::S2,
+        placement: vec![],
         deny_delete: false,
         deny_purge: false,
+    }
+}
+
+/// A consumer that hands out what these patterns say.
+pub fn consumer(stream: &str, name: &str, filter: &[&str]) -> Consumer {
+    Consumer {
+        stream: stream.parse().unwrap(),
+        name: name.parse().unwrap(),
+        description: String::new(),
+        filter: filter.iter().map(|pattern| pattern.parse().unwrap()).collect(),
+        deliver: Deliver::All,
+        ack: Ack::Explicit,
+        redelivery: None,
+        max_waiting: 512,
+        replicas: None,
+    }
+}
+
+/// A bucket of a day.
+pub fn bucket(name: &str, account: &str) -> Bucket {
+    Bucket {
+        name: name.parse().unwrap(),
+        account: account.parse().unwrap(),
+        description: String::new(),
+        history: 1,
+        ttl: Some(Period::days(1)),
+        max_bytes: ByteSize::new(1 << 20),
+        max_value_size: None,
+        replicas: 3,
+        compression: Compression::S2,
+        placement: vec![],
     }
 }
 
@@ -69,6 +109,7 @@ pub fn cluster(services: Vec<Service>, streams: Vec<Stream>) -> Cluster {
         accounts: BTreeMap::new(),
         services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
         streams,
+        buckets: vec![],
     }
 }
 
@@ -92,7 +133,7 @@ fn an_answer_names_its_rule() {
     let subscribe = |subject, queue| rule(&gateway, Ask::Subscribe { subject, queue });
     assert_eq!(publish("svc.y.v1.do", false), (true, RuleName::Grant));
     assert_eq!(publish("svc.y.v2.do", false), (false, RuleName::NotGranted));
-    assert_eq!(publish("svc.y.v1.*", false), (false, RuleName::Wildcard));
+    assert_eq!(publish("svc.y.v1.*", false), (false, RuleName::NotGranted));
     assert_eq!(publish("_INBOX.other.1", false), (false, RuleName::NotGranted));
     assert_eq!(publish("_INBOX.other.1", true), (true, RuleName::Reply));
     assert_eq!(publish("_INBOX.gateway.trace", false), (true, RuleName::Inbox));
@@ -103,6 +144,17 @@ fn an_answer_names_its_rule() {
     assert_eq!(subscribe("_INBOX.>", None), (false, RuleName::NotGranted));
     assert_eq!(subscribe("evt.y.done.v1.7", None), (true, RuleName::Grant));
     assert_eq!(subscribe(">", None), (false, RuleName::NotGranted));
+}
+
+#[test]
+fn a_wildcard_in_a_publication_is_a_word_as_any_other() {
+    let mut speaker = service("speaker", "GAME");
+    speaker.publishes = vec!["evt.y.done.v1.*".parse().unwrap()];
+    let publish = |subject| rule(&speaker, Ask::Publish { subject, reply: false });
+    assert_eq!(publish("evt.y.done.v1.*"), (true, RuleName::Grant));
+    assert_eq!(publish("evt.y.done.v1.>"), (true, RuleName::Grant));
+    assert_eq!(publish("evt.y.*.v1.7"), (false, RuleName::NotGranted));
+    assert_eq!(publish("evt.y.done.>"), (false, RuleName::NotGranted));
 }
 
 #[test]
@@ -140,4 +192,48 @@ fn a_pattern_finds_everybody_who_shares_a_message_with_it() {
     assert!(who.serves.is_empty() && who.calls.is_empty());
     assert_eq!(super::who(&cluster, "_INBOX.gateway.7").subscribes[0].subject, "_INBOX.gateway.>");
     assert!(super::who(&cluster, "evt.nobody.did.v1").is_empty());
+}
+
+#[test]
+fn what_is_pulled_read_and_written_has_rules_of_its_own() {
+    let mut gateway = gateway();
+    gateway.consumes = vec![consumer("EVENTS", "gateway", &["evt.x.>"])];
+    gateway.reads = vec!["QUOTAS".parse().unwrap()];
+    gateway.writes = vec!["SEEN".parse().unwrap()];
+    let publish = |subject| rule(&gateway, Ask::Publish { subject, reply: false });
+    assert_eq!(publish("$JS.API.CONSUMER.MSG.NEXT.EVENTS.gateway"), (true, RuleName::Consumer));
+    assert_eq!(publish("$JS.API.CONSUMER.MSG.NEXT.EVENTS.other"), (false, RuleName::NotGranted));
+    assert_eq!(publish("$JS.ACK.EVENTS.gateway.1.2.3"), (true, RuleName::Consumer));
+    assert_eq!(publish("$JS.API.STREAM.DELETE.EVENTS"), (false, RuleName::NotGranted));
+    assert_eq!(publish("$JS.API.DIRECT.GET.KV_QUOTAS.$KV.QUOTAS.a"), (true, RuleName::Bucket));
+    assert_eq!(publish("$KV.QUOTAS.a"), (false, RuleName::NotGranted));
+    assert_eq!(publish("$KV.SEEN.a.b"), (true, RuleName::Bucket));
+    let answer = can(&gateway, Ask::Publish { subject: "$KV.SEEN.a", reply: false });
+    let Rule::Entry { basis, .. } = answer.rule else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(basis.path(&gateway).unwrap(), "services.gateway.writes[0]");
+}
+
+#[test]
+fn who_pulls_a_subject_is_told_with_its_consumer() {
+    let mut publisher = service("publisher", "GAME");
+    publisher.publishes = vec!["evt.x.done.v1".parse().unwrap(), "evt.y.done.v1".parse().unwrap()];
+    let mut puller = service("puller", "GAME");
+    puller.consumes = vec![consumer("EVENTS", "puller", &["evt.x.>"])];
+    let mut all = service("all", "GAME");
+    all.consumes = vec![consumer("EVENTS", "all", &[])];
+    let streams = vec![stream("EVENTS", "GAME", &["evt.>"])];
+    let cluster = cluster(vec![publisher, puller, all], streams);
+    let pulls = |subject: &str| {
+        let who = who(&cluster, subject);
+        who.consumes.iter().map(|puller| puller.consumer.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(pulls("evt.x.done.v1"), ["all", "puller"]);
+    assert_eq!(pulls("evt.y.done.v1"), ["all"]);
+    let known = subjects(&cluster);
+    let subject: Subject = "evt.y.done.v1".parse().unwrap();
+    let account: AccountName = "GAME".parse().unwrap();
+    let users: Vec<Verb> = known[&(&subject, &account)].iter().map(|grant| grant.verb).collect();
+    assert_eq!(users, [Verb::Publishes, Verb::Consumes]);
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Borders, Grant, Verb, grants};
+use super::grant::{consumers, handed_out};
+use super::{Borders, Grant, Verb, grants, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Category, Cluster, PassageKind, Service, ServiceName, StreamName, Subject,
-    SubjectPattern,
+    AccountName, Category, Cluster, ConsumerName, PassageKind, Service, ServiceName, StreamName,
+    Subject,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -22,6 +23,8 @@ pub struct Who<'a> {
     pub publishes: Vec<Party<'a>>,
     /// Who receives it.
     pub subscribes: Vec<Party<'a>>,
+    /// Who pulls it out of a stream.
+    pub consumes: Vec<Puller<'a>>,
     /// What stores it.
     pub stored: Vec<Store<'a>>,
     /// Where it goes from one account into another.
@@ -54,23 +57,38 @@ pub struct Party<'a> {
     pub queue: Option<String>,
 }
 
-/// A stream with the pattern by which it stores a subject.
+/// A service with the consumer through which it pulls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Store<'a> {
+pub struct Puller<'a> {
+    /// The service.
+    pub service: &'a ServiceName,
+    /// Its account.
+    pub account: &'a AccountName,
     /// The stream.
     pub stream: &'a StreamName,
+    /// The consumer.
+    pub consumer: &'a ConsumerName,
+    /// The pattern by which the consumer hands it out.
+    pub pattern: &'a str,
+}
+
+/// A stream or bucket with the pattern by which it stores a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Store<'a> {
+    /// The stream, as servers call it.
+    pub stream: String,
     /// Its account.
     pub account: &'a AccountName,
     /// The pattern.
-    pub pattern: &'a SubjectPattern,
+    pub pattern: String,
 }
 
 impl Who<'_> {
     /// Whether nobody has to do with it.
     pub fn is_empty(&self) -> bool {
         let parties = [&self.serves, &self.calls, &self.publishes, &self.subscribes];
-        let nothing = self.stored.is_empty() && self.crosses.is_empty();
-        parties.into_iter().all(Vec::is_empty) && nothing
+        let further = self.consumes.is_empty() && self.stored.is_empty() && self.crosses.is_empty();
+        parties.into_iter().all(Vec::is_empty) && further
     }
 }
 
@@ -91,10 +109,13 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
                 Verb::Calls => who.calls.push(party),
                 Verb::Publishes => who.publishes.push(party),
                 Verb::Subscribes => who.subscribes.push(party),
+                // Who pulls is found by stream below.
+                Verb::Consumes => {}
             }
         }
         beyond_the_contract(service, &granted, asked, &mut who);
     }
+    who.consumes = pullers(cluster, asked);
     who.stored = stored(cluster, asked);
     who.crosses = crosses(cluster, asked);
     who
@@ -108,6 +129,21 @@ fn crosses<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Crossing<'a>> {
         Crossing { kind: passage.kind, subject: &passage.subject, from, to }
     });
     crossing.collect()
+}
+
+fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
+    let mut all = Vec::new();
+    for (service, _, consumer, stream) in consumers(cluster) {
+        let patterns = handed_out(consumer, stream).iter();
+        all.extend(patterns.filter(|p| overlaps(p.as_str(), asked)).map(|pattern| Puller {
+            service: &service.name,
+            account: &service.account,
+            stream: &stream.name,
+            consumer: &consumer.name,
+            pattern: pattern.as_str(),
+        }));
+    }
+    all
 }
 
 /// What permissions hold besides the grants themselves: inboxes, and where traces go. None of it has a category.
@@ -139,19 +175,24 @@ fn beyond_the_contract<'a>(
 fn stored<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Store<'a>> {
     let all = cluster.streams.iter().flat_map(|stream| {
         stream.subjects.iter().map(move |pattern| Store {
-            stream: &stream.name,
+            stream: stream.name.to_string(),
             account: &stream.account,
-            pattern,
+            pattern: pattern.to_string(),
         })
     });
-    all.filter(|store| overlaps(store.pattern.as_str(), asked)).collect()
+    let buckets = cluster.buckets.iter().map(|bucket| Store {
+        stream: bucket.name.stream(),
+        account: &bucket.account,
+        pattern: bucket.name.subjects(),
+    });
+    all.chain(buckets).filter(|store| overlaps(&store.pattern, asked)).collect()
 }
 
 /// Every subject of the contract in the account where it is at home, with those who use it in any account, sorted.
 pub fn subjects(cluster: &Cluster) -> BTreeMap<(&Subject, &AccountName), Vec<Grant<'_>>> {
     let borders = Borders::new(cluster);
     let mut all: BTreeMap<_, Vec<Grant<'_>>> = BTreeMap::new();
-    for grant in cluster.services.values().flat_map(grants) {
+    for grant in cluster.services.values().flat_map(grants).chain(pulled(cluster)) {
         all.entry((grant.subject, borders.home(&grant))).or_default().push(grant);
     }
     all

@@ -1,5 +1,7 @@
 //! From spec to model: every default taken, every name resolved. Runs only on specs that the rules accept.
 
+mod stores;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -11,7 +13,7 @@ use super::spec::{
     RedisSpec, ServiceSpec, StreamSpec, VolumeKind,
 };
 use crate::model::{
-    Account, AccountLimits, AccountName, AwsSettings, ByteSize, Cluster, JetStream,
+    Account, AccountLimits, AccountName, AwsSettings, Bucket, ByteSize, Cluster, JetStream,
     JetStreamLimits, LameDuck, Leafnode, LeafnodeName, Node, Placement, Ports, Redis, RedisNode,
     ServerLimits, Service, ServiceLimits, ServiceName, Share, Stream, StreamName, Validity, Volume,
     ZoneName, passages,
@@ -39,7 +41,7 @@ pub fn decide(
     let redis = redis.map(|redis| decide_redis(redis, &provider, &zones(&nats), addresses));
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
-    let (accounts, services, streams) = decide_catalog(catalog, cap);
+    let (accounts, services, streams, buckets) = decide_catalog(catalog, cap);
     let passages = passages(&accounts, &services, &streams);
     Cluster {
         environment: name,
@@ -77,6 +79,7 @@ pub fn decide(
         accounts,
         services,
         streams,
+        buckets,
         leafnodes: leafnodes
             .into_iter()
             .map(|(name, spec)| (name.clone(), leafnode(name, spec)))
@@ -105,7 +108,9 @@ fn nodes(nats: &NatsSpec, provider: &ProviderSpec, addresses: &Addresses) -> Vec
                     Ipv4Addr::new(10, 0, zone, 10_u8.saturating_add(number))
                 }
             };
-            Node { name: node.name.clone(), zone: node.zone.clone(), address }
+            let (name, zone, mut tags) = (node.name.clone(), node.zone.clone(), node.tags.clone());
+            tags.sort();
+            Node { name, zone, tags, address }
         })
         .collect()
 }
@@ -176,12 +181,13 @@ fn placement(provider: ProviderSpec) -> Placement {
     }
 }
 
-type DecidedCatalog = (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Service>, Vec<Stream>);
+type DecidedCatalog =
+    (BTreeMap<AccountName, Account>, BTreeMap<ServiceName, Service>, Vec<Stream>, Vec<Bucket>);
 
 fn decide_catalog(catalog: Vec<CatalogSpec>, cap: Option<ByteSize>) -> DecidedCatalog {
     let mut decided: DecidedCatalog = Default::default();
     for spec in catalog {
-        let CatalogSpec { accounts, services, streams, accept: _ } = spec;
+        let CatalogSpec { accounts, services, streams, buckets, accept: _ } = spec;
         for (name, spec) in accounts {
             decided.0.insert(name.clone(), account(name, spec));
         }
@@ -189,7 +195,9 @@ fn decide_catalog(catalog: Vec<CatalogSpec>, cap: Option<ByteSize>) -> DecidedCa
             decided.1.insert(name.clone(), service(name, spec));
         }
         decided.2.extend(streams.into_iter().map(|(name, spec)| stream(name, spec, cap)));
+        decided.3.extend(buckets.into_iter().map(|(name, spec)| stores::bucket(name, spec, cap)));
     }
+    decided.3.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
     decided.2.sort_by(|a, b| (&a.account, &a.name).cmp(&(&b.account, &b.name)));
     decided
 }
@@ -217,9 +225,25 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
 }
 
 pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
-    let ServiceSpec { account, description, serves, calls, publishes, subscribes, caches, limits } =
-        spec;
+    let ServiceSpec {
+        account,
+        description,
+        serves,
+        calls,
+        publishes,
+        subscribes,
+        consumes,
+        reads,
+        writes,
+        caches,
+        limits,
+        networks,
+        connections,
+    } = spec;
     Service {
+        consumes: consumes.into_iter().map(|spec| stores::consumer(&name, spec)).collect(),
+        reads,
+        writes,
         name,
         account,
         description,
@@ -229,6 +253,8 @@ pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         subscribes: subscribes.into_iter().map(|s| (s.subject, s.queue)).collect(),
         caches,
         limits: ServiceLimits { subscriptions: limits.subscriptions, payload: limits.payload },
+        networks,
+        connections,
     }
 }
 
@@ -246,10 +272,14 @@ fn stream(name: StreamName, spec: StreamSpec, cap: Option<ByteSize>) -> Stream {
         discard,
         max_age,
         max_bytes,
+        max_messages,
+        max_messages_per_subject,
+        discard_per_subject,
         max_message_size,
         replicas,
         duplicate_window,
         compression,
+        placement,
         deny_delete,
         deny_purge,
     } = spec;
@@ -262,10 +292,14 @@ fn stream(name: StreamName, spec: StreamSpec, cap: Option<ByteSize>) -> Stream {
         discard,
         max_age,
         max_bytes: cap.map_or(max_bytes, |cap| max_bytes.min(cap)),
+        max_messages,
+        max_messages_per_subject,
+        discard_per_subject,
         max_message_size,
         replicas,
         duplicate_window,
         compression,
+        placement,
         deny_delete,
         deny_purge,
     }

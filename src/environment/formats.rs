@@ -3,9 +3,10 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
-    KeyPattern, LeafnodeName, Malformed, NodeName, Period, QueueName, Retention, ServiceName,
-    StreamName, Subject, SubjectPattern, ZoneName,
+    AccountName, Ack, BucketName, ByteRate, ByteSize, ClusterName, Compression, ConnectionKind,
+    ConsumerName, Deliver, Discard, EnvironmentName, KeyPattern, LeafnodeName, Malformed, NodeName,
+    Period, QueueName, Retention, ServiceName, StreamName, Subject, SubjectPattern, TagName,
+    ZoneName,
 };
 
 /// Gives each type a schema with a format of its own, and the formats their checks.
@@ -121,6 +122,9 @@ formats! {
     AccountName, "account-name", AccountName::KIND, UPPER, Some(32);
     StreamName, "stream-name", StreamName::KIND, UPPER, Some(32);
     QueueName, "queue-group", QueueName::KIND, QUEUE, Some(64);
+    ConsumerName, "consumer-name", ConsumerName::KIND, LOWER, Some(32);
+    BucketName, "bucket-name", BucketName::KIND, UPPER, Some(32);
+    TagName, "tag", TagName::KIND, LOWER, Some(32);
 }
 
 /// Gives a word type of the model its schema.
@@ -144,6 +148,9 @@ words! {
     Retention, ["limits", "interest", "workqueue"];
     Discard, ["old", "new"];
     Compression, ["none", "s2"];
+    Deliver, ["all", "new", "last", "last-per-subject"];
+    Ack, ["explicit", "all", "none"];
+    ConnectionKind, ["standard", "websocket", "mqtt", "leafnode"];
 }
 
 #[cfg(test)]

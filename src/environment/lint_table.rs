@@ -177,7 +177,7 @@ are made from then on.",
     },
     Lint {
         id: "single-replica",
-        about: "a stream with one copy",
+        about: "a stream or bucket with one copy",
         why: "\
 Its messages are gone with one disk, and unavailable while one node is away. It is no faster either: a single \
 copy must be on its disk for each message before that is acknowledged, which was measured at 600 to 5,000 messages \

@@ -3,12 +3,16 @@
 //! Errors make the environment unusable. Lints are warnings, and a file may accept them.
 
 mod acceptance;
+mod buckets;
 mod cache;
 mod catalog;
 mod cluster;
+mod consumers;
 mod leafnodes;
 mod lints;
+mod services;
 mod sharing;
+mod storage;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
 use super::tree::Tree;
@@ -51,6 +55,7 @@ pub fn check(
     catalog::check(environment, catalog, problems);
     sharing::check(catalog, problems);
     leafnodes::check(environment, catalog, problems);
+    services::check(catalog, problems);
     cache::check(environment, catalog, problems);
     // The figures of an environment that can't be would mislead.
     if !problems.has_errors() {

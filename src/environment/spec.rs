@@ -1,15 +1,18 @@
 //! The spec types: the shape of the files, field by field. Their doc comments become the schema's descriptions.
 
+mod stores;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::{
-    AccountName, ByteRate, ByteSize, ClusterName, Compression, Discard, EnvironmentName,
-    KeyPattern, LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName, StreamName,
-    Subject, SubjectPattern, ZoneName,
+    AccountName, BucketName, ByteRate, ByteSize, ClusterName, Compression, ConnectionKind, Discard,
+    EnvironmentName, KeyPattern, LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName,
+    StreamName, Subject, SubjectPattern, TagName, ZoneName,
 };
+pub use stores::{BucketSpec, ConsumerSpec};
 
 /// An environment: one cluster and where it runs.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -166,6 +169,9 @@ pub struct NodeSpec {
     pub name: NodeName,
     /// The zone that it fails with.
     pub zone: ZoneName,
+    /// The tags by which streams and buckets are placed on it.
+    #[serde(default)]
+    pub tags: Vec<TagName>,
 }
 
 /// The ports of a node.
@@ -340,6 +346,9 @@ pub struct CatalogSpec {
     /// Streams, by name.
     #[schemars(extend("propertyNames" = {"format": "stream-name"}))]
     pub streams: BTreeMap<StreamName, StreamSpec>,
+    /// Key-value buckets, by name.
+    #[schemars(extend("propertyNames" = {"format": "bucket-name"}))]
+    pub buckets: BTreeMap<BucketName, BucketSpec>,
     /// Findings in this file that are meant, each with its reason.
     pub accept: Vec<AcceptSpec>,
 }
@@ -417,12 +426,31 @@ pub struct ServiceSpec {
     /// Events that it receives.
     #[serde(default)]
     pub subscribes: Vec<SubscribeSpec>,
+    /// Durable consumers that it pulls from, and that nobody else pulls from.
+    #[serde(default)]
+    pub consumes: Vec<ConsumerSpec>,
+    /// Key-value buckets that it reads and watches.
+    #[serde(default)]
+    pub reads: Vec<BucketName>,
+    /// Key-value buckets that it writes.
+    #[serde(default)]
+    pub writes: Vec<BucketName>,
     /// Keys of the cache that it reads and writes.
     #[serde(default)]
     pub caches: Vec<KeyPattern>,
     /// What one connection of it may use.
     #[serde(default)]
     pub limits: ServiceLimitsSpec,
+    /// The networks that its connections may come from, as CIDR blocks; without any, from everywhere.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// The kinds of connections that it may make.
+    #[serde(default = "standard")]
+    pub connections: Vec<ConnectionKind>,
+}
+
+fn standard() -> Vec<ConnectionKind> {
+    vec![ConnectionKind::Standard]
 }
 
 /// A request that a service answers.
@@ -476,6 +504,15 @@ pub struct StreamSpec {
     pub max_age: Option<Period>,
     /// The size at which the stream is full.
     pub max_bytes: ByteSize,
+    /// The number of messages at which the stream is full.
+    #[schemars(range(min = 1))]
+    pub max_messages: Option<u32>,
+    /// The number of messages of one subject at which that subject is full.
+    #[schemars(range(min = 1))]
+    pub max_messages_per_subject: Option<u32>,
+    /// Refuse new messages of a full subject, as a full stream does with `discard: new`.
+    #[serde(default)]
+    pub discard_per_subject: bool,
     /// The largest message that it takes.
     pub max_message_size: Option<ByteSize>,
     /// The number of copies, each in a zone of its own.
@@ -488,6 +525,9 @@ pub struct StreamSpec {
     /// How the blocks on disk are compressed.
     #[serde(default = "s2")]
     pub compression: Compression,
+    /// The tags that a node must have to hold a copy.
+    #[serde(default)]
+    pub placement: Vec<TagName>,
     /// Refuse to delete single messages.
     #[serde(default)]
     pub deny_delete: bool,

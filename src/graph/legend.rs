@@ -3,7 +3,7 @@
 use super::drawing::{CODE, Drawing, Line, NOTE, PROSE, Rect, Role, Shape, Stroke};
 
 /// The height of the legend of the contract.
-pub const HEIGHT: i32 = 84;
+pub const HEIGHT: i32 = 108;
 
 /// Draws the legend of the contract, from a left upper corner.
 pub fn contract(drawing: &mut Drawing, x: i32, y: i32) {
@@ -23,13 +23,14 @@ pub fn contract(drawing: &mut Drawing, x: i32, y: i32) {
     let rows = [
         ("q.name", "a queue group: one instance of the service gets each message"),
         ("every instance", "no queue group: each instance gets each message"),
+        ("pulls name", "a consumer: messages wait until they are acknowledged"),
     ];
     for (row, (word, words)) in (0..).zip(rows) {
         let y = y + 16 + 24 * row;
         drawing.write(x, y, word, NOTE);
         drawing.write(x + 110, y, words, PROSE);
     }
-    let rect = Rect { x, y: y + 52, w: 96, h: 20 };
+    let rect = Rect { x, y: y + 76, w: 96, h: 20 };
     let shape = Shape {
         rect,
         role: Role::Leaf,
@@ -40,6 +41,11 @@ pub fn contract(drawing: &mut Drawing, x: i32, y: i32) {
         tip: None,
     };
     drawing.shapes.push(shape);
-    drawing.write(x + 10, y + 66, "stream NAME", CODE);
-    drawing.write(x + 110, y + 66, "a stream, around the subjects that it stores", PROSE);
+    drawing.write(x + 10, y + 90, "stream NAME", CODE);
+    drawing.write(
+        x + 110,
+        y + 90,
+        "a stream around its subjects, or a bucket around its keys",
+        PROSE,
+    );
 }

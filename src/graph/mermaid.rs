@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::contract::{Borders, Grant, Verb, subjects};
-use crate::model::{Cluster, Placement, SubjectPattern};
+use crate::model::{Cluster, Placement, ServiceName, Stream, SubjectPattern};
 
 /// The contract as a flow chart: requests and events go through their subjects, stored events on into their stream.
 pub fn contract(cluster: &Cluster) -> String {
@@ -26,10 +26,16 @@ pub fn contract(cluster: &Cluster) -> String {
         {
             line(&mut out, format_args!("    stream{id}[({})]", quoted(stream.name.as_str())));
         }
+        for (id, bucket) in
+            cluster.buckets.iter().enumerate().filter(|(_, b)| &b.account == account)
+        {
+            let name = format!("bucket {}", bucket.name);
+            line(&mut out, format_args!("    bucket{id}[({})]", quoted(&name)));
+        }
         out.push_str("  end\n");
     }
     for (key, granted) in &all {
-        for grant in granted {
+        for grant in granted.iter().filter(|grant| grant.verb != Verb::Consumes) {
             edge(&mut out, grant, services[grant.service], ids[key]);
         }
         let keepers = borders.keepers(key.1, key.0);
@@ -41,7 +47,33 @@ pub fn contract(cluster: &Cluster) -> String {
             }
         }
     }
+    kept(&mut out, cluster, &services);
     out
+}
+
+/// What services pull out of streams, and what they read from and write to buckets.
+fn kept(out: &mut String, cluster: &Cluster, services: &BTreeMap<&ServiceName, usize>) {
+    for (name, service) in &cluster.services {
+        let number = services[name];
+        for consumer in &service.consumes {
+            let own = |stream: &Stream| {
+                stream.account == service.account && stream.name == consumer.stream
+            };
+            let Some(id) = cluster.streams.iter().position(own) else {
+                continue;
+            };
+            let label = quoted(&format!("consumer {}", consumer.name));
+            line(out, format_args!("  stream{id} ==>|{label}| service{number}"));
+        }
+        for (id, bucket) in cluster.buckets.iter().enumerate() {
+            if service.writes.contains(&bucket.name) {
+                line(out, format_args!("  service{number} --> bucket{id}"));
+            }
+            if service.reads.contains(&bucket.name) {
+                line(out, format_args!("  bucket{id} -.-> service{number}"));
+            }
+        }
+    }
 }
 
 fn line(out: &mut String, words: std::fmt::Arguments<'_>) {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
-use crate::contract::{Borders, Grant, Verb, grants};
-use crate::model::{Account, Category, Cluster, Passage, PassageKind, Service, Subject};
+use crate::contract::{Borders, Grant, Verb, grants, pulled};
+use crate::model::{
+    Account, Bucket, Category, Cluster, Passage, PassageKind, Service, Subject,
+};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
 const WIRES: [&str; 8] =
@@ -19,11 +21,20 @@ const SERVICE: i32 = 26;
 const GAP: i32 = 10;
 const GROUP_HEAD: i32 = 22;
 
-/// A subject with its ports, from top to bottom.
+/// Where one service's line ends.
+struct Port<'a> {
+    service: &'a str,
+    /// What stands beside it, where the service listens.
+    label: String,
+    stroke: Stroke,
+}
+
+/// A subject, or the keys of a bucket, with its ports from top to bottom.
 struct Row<'a> {
-    subject: &'a Subject,
-    speaks: Vec<Grant<'a>>,
-    listens: Vec<Grant<'a>>,
+    text: String,
+    subject: Option<&'a Subject>,
+    speaks: Vec<Port<'a>>,
+    listens: Vec<Port<'a>>,
     /// The other accounts that take it or ask for it, in words.
     away: Vec<String>,
     /// The title of its group, where it belongs to another account.
@@ -52,8 +63,14 @@ struct Columns {
 /// Draws an account. `colour` is that of its band.
 pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Drawing {
     let services: Vec<&Service> = cluster.services_of(&account.name).collect();
-    let speaks = |service: &&&Service| grants(service).iter().any(|grant| grant.verb.speaks());
-    let listens = |service: &&&Service| grants(service).iter().any(|grant| !grant.verb.speaks());
+    let speaks = |service: &&&Service| {
+        grants(service).iter().any(|grant| grant.verb.speaks()) || !service.writes.is_empty()
+    };
+    let listens = |service: &&&Service| {
+        grants(service).iter().any(|grant| !grant.verb.speaks())
+            || !service.consumes.is_empty()
+            || !service.reads.is_empty()
+    };
     let speakers: Vec<&Service> =
         services.iter().filter(|s| speaks(s) || !listens(s)).copied().collect();
     let listeners: Vec<&Service> = services.iter().filter(listens).copied().collect();
@@ -85,7 +102,8 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
     drawing
 }
 
-/// The subjects of an account: requests first, then each stream, then what no stream stores, then what is another's.
+/// The subjects of an account: requests first, then each stream, what no stream stores, each bucket, and what is
+/// another's.
 fn groups<'a>(
     cluster: &'a Cluster,
     account: &'a Account,
@@ -94,12 +112,15 @@ fn groups<'a>(
     let all = rows(cluster, account, services);
     let (abroad, own): (Vec<Row<'a>>, Vec<Row<'a>>) =
         all.into_iter().partition(|row| row.abroad.is_some());
+    let category = |row: &Row<'_>| row.subject.map(Subject::category);
     let (requests, mut rest): (Vec<Row<'a>>, Vec<Row<'a>>) =
-        own.into_iter().partition(|row| row.subject.category() == Category::Service);
+        own.into_iter().partition(|row| category(row) == Some(Category::Service));
     let rect = NOWHERE;
     let mut all = vec![Group { title: "requests".to_owned(), tip: None, rows: requests, rect }];
     for stream in cluster.streams.iter().filter(|stream| stream.account == account.name) {
-        let stored = |row: &Row<'_>| stream.subjects.iter().any(|p| p.covers(row.subject));
+        let stored = |row: &Row<'_>| {
+            row.subject.is_some_and(|subject| stream.subjects.iter().any(|p| p.covers(subject)))
+        };
         let (rows, others) = rest.into_iter().partition(stored);
         rest = others;
         let title = match stream.max_age {
@@ -109,6 +130,8 @@ fn groups<'a>(
         all.push(Group { title, tip: Some(stream.description.clone()), rows, rect });
     }
     all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
+    let buckets = cluster.buckets.iter().filter(|bucket| bucket.account == account.name);
+    all.extend(buckets.map(|bucket| keys(bucket, services)));
     let mut others: BTreeMap<String, Vec<Row<'a>>> = BTreeMap::new();
     for row in abroad {
         others.entry(row.abroad.clone().unwrap_or_default()).or_default().push(row);
@@ -125,23 +148,34 @@ const NOWHERE: Rect = Rect { x: 0, y: 0, w: 0, h: 0 };
 fn rows<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Row<'a>> {
     let borders = Borders::new(cluster);
     let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
-    for grant in services.iter().flat_map(|service| grants(service)) {
+    let own = pulled(cluster).into_iter().filter(|grant| *grant.account == account.name);
+    for grant in services.iter().flat_map(|service| grants(service)).chain(own) {
         let row = rows.entry(grant.subject).or_insert_with(|| row(grant.subject));
         row.abroad = row.abroad.take().or_else(|| borders.crossing(&grant).map(abroad));
-        if grant.verb.speaks() { row.speaks.push(grant) } else { row.listens.push(grant) }
+        let port =
+            Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
+        if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
     }
     for passage in cluster.exports_of(&account.name).filter(|p| p.kind == PassageKind::Audit) {
         rows.entry(&passage.subject).or_insert_with(|| row(&passage.subject));
     }
-    for row in rows.values_mut() {
-        let given = borders.given(&account.name, row.subject).into_iter();
+    for (subject, row) in &mut rows {
+        let given = borders.given(&account.name, subject).into_iter();
         row.away = given.map(away).collect();
     }
     rows.into_values().collect()
 }
 
 fn row(subject: &Subject) -> Row<'_> {
-    Row { subject, speaks: vec![], listens: vec![], away: vec![], abroad: None, rect: NOWHERE }
+    Row {
+        text: subject.to_string(),
+        subject: Some(subject),
+        speaks: vec![],
+        listens: vec![],
+        away: vec![],
+        abroad: None,
+        rect: NOWHERE,
+    }
 }
 
 /// The title of what is another account's.
@@ -159,9 +193,39 @@ fn away(passage: &Passage) -> String {
     format!("{word} {}", passage.user)
 }
 
+/// The keys of a bucket with those who write and read them.
+fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
+    let rect = NOWHERE;
+    let port = |service: &&'a Service| Port {
+        service: service.name.as_str(),
+        label: "reads".to_owned(),
+        stroke: Stroke::Solid,
+    };
+    let writers = services.iter().filter(|service| service.writes.contains(&bucket.name));
+    let readers = services.iter().filter(|service| service.reads.contains(&bucket.name));
+    let row = Row {
+        text: bucket.name.subjects(),
+        subject: None,
+        speaks: writers.map(port).collect(),
+        listens: readers.map(port).collect(),
+        away: vec![],
+        abroad: None,
+        rect,
+    };
+    let title = match bucket.ttl {
+        Some(ttl) => format!("bucket {} keeps {ttl}", bucket.name),
+        None => format!("bucket {}", bucket.name),
+    };
+    Group { title, tip: Some(bucket.description.clone()), rows: vec![row], rect }
+}
+
 /// What stands beside a port of a listener.
 fn label(grant: &Grant<'_>) -> String {
-    grant.queue.map_or_else(|| "every instance".to_owned(), ToString::to_string)
+    match (grant.queue, grant.consumer) {
+        (Some(queue), _) => queue.to_string(),
+        (None, Some(consumer)) => format!("pulls {consumer}"),
+        (None, None) => "every instance".to_owned(),
+    }
 }
 
 fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) -> Columns {
@@ -170,8 +234,8 @@ fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) 
         let widths = services.iter().map(|service| NAME.width(service.name.as_str()));
         widths.max().unwrap_or(60) + 20
     };
-    let subjects = rows().map(|row| CODE.width(row.subject.as_str())).max().unwrap_or(120) + 30;
-    let labels = rows().flat_map(|row| &row.listens).map(|grant| NOTE.width(&label(grant)));
+    let subjects = rows().map(|row| CODE.width(&row.text)).max().unwrap_or(120) + 30;
+    let labels = rows().flat_map(|row| &row.listens).map(|port| NOTE.width(&port.label));
     let away = rows().flat_map(|row| &row.away).map(|word| NOTE.width(word));
     let labels = labels.chain(away).max().unwrap_or(0) + 26;
     let titles = groups.iter().map(|group| NOTE.width(&group.title)).max().unwrap_or(0) + 20;
@@ -234,10 +298,10 @@ fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
             round: 3,
             tip: None,
         });
-        drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.subject.as_str(), CODE);
-        let labels = row.listens.iter().map(label).chain(row.away.iter().cloned());
+        drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.text.as_str(), CODE);
+        let labels = row.listens.iter().map(|port| &port.label).chain(&row.away);
         for (y, label) in ports(row, row.listens.len() + row.away.len()).zip(labels) {
-            drawing.write(row.rect.x + subjects - 10, y + 3, label, NOTE);
+            drawing.write(row.rect.x + subjects - 10, y + 3, label.as_str(), NOTE);
         }
     }
 }
@@ -256,12 +320,12 @@ fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i3
     let mut busy = Vec::new();
     let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
     for row in rows {
-        let grants = if side.gutter.outward { &row.speaks } else { &row.listens };
+        let ends = if side.gutter.outward { &row.speaks } else { &row.listens };
         // The places of other accounts come last on the right, and no line goes there.
         let away = if side.gutter.outward { 0 } else { row.away.len() };
-        for (y, grant) in ports(row, grants.len() + away).zip(grants) {
+        for (y, port) in ports(row, ends.len() + away).zip(ends) {
             busy.push(y);
-            found.entry(grant.service.as_str()).or_default().push((y, stroke(grant)));
+            found.entry(port.service).or_default().push((y, port.stroke));
         }
     }
     let mut wished: Vec<(i32, &Service)> = side

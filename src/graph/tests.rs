@@ -66,6 +66,7 @@ fn placed(mut cluster: Cluster, zones: &[usize], aws: bool, redis: Option<(u8, u
         cluster.nodes.push(Node {
             name: format!("nats-{number}").parse().unwrap(),
             zone: format!("zone-{zone}").parse().unwrap(),
+            tags: vec![],
             address: [10, 0, 0, 1].into(),
         });
     }

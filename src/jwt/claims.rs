@@ -192,6 +192,9 @@ pub struct Template {
     /// Whether a request may be answered.
     #[serde(rename = "resp", default, skip_serializing_if = "Option::is_none")]
     pub responses: Option<Responses>,
+    /// Networks that its connections may come from, as CIDR blocks. Empty means everywhere.
+    #[serde(rename = "src", default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
     /// Subscriptions.
     pub subs: i64,
     /// Bytes, without a period: unused by servers.

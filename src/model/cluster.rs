@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use semver::Version;
 
 use super::{
-    Account, AccountName, ByteRate, ByteSize, ClusterName, EnvironmentName, Leafnode, LeafnodeName,
-    NodeName, Passage, Period, Redis, RedisNode, Service, ServiceName, Stream, ZoneName,
+    Account, AccountName, Bucket, ByteRate, ByteSize, ClusterName, Consumer, EnvironmentName,
+    Leafnode, LeafnodeName, NodeName, Passage, Period, Redis, RedisNode, Service, ServiceName,
+    Stream, TagName, ZoneName,
 };
 
 /// A whole environment, decided.
@@ -45,6 +46,8 @@ pub struct Cluster {
     pub services: BTreeMap<ServiceName, Service>,
     /// The streams of the catalog, sized for this environment.
     pub streams: Vec<Stream>,
+    /// The key-value buckets of the catalog, sized for this environment.
+    pub buckets: Vec<Bucket>,
     /// The leafnodes that are let in.
     pub leafnodes: BTreeMap<LeafnodeName, Leafnode>,
     /// What crosses from one account into another, sorted: see [`passages`](super::passages).
@@ -63,6 +66,20 @@ impl Cluster {
     /// The streams of one account.
     pub fn streams_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Stream> {
         self.streams.iter().filter(move |stream| &stream.account == account)
+    }
+
+    /// The buckets of one account.
+    pub fn buckets_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Bucket> {
+        self.buckets.iter().filter(move |bucket| &bucket.account == account)
+    }
+
+    /// The consumers of an account's services, each with its service.
+    pub fn consumers_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+    ) -> impl Iterator<Item = (&'a Service, &'a Consumer)> {
+        self.services_of(account)
+            .flat_map(|service| service.consumes.iter().map(move |consumer| (service, consumer)))
     }
 
     /// The leafnodes of one account.
@@ -131,6 +148,8 @@ pub struct Node {
     pub name: NodeName,
     /// The zone that it fails with.
     pub zone: ZoneName,
+    /// The tags by which streams are placed on it.
+    pub tags: Vec<TagName>,
     /// Its address, which its peers and clients know.
     pub address: Ipv4Addr,
 }

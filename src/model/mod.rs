@@ -3,7 +3,10 @@
 //! A [`Cluster`] holds no option that somebody must still default, and no text that somebody must still parse.
 
 mod account;
+mod bucket;
 mod cluster;
+mod consumer;
+mod jetstream_api;
 mod key_pattern;
 mod leafnode;
 mod lint;
@@ -17,22 +20,24 @@ mod stream;
 mod subject;
 
 pub use account::{Account, AccountLimits, JetStreamLimits, Share};
+pub use bucket::Bucket;
 pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, ServerLimits, Validity,
     Volume,
 };
+pub use consumer::{Ack, Consumer, Deliver, Redelivery};
 pub use key_pattern::KeyPattern;
 pub use leafnode::{Crossing, Leafnode};
 pub use lint::{Lint, Severity};
 pub use name::{
-    AccountName, ClusterName, EnvironmentName, LeafnodeName, NodeName, QueueName, ServiceName,
-    StreamName, ZoneName,
+    AccountName, BucketName, ClusterName, ConsumerName, EnvironmentName, LeafnodeName, NodeName,
+    QueueName, ServiceName, StreamName, TagName, ZoneName,
 };
 pub use passage::{Passage, PassageKind, exporters_first, passages};
 pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
 pub use redis::{Redis, RedisNode, SLOTS};
-pub use service::{Service, ServiceLimits};
+pub use service::{ConnectionKind, Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
 pub use subject::{Category, Parts, Subject, SubjectIndex, SubjectPattern, matching};
 

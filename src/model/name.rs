@@ -16,7 +16,7 @@ const LOWER: Alphabet = Alphabet {
     words: "lower-case letters, digits and hyphens, starting with a letter",
 };
 
-/// Accounts and streams, as NATS users write them.
+/// Accounts, streams and buckets, as NATS users write them.
 const UPPER: Alphabet = Alphabet {
     first: |c| c.is_ascii_uppercase(),
     rest: |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_',
@@ -146,6 +146,18 @@ name!(
 name!(
     /// A queue group.
     QueueName, "a queue group", QUEUE, 64, "q.ai.llm.infer"
+);
+name!(
+    /// A durable consumer of a stream.
+    ConsumerName, "a consumer name", LOWER, 32, "quest-generator"
+);
+name!(
+    /// A key-value bucket.
+    BucketName, "a bucket name", UPPER, 32, "PLAYER_SESSIONS"
+);
+name!(
+    /// A tag of nodes, by which streams are placed.
+    TagName, "a tag", LOWER, 32, "fast-disk"
 );
 
 #[cfg(test)]

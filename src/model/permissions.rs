@@ -50,9 +50,10 @@ pub enum Refusal<'a> {
 }
 
 impl Permissions {
-    /// The entry by which a server lets a publication through. It takes none whose subject has a wildcard.
+    /// The entry by which a server lets a publication through. A wildcard in the subject is a token as any other to it,
+    /// and it delivers the message under just that name.
     pub fn may_publish(&self, subject: &str) -> Option<&str> {
-        self.may_publish_all(subject).filter(|_| !has_wildcard(subject))
+        self.publish.iter().find(|entry| admits(entry, subject)).map(String::as_str)
     }
 
     /// The entry by which a server lets a publication to each subject of a pattern through.
@@ -88,7 +89,9 @@ impl Service {
     ///
     /// 1. Requests are answered only as a member of the queue group that the catalog names.
     /// 2. Whoever calls or publishes needs an inbox (for replies and for acknowledgements of streams): its own, never everyone's.
-    /// 3. Whoever publishes may also address its own inbox, so that a message can be traced to the sender
+    /// 3. Whoever pulls, reads or writes may ask JetStream about its own consumers and buckets, and nothing else.
+    ///    What it is handed arrives in its inbox.
+    /// 4. Whoever publishes may also address its own inbox, so that a message can be traced to the sender
     ///    (`Nats-Trace-Dest`), which is how the checks prove a grant without delivering anything.
     pub fn permissions(&self) -> Permissions {
         let mut publish: Vec<String> = self
@@ -96,6 +99,9 @@ impl Service {
             .iter()
             .chain(&self.publishes)
             .map(|subject| subject.as_str().to_owned())
+            .chain(self.consumes.iter().flat_map(|consumer| consumer.publish_subjects()))
+            .chain(self.reads.iter().flat_map(|bucket| bucket.read_subjects()))
+            .chain(self.writes.iter().flat_map(|bucket| bucket.write_subjects()))
             .collect();
         let mut subscribe: Vec<Subscription> = self
             .serves
@@ -133,7 +139,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ServiceLimits;
+    use crate::model::{Ack, ConnectionKind, Consumer, Deliver, ServiceLimits};
 
     fn service() -> Service {
         Service {
@@ -144,8 +150,13 @@ mod tests {
             calls: vec![],
             publishes: vec![],
             subscribes: vec![],
+            consumes: vec![],
+            reads: vec![],
+            writes: vec![],
             caches: Vec::new(),
             limits: ServiceLimits::default(),
+            networks: vec![],
+            connections: vec![ConnectionKind::Standard],
         }
     }
 
@@ -167,6 +178,46 @@ mod tests {
         let inboxes: Vec<_> = llm.permissions().subscribe;
         assert_eq!(inboxes.len(), 1);
         assert_eq!(inboxes[0].claim(), "_INBOX.llm.>");
+    }
+
+    #[test]
+    fn a_consumer_opens_its_own_part_of_the_api_and_an_inbox() {
+        let mut llm = service();
+        llm.consumes = vec![Consumer {
+            stream: "GAME_AI".parse().unwrap(),
+            name: "llm".parse().unwrap(),
+            description: String::new(),
+            filter: vec![],
+            deliver: Deliver::All,
+            ack: Ack::Explicit,
+            redelivery: None,
+            max_waiting: 512,
+            replicas: None,
+        }];
+        let publish = [
+            "$JS.ACK.GAME_AI.llm.>",
+            "$JS.API.CONSUMER.INFO.GAME_AI.llm",
+            "$JS.API.CONSUMER.MSG.NEXT.GAME_AI.llm",
+            "$JS.API.STREAM.INFO.GAME_AI",
+            "_INBOX.llm.trace",
+        ];
+        assert_eq!(llm.permissions().publish, publish);
+        assert_eq!(llm.permissions().subscribe[0].claim(), "_INBOX.llm.>");
+        llm.consumes[0].ack = Ack::None;
+        assert_eq!(llm.permissions().publish, publish[1..]);
+    }
+
+    #[test]
+    fn a_writer_of_a_bucket_does_not_read_it() {
+        let mut llm = service();
+        llm.writes = vec!["QUOTAS".parse().unwrap()];
+        let writes = ["$JS.API.STREAM.INFO.KV_QUOTAS", "$KV.QUOTAS.>", "_INBOX.llm.trace"];
+        assert_eq!(llm.permissions().publish, writes);
+        llm.reads = std::mem::take(&mut llm.writes);
+        assert!(llm.permissions().may_publish("$KV.QUOTAS.a").is_none());
+        assert!(
+            llm.permissions().may_publish("$JS.API.DIRECT.GET.KV_QUOTAS.$KV.QUOTAS.a").is_some()
+        );
     }
 
     #[test]

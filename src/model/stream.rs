@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, ByteSize, Period, StreamName, SubjectPattern};
+use super::{AccountName, ByteSize, Period, StreamName, SubjectPattern, TagName};
 
 /// A JetStream stream of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub struct Stream {
     pub max_age: Option<Period>,
     /// The size at which the stream is full, on each replica.
     pub max_bytes: ByteSize,
+    /// The number of messages at which it is full.
+    pub max_messages: Option<u32>,
+    /// The number of messages of one subject at which that subject is full.
+    pub max_messages_per_subject: Option<u32>,
+    /// Whether a full subject refuses new messages as a full stream does; otherwise its oldest go.
+    pub discard_per_subject: bool,
     /// The largest message that it takes.
     pub max_message_size: Option<ByteSize>,
     /// The number of copies, each in a zone of its own.
@@ -31,6 +37,8 @@ pub struct Stream {
     pub duplicate_window: Period,
     /// How the blocks on disk are compressed.
     pub compression: Compression,
+    /// The tags that a node must have to hold a copy.
+    pub placement: Vec<TagName>,
     /// Refuses to delete single messages through the API.
     pub deny_delete: bool,
     /// Refuses to purge through the API.

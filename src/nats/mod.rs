@@ -3,15 +3,20 @@
 
 mod claims;
 mod connection;
+mod consumers;
 mod control;
 mod crossing;
 mod monitor;
 mod pages;
 mod probe;
+mod stream_config;
 mod streams;
 
 pub use claims::{ClaimsError, Held, claims_records, lookup, push};
 pub use connection::{Access, Connection, ConnectionError, tls};
+pub use consumers::{
+    consumer_id, delete_consumer, desired_consumer, found_consumers, put_consumer,
+};
 pub use control::{Control, ControlError};
 pub use crossing::{cross, edge_client};
 pub use monitor::{Health, Monitor, MonitorError};
@@ -20,6 +25,4 @@ pub use pages::{
     Meta, Peer, Varz,
 };
 pub use probe::{Answer, Probe, ProbeError, Tls};
-pub use streams::{
-    PlacedStream, StreamError, delete_stream, desired_streams, found_streams, put_stream,
-};
+pub use streams::{PlacedStream, Stored, StreamError, delete_stream, found_streams, put_stream};

@@ -1,26 +1,23 @@
 //! Streams on the servers: what the catalog asks, what is there, and the way from one to the other.
 
-use std::collections::BTreeMap;
-
 use async_nats::jetstream::context::{
     CreateStreamError, CreateStreamErrorKind, DeleteStreamErrorKind,
 };
-use async_nats::jetstream::stream::{
-    Compression as WireCompression, Config, DiscardPolicy, Info, RetentionPolicy, StorageType,
-};
+use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, ErrorCode};
 use serde::Deserialize;
 
 use super::Connection;
-use crate::model::{Compression, Discard, Period, Retention, Stream, StreamName};
-use crate::plan::{Kind, OnChange, Record, RecordId};
+use super::stream_config::{bucket_config, stream_config, stream_id, stream_record};
+use crate::model::{Bucket, Stream};
+use crate::plan::{Kind, Record, RecordId};
 
-/// Why a stream could not be looked at or changed.
+/// Why a stream, a bucket or a consumer could not be looked at or changed.
 #[derive(Debug, thiserror::Error)]
-#[error("stream {stream}: {reason}")]
+#[error("{thing}: {reason}")]
 pub struct StreamError {
-    /// The stream, or the account whose streams could not be listed.
-    pub stream: String,
+    /// What it is about.
+    pub thing: String,
     /// The server's words.
     pub reason: String,
     /// Whether the meta leader found too few servers for the replicas.
@@ -32,18 +29,18 @@ pub struct StreamError {
 
 impl StreamError {
     /// A refusal that stays one.
-    pub fn new(stream: impl ToString, reason: impl ToString) -> Self {
-        let (stream, reason) = (stream.to_string(), reason.to_string());
-        Self { stream, reason, too_few_peers: false }
+    pub fn new(thing: impl ToString, reason: impl ToString) -> Self {
+        let (thing, reason) = (thing.to_string(), reason.to_string());
+        Self { thing, reason, too_few_peers: false }
     }
 
-    fn refused(stream: &StreamName, error: &CreateStreamError) -> Self {
+    fn refused(stream: &str, error: &CreateStreamError) -> Self {
         let too_few_peers = matches!(
             error.kind(),
             CreateStreamErrorKind::JetStream(refusal)
                 if refusal.error_code() == ErrorCode::CLUSTER_NO_PEERS
         );
-        Self { too_few_peers, ..Self::new(stream, error) }
+        Self { too_few_peers, ..Self::new(format!("stream {stream}"), error) }
     }
 }
 
@@ -62,6 +59,8 @@ pub struct PlacedStream {
     pub messages: u64,
     /// How many bytes it holds.
     pub bytes: u64,
+    /// How many consumers read it; none where nobody could tell.
+    pub consumers: Option<usize>,
 }
 
 impl PlacedStream {
@@ -81,14 +80,32 @@ impl PlacedStream {
     }
 }
 
-/// The records that the catalog asks for in an account.
-pub fn desired_streams<'a>(streams: impl Iterator<Item = &'a Stream>) -> Vec<Record> {
-    streams
-        .map(|stream| {
-            record(id(stream.account.as_str(), stream.name.as_str()), &wire(stream))
-                .needs([RecordId::new(Kind::Claims, &stream.account)])
-        })
-        .collect()
+/// What the catalog has and a server keeps as a stream.
+#[derive(Debug, Clone, Copy)]
+pub enum Stored<'a> {
+    /// A stream.
+    Stream(&'a Stream),
+    /// A bucket.
+    Bucket(&'a Bucket),
+}
+
+impl Stored<'_> {
+    fn config(self) -> Config {
+        match self {
+            Self::Stream(stream) => stream_config(stream),
+            Self::Bucket(bucket) => bucket_config(bucket),
+        }
+    }
+
+    /// The record that the catalog asks for.
+    pub fn desired(self) -> Record {
+        let account = match self {
+            Self::Stream(stream) => &stream.account,
+            Self::Bucket(bucket) => &bucket.account,
+        };
+        let claims = RecordId::new(Kind::Claims, account);
+        stream_record(account.as_str(), &self.config()).needs([claims])
+    }
 }
 
 /// One page of the answer to `$JS.API.STREAM.LIST`.
@@ -104,13 +121,14 @@ struct Page {
     error: Option<Refusal>,
 }
 
+/// The error of an answer of the API.
 #[derive(Deserialize)]
-struct Refusal {
-    description: String,
+pub(super) struct Refusal {
+    pub(super) description: String,
 }
 
 /// Go writes an empty list as null.
-fn nothing_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn nothing_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,
@@ -125,7 +143,7 @@ pub async fn found_streams(
     connection: &Connection,
     account: &str,
 ) -> Result<Vec<(Record, PlacedStream)>, StreamError> {
-    let failed = |reason: String| StreamError::new(format!("of {account}"), reason);
+    let failed = |reason: String| StreamError::new(format!("streams of {account}"), reason);
     let mut found = Vec::new();
     loop {
         let offset = serde_json::json!({ "offset": found.len() }).to_string();
@@ -140,11 +158,11 @@ pub async fn found_streams(
         }
         let before = found.len();
         found.extend(page.streams.into_iter().map(|info| {
-            let record = record(id(account, &info.config.name), &info.config).complete();
+            let record = stream_record(account, &info.config).complete();
             (record, placed(&info))
         }));
         found.extend(page.missing.into_iter().map(|name| {
-            let record = Record::new(id(account, &name));
+            let record = Record::new(stream_id(account, &name));
             (record, PlacedStream { name, ..PlacedStream::default() })
         }));
         if found.len() >= page.total || found.len() == before {
@@ -153,20 +171,21 @@ pub async fn found_streams(
     }
 }
 
-/// Creates a stream, or changes it into what the catalog asks. Doing it twice does no harm.
+/// Creates a stream or bucket, or changes it into what the catalog asks. Doing it twice does no harm.
 pub async fn put_stream(
     connection: &Connection,
-    stream: &Stream,
+    stored: Stored<'_>,
     exists: bool,
 ) -> Result<(), StreamError> {
     let context = jetstream::new(connection.clone());
-    let config = wire(stream);
+    let config = stored.config();
+    let name = config.name.clone();
     let outcome = if exists {
         context.update_stream(config).await.map(drop)
     } else {
         context.create_stream(config).await.map(drop)
     };
-    outcome.map_err(|error| StreamError::refused(&stream.name, &error))
+    outcome.map_err(|error| StreamError::refused(&name, &error))
 }
 
 /// Deletes a stream with all of its messages. One that is gone already is no failure.
@@ -179,13 +198,9 @@ pub async fn delete_stream(connection: &Connection, name: &str) -> Result<(), St
             {
                 Ok(())
             }
-            _ => Err(StreamError::new(name, error)),
+            _ => Err(StreamError::new(format!("stream {name}"), error)),
         },
     }
-}
-
-fn id(account: &str, stream: &str) -> RecordId {
-    RecordId::new(Kind::Stream, format!("{account}/{stream}"))
 }
 
 fn placed(info: &Info) -> PlacedStream {
@@ -200,103 +215,6 @@ fn placed(info: &Info) -> PlacedStream {
         }),
         messages: info.state.messages,
         bytes: info.state.bytes,
+        consumers: Some(info.state.consumer_count),
     }
-}
-
-/// The stream as the API has it.
-fn wire(stream: &Stream) -> Config {
-    let Stream {
-        name,
-        account: _,
-        description,
-        subjects,
-        retention,
-        discard,
-        max_age,
-        max_bytes,
-        max_message_size,
-        replicas,
-        duplicate_window,
-        compression,
-        deny_delete,
-        deny_purge,
-    } = stream;
-    Config {
-        name: name.to_string(),
-        description: Some(description.clone()),
-        subjects: subjects.iter().map(ToString::to_string).collect(),
-        retention: match retention {
-            Retention::Limits => RetentionPolicy::Limits,
-            Retention::Interest => RetentionPolicy::Interest,
-            Retention::WorkQueue => RetentionPolicy::WorkQueue,
-        },
-        discard: match discard {
-            Discard::Old => DiscardPolicy::Old,
-            Discard::New => DiscardPolicy::New,
-        },
-        max_age: max_age.map_or(std::time::Duration::ZERO, |age| age.duration()),
-        max_bytes: i64::try_from(max_bytes.bytes()).unwrap_or(i64::MAX),
-        max_message_size: max_message_size
-            .map_or(-1, |size| i32::try_from(size.bytes()).unwrap_or(i32::MAX)),
-        max_messages: -1,
-        max_messages_per_subject: -1,
-        max_consumers: -1,
-        storage: StorageType::File,
-        num_replicas: usize::from(*replicas),
-        duplicate_window: duplicate_window.duration(),
-        compression: Some(match compression {
-            Compression::None => WireCompression::None,
-            Compression::S2 => WireCompression::S2,
-        }),
-        allow_direct: true,
-        deny_delete: *deny_delete,
-        deny_purge: *deny_purge,
-        ..Config::default()
-    }
-}
-
-/// A length of time as the catalog writes it; zero is no limit.
-fn period(duration: std::time::Duration) -> String {
-    if duration.is_zero() {
-        return "none".to_owned();
-    }
-    u64::try_from(duration.as_millis())
-        .map_or_else(|_| format!("{duration:?}"), |ms| Period::milliseconds(ms).to_string())
-}
-
-const NEW_STREAM: &str = "the server can't change this: make a stream of another name, copy, and switch over; \
-     or lose its messages, with --replace";
-const ONE_WAY: &str = "the server does not take this protection back: make a stream of another name, copy, and switch \
-     over; or lose its messages, with --replace";
-
-/// The fields of a stream, the same for what is asked and what is found.
-fn record(id: RecordId, config: &Config) -> Record {
-    let text = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
-    let figure = |value: i64| if value <= 0 { "none".to_owned() } else { value.to_string() };
-    let mut subjects = config.subjects.clone();
-    subjects.sort();
-    let one_way = |set: bool| if set { OnChange::InPlace } else { OnChange::Forbidden(ONE_WAY) };
-    let plain: BTreeMap<&str, String> = BTreeMap::from([
-        ("description", config.description.clone().unwrap_or_default()),
-        ("subjects", subjects.join(", ")),
-        ("discard", text(&config.discard)),
-        ("max_age", period(config.max_age)),
-        ("max_bytes", figure(config.max_bytes)),
-        ("max_message_size", figure(config.max_message_size.into())),
-        ("max_messages", figure(config.max_messages)),
-        ("max_messages_per_subject", figure(config.max_messages_per_subject)),
-        ("max_consumers", figure(config.max_consumers.into())),
-        ("replicas", config.num_replicas.to_string()),
-        ("duplicate_window", period(config.duplicate_window)),
-        ("compression", text(config.compression.as_ref().unwrap_or(&WireCompression::None))),
-        ("allow_direct", config.allow_direct.to_string()),
-        ("no_ack", config.no_ack.to_string()),
-    ]);
-    plain
-        .into_iter()
-        .fold(Record::new(id), |record, (name, value)| record.field(name, value, OnChange::InPlace))
-        .field("retention", text(&config.retention), OnChange::Forbidden(NEW_STREAM))
-        .field("storage", text(&config.storage), OnChange::Forbidden(NEW_STREAM))
-        .field("deny_delete", config.deny_delete, one_way(config.deny_delete))
-        .field("deny_purge", config.deny_purge, one_way(config.deny_purge))
 }

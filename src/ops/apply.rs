@@ -12,6 +12,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::borders;
 use super::cache;
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
@@ -43,7 +44,7 @@ pub async fn apply<P: Provider>(
     // Neither knows of the other; a failure of one lets the other finish.
     let (messages, kept) =
         tokio::join!(messaging(site, &index, &world, stop), caching(site, &index, stop));
-    messages.and(kept)?;
+    let index = messages.and_then(|index| kept.map(|()| index))?;
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
 }
 
@@ -52,10 +53,11 @@ async fn messaging<P: Provider>(
     index: &Index,
     world: &World,
     stop: &StopSign,
-) -> Result<(), OpsError> {
+) -> Result<Index, OpsError> {
     phase(site, "nodes", async || nodes(site, index, world, stop).await).await?;
     phase(site, "claims", async || claims(site, index, stop).await).await?;
-    phase(site, "streams", async || streams(site, index, stop).await).await
+    phase(site, "streams", async || streams(site, index, stop).await).await?;
+    heal(site, index, stop).await
 }
 
 async fn caching<P: Provider>(
@@ -134,6 +136,34 @@ async fn exports<P: Provider>(
         }
     }
     Ok(())
+}
+
+/// How often claims are signed anew because a server left out a part of them.
+const TIMES: usize = 3;
+
+/// Has servers read claims again of which they left something out; afterwards the index holds newer ones.
+async fn heal<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<Index, OpsError> {
+    let mut index = index.clone();
+    for _ in 0..TIMES {
+        let lacking = borders::lacking(site, &index).await;
+        if lacking.is_empty() {
+            break;
+        }
+        let world = observe(site, &index).await?;
+        let mut newer = world.newer();
+        for account in &lacking {
+            // As if somebody had pushed others: ours must be newer still.
+            newer.entry(account.to_string()).and_modify(|issued| *issued += 1);
+        }
+        let change = issue(site.cluster, &index, site.store, site.entropy, site.now(), &newer)?;
+        index = site.store.commit(index.generation, change)?;
+        claims(site, &index, stop).await?;
+    }
+    Ok(index)
 }
 
 /// Looks until nothing of `kind` remains unseen.

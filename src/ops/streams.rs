@@ -1,4 +1,4 @@
-//! Streams: made, changed, made anew or removed, and the time that their replicas need to find each other.
+//! Streams, buckets and consumers: made, changed, made anew or removed, and the time that their replicas need to find each other.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,10 @@ use super::execute::{StopSign, execute};
 use super::gate::wait_healthy;
 use super::session::Session;
 use super::{Event, OpsError, Reporter, Site};
-use crate::model::{AccountName, Stream, StreamName};
-use crate::nats::{Connection, StreamError, delete_stream, put_stream};
+use crate::model::{AccountName, Bucket, Consumer};
+use crate::nats::{
+    Connection, Stored, StreamError, delete_consumer, delete_stream, put_consumer, put_stream,
+};
 use crate::plan::{Action, ActionKind, Kind};
 use crate::provider::Provider;
 use crate::secrets::Index;
@@ -19,7 +21,7 @@ const UNHEARD: Duration = Duration::from_secs(20);
 /// How often is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Does what the plan says about streams.
+/// Does what the plan says about streams, buckets and consumers.
 ///
 /// It is looked at again first, since the nodes may only now be there to be asked.
 pub async fn streams<P: Provider>(
@@ -28,17 +30,15 @@ pub async fn streams<P: Provider>(
     stop: &StopSign,
 ) -> Result<(), OpsError> {
     let (_, plan) = look_again(site, index, Kind::Stream, stop).await?;
-    let actions: Vec<&Action> =
-        plan.changes().filter(|action| action.id.kind == Kind::Stream).collect();
+    let ours = |kind| matches!(kind, Kind::Stream | Kind::Bucket | Kind::Consumer);
+    let actions: Vec<&Action> = plan.changes().filter(|action| ours(action.id.kind)).collect();
     if !actions.is_empty() {
         let session = Session::open(site, index, site.cluster.nodes.len()).await?;
         let session = tokio::sync::Mutex::new(session);
         execute(&actions, site.reporter, stop, async |action| -> Result<(), OpsError> {
-            let (account, name) = parts(site, action)?;
-            let connection = session.lock().await.account(site, index, account).await?;
-            let mut streams = site.cluster.streams_of(account);
-            let stream = streams.find(|stream| stream.name == name);
-            let attempt = async || perform(&connection, action.action, &name, stream).await;
+            let target = Target::of(site, action)?;
+            let connection = session.lock().await.account(site, index, target.account).await?;
+            let attempt = async || perform(&connection, action.action, &target).await;
             Ok(placed(attempt, site.reporter, stop).await?)
         })
         .await?;
@@ -64,32 +64,78 @@ async fn placed(
     }
 }
 
+/// What an action is about.
+struct Target<'a> {
+    account: &'a AccountName,
+    thing: Thing<'a>,
+}
+
+/// A name of the server, and what the catalog says of it, if anything.
+enum Thing<'a> {
+    Stream(String, Option<Stored<'a>>),
+    Consumer { stream: String, name: String, wanted: Option<&'a Consumer> },
+}
+
+impl<'a> Target<'a> {
+    fn of<P>(site: &Site<'a, P>, action: &Action) -> Result<Self, OpsError> {
+        let stranger = || {
+            let reason = "it belongs to no account of the catalog";
+            OpsError::Stream(StreamError::new(&action.id, reason))
+        };
+        let cluster = site.cluster;
+        let (account, name) = action.id.name.split_once('/').ok_or_else(stranger)?;
+        let (account, _) = cluster.accounts.get_key_value(account).ok_or_else(stranger)?;
+        let thing = match action.id.kind {
+            Kind::Bucket => {
+                let bucket = cluster.buckets_of(account).find(|b| b.name.as_str() == name);
+                let stream = format!("{}{name}", Bucket::STREAM_PREFIX);
+                Thing::Stream(stream, bucket.map(Stored::Bucket))
+            }
+            Kind::Consumer => {
+                let (stream, name) = name.split_once('/').ok_or_else(stranger)?;
+                let is_meant = |consumer: &&Consumer| {
+                    (consumer.stream.as_str(), consumer.name.as_str()) == (stream, name)
+                };
+                let all = cluster.consumers_of(account).map(|(_, consumer)| consumer);
+                let wanted = { all }.find(is_meant);
+                Thing::Consumer { stream: stream.to_owned(), name: name.to_owned(), wanted }
+            }
+            _ => {
+                let stream = cluster.streams_of(account).find(|s| s.name.as_str() == name);
+                Thing::Stream(name.to_owned(), stream.map(Stored::Stream))
+            }
+        };
+        Ok(Self { account, thing })
+    }
+}
+
 /// Each of these may be repeated without harm, so that a torn one is continued by the next.
 async fn perform(
     connection: &Connection,
     action: ActionKind,
-    name: &StreamName,
-    stream: Option<&Stream>,
+    target: &Target<'_>,
 ) -> Result<(), StreamError> {
-    if matches!(action, ActionKind::Delete | ActionKind::Replace) {
-        delete_stream(connection, name.as_str()).await?;
+    let goes = matches!(action, ActionKind::Delete | ActionKind::Replace);
+    match &target.thing {
+        Thing::Stream(name, wanted) => {
+            if goes {
+                delete_stream(connection, name).await?;
+            }
+            match wanted {
+                Some(stored) => put_stream(connection, *stored, action == ActionKind::Update).await,
+                None => Ok(()),
+            }
+        }
+        Thing::Consumer { stream, name, wanted } => {
+            if goes {
+                delete_consumer(connection, stream, name).await?;
+            }
+            match wanted {
+                Some(consumer) => put_consumer(connection, consumer).await,
+                None => Ok(()),
+            }
+        }
     }
-    match stream {
-        Some(stream) => put_stream(connection, stream, action == ActionKind::Update).await,
-        None => Ok(()),
-    }
-}
-
-fn parts<'a, P>(
-    site: &'a Site<'_, P>,
-    action: &Action,
-) -> Result<(&'a AccountName, StreamName), OpsError> {
-    let parts = action.id.name.split_once('/').and_then(|(account, stream)| {
-        let (account, _) = site.cluster.accounts.get_key_value(account)?;
-        Some((account, stream.parse().ok()?))
-    });
-    let stranger = "it is no stream of an account of the catalog";
-    parts.ok_or_else(|| OpsError::Stream(StreamError::new(&action.id.name, stranger)))
 }
 
 #[cfg(test)]

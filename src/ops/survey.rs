@@ -10,9 +10,10 @@ use super::notices::notices;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
-use crate::model::{AccountName, OWN_ACCOUNT, SYSTEM_ACCOUNT, exporters_first};
+use crate::model::{AccountName, Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{
-    Held, PlacedStream, Varz, claims_records, desired_streams, found_streams, lookup,
+    Connection, Held, PlacedStream, Stored, StreamError, Varz, claims_records, consumer_id,
+    desired_consumer, found_consumers, found_streams, lookup,
 };
 use crate::plan::{
     Effect, Kind, NotObserved, Observed, OnChange, PENDING, Plan, Record, RecordId, plan, plan_with,
@@ -45,13 +46,15 @@ pub enum Inside {
     Seen(Contents),
 }
 
-/// Claims and streams.
+/// Claims, streams with buckets, and consumers.
 #[derive(Default)]
 pub struct Contents {
     /// The claims of each account.
     pub claims: BTreeMap<String, Held>,
-    /// The streams of each account.
+    /// The streams of each account, those of buckets included.
     pub streams: BTreeMap<AccountName, Vec<(Record, PlacedStream)>>,
+    /// The durable consumers of the catalog's streams.
+    pub consumers: Vec<Record>,
     /// Accounts whose streams could not be listed, and why.
     pub hidden: Option<String>,
 }
@@ -184,7 +187,10 @@ fn block_interruptions<P>(site: &Site<'_, P>, world: &World, plan: &mut Plan) {
     }
 }
 
-/// Plans claims and streams.
+/// What JetStream keeps: one can't be seen without the others.
+const KEPT: [Kind; 3] = [Kind::Stream, Kind::Bucket, Kind::Consumer];
+
+/// Plans claims, streams, buckets and consumers.
 pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World) -> Plan {
     // A server that is away keeps what it holds, and is brought up to date by the others when it is back.
     let answering = world.servers().count();
@@ -195,14 +201,15 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
         Inside::Seen(contents) => contents,
         Inside::Pristine => &nothing,
         Inside::Hidden(reason) => {
-            observed.not_observed = [Kind::Claims, Kind::Stream]
-                .map(|kind| NotObserved { kind, reason: reason.clone() })
-                .into();
+            let unseen = [Kind::Claims].into_iter().chain(KEPT);
+            observed.not_observed =
+                unseen.map(|kind| NotObserved { kind, reason: reason.clone() }).collect();
             &nothing
         }
     };
     if let Some(reason) = &contents.hidden {
-        observed.not_observed.push(NotObserved { kind: Kind::Stream, reason: reason.clone() });
+        let unseen = KEPT.map(|kind| NotObserved { kind, reason: reason.clone() });
+        observed.not_observed.extend(unseen);
     }
     let mut desired = Vec::new();
     let all_nodes = || site.cluster.nodes.iter().map(|node| RecordId::new(Kind::Node, &node.name));
@@ -219,10 +226,23 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
         desired.push(record.needs(all_nodes().chain(before)));
         observed.records.extend(found);
     }
-    desired.extend(desired_streams(site.cluster.streams.iter()));
+    desired.extend(desired_stores(site.cluster));
     let streams = contents.streams.values().flatten();
     observed.records.extend(streams.map(|(record, _)| record.clone()));
+    observed.records.extend(contents.consumers.iter().cloned());
     plan_with(desired, observed, &site.allowed.permits)
+}
+
+/// The records of streams, of buckets and of consumers that the catalog asks for.
+fn desired_stores(cluster: &Cluster) -> Vec<Record> {
+    let streams = cluster.streams.iter().map(Stored::Stream);
+    let buckets = cluster.buckets.iter().map(Stored::Bucket);
+    let mut records: Vec<Record> = streams.chain(buckets).map(Stored::desired).collect();
+    for account in cluster.accounts.keys() {
+        let consumers = cluster.consumers_of(account);
+        records.extend(consumers.map(|(_, consumer)| desired_consumer(account, consumer)));
+    }
+    records
 }
 
 /// Every account, the servers' own and that of natsops first.
@@ -284,19 +304,55 @@ async fn look_inside<P: Provider>(
         }
     }
     let answers = join_all(asked.into_iter().map(async |(name, connection)| {
-        let streams = match connection {
-            Ok(connection) => Ok(found_streams(&connection, name.as_str()).await?),
+        let found = match connection {
+            Ok(connection) => Ok(look_at_account(site.cluster, &connection, name).await?),
             Err(error) => Err(error),
         };
-        streams.map(|streams| (name.clone(), streams))
+        found.map(|found| (name.clone(), found))
     }));
     for answer in answers.await {
         match answer {
-            Ok((name, streams)) => {
+            Ok((name, (streams, consumers))) => {
                 contents.streams.insert(name, streams);
+                contents.consumers.extend(consumers);
             }
             Err(reason) => contents.hidden = Some(reason.to_string()),
         }
     }
     Ok(contents)
+}
+
+/// The streams of an account, and the durable consumers of those that the catalog has. A client that watches a bucket
+/// makes a consumer that is not durable.
+///
+/// A stream that nobody could tell about has its consumers still: they must not look like ones to create.
+async fn look_at_account(
+    cluster: &Cluster,
+    connection: &Connection,
+    account: &AccountName,
+) -> Result<(Vec<(Record, PlacedStream)>, Vec<Record>), StreamError> {
+    let streams = found_streams(connection, account.as_str()).await?;
+    let own = |name: &str| {
+        cluster.streams_of(account).any(|stream| stream.name.as_str() == name)
+            || cluster.buckets_of(account).any(|bucket| bucket.name.stream() == name)
+    };
+    let (mut consumers, mut asked) = (Vec::new(), Vec::new());
+    for (_, placed) in streams.iter().filter(|(_, placed)| own(&placed.name)) {
+        match placed.consumers {
+            Some(0) => {}
+            Some(_) => asked.push(found_consumers(connection, account, &placed.name)),
+            None => consumers.extend(
+                cluster
+                    .consumers_of(account)
+                    .filter(|(_, consumer)| consumer.stream.as_str() == placed.name)
+                    .map(|(_, consumer)| {
+                        Record::new(consumer_id(account, &placed.name, consumer.name.as_str()))
+                    }),
+            ),
+        }
+    }
+    for found in join_all(asked).await {
+        consumers.extend(found?);
+    }
+    Ok((streams, consumers))
 }

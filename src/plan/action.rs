@@ -41,6 +41,8 @@ pub enum Effect {
     Stop,
     /// Everything that is stored there is lost.
     LosesData,
+    /// How far it has come is lost.
+    LosesPosition,
 }
 
 impl fmt::Display for Effect {
@@ -53,6 +55,7 @@ impl fmt::Display for Effect {
             Self::RollingRestart => f.write_str("rolling restart"),
             Self::Stop => f.write_str("stops"),
             Self::LosesData => f.write_str("its data is lost"),
+            Self::LosesPosition => f.write_str("its position is lost"),
         }
     }
 }
@@ -161,7 +164,8 @@ impl Plan {
 
     /// Whether something that is stored would be lost.
     pub fn loses_data(&self) -> bool {
-        self.changes().any(|action| action.effect == Effect::LosesData)
+        let lost = |effect: &Effect| matches!(effect, Effect::LosesData | Effect::LosesPosition);
+        self.changes().any(|action| lost(&action.effect))
     }
 
     /// A plan that does nothing.

@@ -51,18 +51,24 @@ pub fn plan_with(desired: Vec<Record>, observed: Observed, permits: &Permits) ->
         .filter(|id| !unseen.contains(&id.kind))
         .partition(|id| permits.remove.contains(id));
     actions.extend(removed.into_iter().map(remove));
+    with_their_stream(&mut actions);
     let mut plan =
         Plan { actions, not_observed: observed.not_observed, unmanaged, notices: Vec::new() };
     one_node_at_a_time(&mut plan);
     plan
 }
 
+/// What is lost with a thing.
+fn loss(id: &RecordId) -> Effect {
+    if id.kind == Kind::Consumer { Effect::LosesPosition } else { Effect::LosesData }
+}
+
 fn remove(id: RecordId) -> Action {
     Action {
+        effect: loss(&id),
         id,
         action: ActionKind::Delete,
         reason: "nobody asks for it, and its removal was asked for".to_owned(),
-        effect: Effect::LosesData,
         changes: Vec::new(),
         blocked: None,
         needs: Vec::new(),
@@ -117,12 +123,30 @@ fn decide(desired: Record, found: Option<Record>, permits: &Permits) -> Action {
     if let Some(reason) = impact.forbidden {
         if permits.replace.contains(&action.id) {
             action.action = ActionKind::Replace;
-            action.effect = Effect::LosesData;
+            action.effect = loss(&action.id);
         } else {
             action.blocked = Some(reason.to_owned());
         }
     }
     action
+}
+
+/// A stream that is made anew takes its consumers with it.
+fn with_their_stream(actions: &mut [Action]) {
+    let anew: BTreeSet<String> = actions
+        .iter()
+        .filter(|a| a.id.kind == Kind::Stream && a.action == ActionKind::Replace)
+        .map(|action| format!("{}/", action.id.name))
+        .collect();
+    let consumers = actions.iter_mut().filter(|action| action.id.kind == Kind::Consumer);
+    for action in consumers.filter(|a| anew.iter().any(|stream| a.id.name.starts_with(stream))) {
+        if action.action != ActionKind::Create {
+            action.action = ActionKind::Replace;
+            action.reason = "its stream is made anew".to_owned();
+            action.effect = Effect::LosesPosition;
+            action.blocked = None;
+        }
+    }
 }
 
 /// What the changes of one thing come to, taken together.
@@ -382,5 +406,27 @@ mod tests {
         let plan = plan_with(vec![], seen(found), &permits);
         assert_eq!(plan.count(ActionKind::Delete), 1);
         assert_eq!(plan.unmanaged, [RecordId::new(Kind::Node, "b")]);
+    }
+
+    #[test]
+    fn consumers_go_with_a_stream_that_is_made_anew() {
+        let stream = |value| {
+            Record::new(RecordId::new(Kind::Stream, "A/S")).field(
+                "storage",
+                value,
+                OnChange::Forbidden("no"),
+            )
+        };
+        let consumer = |name: &str| {
+            Record::new(RecordId::new(Kind::Consumer, name)).field("ack", 1, OnChange::InPlace)
+        };
+        let desired = || vec![stream("1"), consumer("A/S/c"), consumer("A/SS/c")];
+        let observed = || seen(vec![stream("2"), consumer("A/S/c"), consumer("A/SS/c")]);
+        let permits =
+            Permits { replace: [RecordId::new(Kind::Stream, "A/S")].into(), ..Permits::default() };
+        let plan = plan_with(desired(), observed(), &permits);
+        let kinds: Vec<ActionKind> = plan.actions.iter().map(|action| action.action).collect();
+        assert_eq!(kinds, [ActionKind::Replace, ActionKind::Replace, ActionKind::Keep]);
+        assert_eq!(plan.actions[1].effect, Effect::LosesPosition);
     }
 }

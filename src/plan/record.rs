@@ -25,6 +25,10 @@ pub enum Kind {
     Claims,
     /// A stream.
     Stream,
+    /// A key-value bucket.
+    Bucket,
+    /// A durable consumer of a stream.
+    Consumer,
     /// A node of the cache: its files, its users and its process.
     RedisNode,
     /// The cache as a whole: who is whose replica, and who has which keys.
@@ -41,6 +45,8 @@ impl Kind {
             Self::Node => "node",
             Self::Claims => "claims",
             Self::Stream => "stream",
+            Self::Bucket => "bucket",
+            Self::Consumer => "consumer",
             Self::RedisNode => "redis node",
             Self::RedisCluster => "redis cluster",
         }

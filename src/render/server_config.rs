@@ -36,6 +36,9 @@ pub fn server_config(
         .filter(|peer| peer.name != node.name)
         .map(|peer| format!("tls://{}:{}", peer.address, cluster.ports.cluster))
         .collect();
+    let tags: Vec<String> = std::iter::once(format!("{ZONE_TAG}{}", node.zone))
+        .chain(node.tags.iter().map(ToString::to_string))
+        .collect();
     render(
         "nats.conf",
         context! {
@@ -46,7 +49,7 @@ pub fn server_config(
                     route => at(cluster.ports.cluster),
                     leafnode => at(cluster.ports.leafnode),
                     monitor => at(cluster.ports.monitor),
-                    zone_tag => format!("{ZONE_TAG}{}", node.zone),
+                    tags,
                     unique_tag => ZONE_TAG,
                     max_connections => cluster.limits.max_connections,
                     max_payload => cluster.limits.max_payload.bytes(),

@@ -75,8 +75,8 @@ fn who_tells_every_role_for_subjects_and_patterns() {
 const ANSWERS: [(&str, i32, &str); 13] = [
     (
         "world-simulator publish evt.world.region.changed.v1.*",
-        5,
-        "each subject of it is granted by",
+        0,
+        "publishes evt.world.region.changed.v1.* (environments/catalog/game.yaml:",
     ),
     (
         "llm-gateway publish svc.ai.model.v1.get",
@@ -84,7 +84,7 @@ const ANSWERS: [(&str, i32, &str); 13] = [
         "calls svc.ai.model.v1.get (environments/catalog/game.yaml:",
     ),
     ("llm-gateway publish svc.ai.model.v2.get", 5, "the nearest is calls svc.ai.model.v1"),
-    ("llm-gateway publish svc.*.model.v1.get", 5, "no server takes"),
+    ("llm-gateway publish svc.*.model.v1.get", 5, "nothing grants it; the nearest is"),
     (
         "llm-gateway subscribe svc.ai.llm.v1.infer --queue q.ai.llm.infer",
         0,

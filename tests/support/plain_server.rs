@@ -55,7 +55,10 @@ impl PlainServer {
         let mut client = PlainClient { reader: BufReader::new(stream) };
         let greeting = client.line();
         assert!(greeting.starts_with("INFO "), "{greeting}");
-        client.write(&format!("CONNECT {{\"verbose\":false{}}}\r\n", sign_in.unwrap_or_default()));
+        // As ordinary clients do: a pedantic connection is told more, and refused no more.
+        let options =
+            format!("\"verbose\":false,\"pedantic\":false{}", sign_in.unwrap_or_default());
+        client.write(&format!("CONNECT {{{options}}}\r\n"));
         assert_eq!(client.until_pong(), Vec::<String>::new());
         client
     }

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{exit, paint};
 use crate::contract::{Answer, Ask, Basis, Grant, Rule, can};
 use crate::environment::{Line, Places};
-use crate::model::matching;
+use crate::model::{Service, matching};
 
 /// Tell whether a service may publish or subscribe a subject, and by which rule
 ///
@@ -48,9 +48,9 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (service, places) = context.service(&args.environment, &args.service)?;
     let answer = can(&service, ask);
     if context.json {
-        print_json(args, &answer, &places);
+        print_json(args, &service, &answer, &places);
     } else {
-        print_words(args, &answer, &places);
+        print_words(args, &service, &answer, &places);
     }
     Ok(if answer.allowed { exit::DONE } else { exit::REFUSED })
 }
@@ -76,7 +76,7 @@ fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
     }
 }
 
-fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
+fn print_words(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
     let verb = match args.direction {
         Direction::Publish => "publish",
         Direction::Subscribe => "subscribe",
@@ -88,14 +88,14 @@ fn print_words(args: &Args, answer: &Answer<'_>, places: &Places) {
         false => (paint::error("no"), "may not"),
     };
     println!("{word}: {} {may} {deed}", args.service);
-    println!("{} {}", paint::bold("rule:"), words(&answer.rule, places));
+    println!("{} {}", paint::bold("rule:"), words(&answer.rule, service, places));
     if !answer.allowed {
         let Args { environment, subject, .. } = args;
         println!("{} natsops subjects who {environment} '{subject}'", paint::bold("next:"));
     }
 }
 
-fn words(rule: &Rule<'_>, places: &Places) -> String {
+fn words(rule: &Rule<'_>, service: &Service, places: &Places) -> String {
     match rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => {
             let entry = if entry.starts_with(grant.subject.as_str()) {
@@ -104,6 +104,14 @@ fn words(rule: &Rule<'_>, places: &Places) -> String {
                 format!(", which is the entry `{entry}`")
             };
             format!("{}{entry}", granted(grant, places))
+        }
+        Rule::Entry {
+            entry,
+            basis: basis @ (Basis::Consumer(..) | Basis::Reads(..) | Basis::Writes(..)),
+        } => {
+            let path = basis.path(service).unwrap_or_default();
+            let place = places.line(&path).map(|line| format!(" ({line})")).unwrap_or_default();
+            format!("{}{place}, by the entry `{entry}`", deed(basis))
         }
         Rule::Entry { entry, basis: Basis::Inbox } => {
             format!("its own inboxes, by the entry `{entry}`")
@@ -114,17 +122,21 @@ fn words(rule: &Rule<'_>, places: &Places) -> String {
             let by = grant.as_ref().map(|grant| format!(", by {}", granted(grant, places)));
             format!("only as a member of {}{}", bound.join(" or "), by.unwrap_or_default())
         }
-        Rule::Wildcard { entry: None } => {
-            "no server takes a publication whose subject has a wildcard".to_owned()
-        }
-        Rule::Wildcard { entry: Some(entry) } => format!(
-            "no server takes a publication whose subject has a wildcard; each subject of it is granted by `{entry}`"
-        ),
         Rule::Nothing => "it has no grant in this direction, so everything is denied".to_owned(),
         Rule::Missing { nearest: None } => "nothing grants it".to_owned(),
         Rule::Missing { nearest: Some(grant) } => {
             format!("nothing grants it; the nearest is {}", granted(grant, places))
         }
+    }
+}
+
+/// What a service does with what is stored.
+fn deed(basis: &Basis<'_>) -> String {
+    match basis {
+        Basis::Consumer(_, consumer) => format!("consumes {}", consumer.path()),
+        Basis::Reads(_, bucket) => format!("reads {bucket}"),
+        Basis::Writes(_, bucket) => format!("writes {bucket}"),
+        Basis::Grant(_) | Basis::Inbox | Basis::Derived => String::new(),
     }
 }
 
@@ -134,27 +146,37 @@ fn granted(grant: &Grant<'_>, places: &Places) -> String {
     format!("{} {}{group}{place}", grant.verb.key(), grant.subject)
 }
 
-fn print_json(args: &Args, answer: &Answer<'_>, places: &Places) {
+fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
     let (entry, grant) = match &answer.rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => (Some(entry), Some(grant)),
         Rule::Entry { entry, .. } => (Some(entry), None),
         Rule::Queue { grant, .. } => (None, grant.as_ref()),
         Rule::Missing { nearest } => (None, nearest.as_ref()),
-        Rule::Reply | Rule::Nothing | Rule::Wildcard { .. } => (None, None),
+        Rule::Reply | Rule::Nothing => (None, None),
     };
-    let place = grant.and_then(|grant| places.line(&grant.path()));
+    let line =
+        |path: &str| places.line(path).unwrap_or_else(|| Line { file: String::new(), line: 0 });
     let grant = grant.map(|grant| {
-        let Line { file, line } = place.unwrap_or_else(|| Line { file: String::new(), line: 0 });
+        let Line { file, line } = line(&grant.path());
         json!({
             "verb": grant.verb, "subject": grant.subject, "queue": grant.queue,
             "file": file, "line": line,
         })
     });
+    let stored = match &answer.rule {
+        Rule::Entry { basis, .. } if !matches!(basis, Basis::Grant(_)) => {
+            basis.path(service).map(|path| {
+                let Line { file, line } = line(&path);
+                json!({ "what": deed(basis), "file": file, "line": line })
+            })
+        }
+        _ => None,
+    };
     let value = json!({
         "format": 1, "environment": args.environment, "service": args.service,
         "subject": args.subject, "queue": args.queue, "allowed": answer.allowed,
-        "rule": answer.rule.name(), "entry": entry, "grant": grant,
-        "explanation": words(&answer.rule, places),
+        "rule": answer.rule.name(), "entry": entry, "grant": grant, "stored": stored,
+        "explanation": words(&answer.rule, service, places),
     });
     println!("{value:#}");
 }

@@ -136,10 +136,15 @@ impl Entry<'_> {
             })
             .collect()
         };
+        let pulls = self.listens.iter().filter(|grant| grant.verb == Verb::Consumes);
+        let pulls: Vec<Value> = pulls
+            .map(|grant| json!({ "service": grant.service, "consumer": grant.consumer }))
+            .collect();
         json!({
             "subject": self.subject, "account": self.account,
             "serves": of(Verb::Serves), "calls": of(Verb::Calls),
             "publishes": of(Verb::Publishes), "subscribes": of(Verb::Subscribes),
+            "consumes": pulls,
             "streams": self.streams,
         })
     }

@@ -10,7 +10,7 @@ use crate::contract::{Who, subjects, who};
 use crate::environment::nearest;
 use crate::model::{Cluster, matching};
 
-/// Tell who serves, calls, publishes and subscribes a subject, and which stream stores it
+/// Tell who serves, calls, publishes, subscribes and consumes a subject, and which stream or bucket stores it
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -53,7 +53,8 @@ fn shown(answer: &Who<'_>) -> String {
         ("publishes", &answer.publishes),
         ("subscribes", &answer.subscribes),
     ];
-    let mut table = tables::table(&["ROLE", "WHO", "ACCOUNT", "SUBJECT", "QUEUE"]);
+    let through = if answer.consumes.is_empty() { "QUEUE" } else { "QUEUE OR CONSUMER" };
+    let mut table = tables::table(&["ROLE", "WHO", "ACCOUNT", "SUBJECT", through]);
     for (role, parties) in roles {
         for party in parties {
             table.add_row(vec![
@@ -65,12 +66,21 @@ fn shown(answer: &Who<'_>) -> String {
             ]);
         }
     }
+    for puller in &answer.consumes {
+        table.add_row(vec![
+            "consumes".to_owned(),
+            puller.service.to_string(),
+            puller.account.to_string(),
+            puller.pattern.to_owned(),
+            format!("{}/{}", puller.stream, puller.consumer),
+        ]);
+    }
     for store in &answer.stored {
         table.add_row(vec![
             "stores".to_owned(),
-            store.stream.to_string(),
+            store.stream.clone(),
             store.account.to_string(),
-            store.pattern.to_string(),
+            store.pattern.clone(),
             "-".to_owned(),
         ]);
     }

@@ -26,6 +26,7 @@ pub fn services(sides: &Sides<'_>, changes: &mut Vec<Change>) {
                 taken(sides, old, new, changes);
                 added(old, new, changes);
                 limits::service(old, new, changes);
+                limits::connections(old, new, changes);
             }
         }
     }
@@ -98,6 +99,7 @@ fn gone(verb: Verb) -> (&'static str, &'static str) {
         Verb::Calls => ("call-gone", "may no longer call"),
         Verb::Publishes => ("publish-gone", "may no longer publish"),
         Verb::Subscribes => ("subscribe-gone", "may no longer subscribe"),
+        Verb::Consumes => ("consumer-gone", "may no longer pull"),
     }
 }
 
@@ -106,11 +108,13 @@ fn affected(sides: &Sides<'_>, grant: &Grant<'_>) -> Vec<String> {
     if grant.verb != Verb::Publishes || published(sides.after, grant) {
         return Vec::new();
     }
-    let listeners = who(sides.before, grant.subject.as_str()).subscribes.into_iter();
-    listeners
-        .filter(|party| meet(sides.before, grant.account, party.account, &party.subject))
-        .map(|party| party.service.to_string())
-        .collect()
+    let all = who(sides.before, grant.subject.as_str());
+    let subject = grant.subject.as_str();
+    let hear = all.subscribes.iter().map(|party| (party.account, party.service));
+    let pull = all.consumes.iter().map(|puller| (puller.account, puller.service));
+    let met = |account| meet(sides.before, grant.account, account, subject);
+    let listeners = hear.chain(pull).filter(|(account, _)| met(account));
+    listeners.map(|(_, service)| service.to_string()).collect()
 }
 
 fn published(cluster: &Cluster, grant: &Grant<'_>) -> bool {
@@ -128,7 +132,8 @@ fn added(old: &Service, new: &Service, changes: &mut Vec<Change>) {
             continue;
         }
         let (code, what) = match grant.verb {
-            Verb::Serves => continue,
+            // Consumers are compared one by one, elsewhere.
+            Verb::Serves | Verb::Consumes => continue,
             Verb::Calls => ("call-new", "may call"),
             Verb::Publishes => ("publish-new", "may publish"),
             Verb::Subscribes => ("subscribe-new", "may subscribe"),

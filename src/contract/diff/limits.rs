@@ -47,6 +47,22 @@ fn account(sides: &Sides<'_>, old: &Account, new: &Account, changes: &mut Vec<Ch
     }
 }
 
+/// Compares where a service may connect from, and how.
+pub fn connections(old: &Service, new: &Service, changes: &mut Vec<Change>) {
+    let mut narrower = |what: String| {
+        let (account, name) = (&new.account, &new.name);
+        changes.push(Change::new(Effect::Breaking, "connection-refused", account, name, what));
+    };
+    let open = new.networks.is_empty();
+    let gone = old.networks.iter().filter(|network| !new.networks.contains(network)).count();
+    if !open && (old.networks.is_empty() || gone > 0) {
+        narrower(format!("may connect from {} alone", new.networks.join(", ")));
+    }
+    for kind in old.connections.iter().filter(|kind| !new.connections.contains(kind)) {
+        narrower(format!("may make no {kind:?} connection any more").to_lowercase());
+    }
+}
+
 /// Compares the limits of a service; none is that of the account.
 pub fn service(old: &Service, new: &Service, changes: &mut Vec<Change>) {
     let (before, after) = (&old.limits, &new.limits);

@@ -2,6 +2,8 @@
 //!
 //! Both sides are decided clusters, so that a rewording, a moved file or a default that is written out is no change.
 
+mod buckets;
+mod consumers;
 mod grants;
 mod limits;
 mod served;
@@ -50,6 +52,8 @@ pub fn diff(before: &Cluster, after: &Cluster) -> Vec<Change> {
     served::subjects(&sides, &mut changes);
     shares::shares(&sides, &mut changes);
     streams::streams(&sides, &mut changes);
+    consumers::consumers(&sides, &mut changes);
+    buckets::buckets(&sides, &mut changes);
     changes.sort();
     changes.dedup();
     changes

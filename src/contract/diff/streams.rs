@@ -13,7 +13,11 @@ pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
                 let what = "the stream is gone; its consumers find nothing".to_owned();
                 let change =
                     Change::new(Effect::Breaking, "stream-gone", &old.account, &old.name, what);
-                changes.push(change.affecting(publishers(sides.before, old)));
+                let pull = sides.before.consumers_of(&old.account);
+                let pull = pull.filter(|(_, consumer)| consumer.stream == old.name);
+                let pull = pull.map(|(service, _)| service.name.to_string());
+                changes
+                    .push(change.affecting(publishers(sides.before, old).into_iter().chain(pull)));
             }
             Some(new) => {
                 subjects(sides, old, new, changes);
@@ -100,6 +104,18 @@ fn retention(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Ch
         let size = largest(new.max_message_size);
         let what = format!("takes no message above {size} any more");
         add(Effect::Breaking, "limit-smaller", what, publishers(sides.before, old));
+    }
+    for (unit, before, after) in [
+        ("messages", old.max_messages, new.max_messages),
+        ("messages of a subject", old.max_messages_per_subject, new.max_messages_per_subject),
+    ] {
+        let count =
+            |most: Option<u32>| most.map_or_else(|| "any number of".to_owned(), |n| n.to_string());
+        if before != after {
+            let (effect, code) = direction(after.unwrap_or(u32::MAX) < before.unwrap_or(u32::MAX));
+            let what = format!("keeps {} {unit}, before {}", count(after), count(before));
+            add(effect, code, what, Vec::new());
+        }
     }
     if old.retention != new.retention {
         let what = format!("{}, before {}", kept(new.retention), kept(old.retention));

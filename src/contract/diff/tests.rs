@@ -1,8 +1,8 @@
 //! What each kind of change means, on the smallest contract that has it.
 
 use super::*;
-use crate::contract::tests::{cluster, service, stream};
-use crate::model::{Account, AccountLimits, ByteSize, Share, passages};
+use crate::contract::tests::{bucket, cluster, consumer, service, stream};
+use crate::model::{Account, AccountLimits, Ack, ByteSize, Deliver, Share, passages};
 
 /// The code and the effect of every change, the affected behind them.
 fn told(before: &Cluster, after: &Cluster) -> Vec<String> {
@@ -191,4 +191,71 @@ fn who_is_served_or_told_in_another_account_feels_a_change_too() {
     let told = told(&before, &after);
     assert!(told.contains(&"Breaking subject-unserved server client till".to_owned()), "{told:?}");
     assert!(told.contains(&"Breaking publish-gone server client till".to_owned()), "{told:?}");
+}
+
+/// The base, whose client also pulls and reads.
+fn with_stores(change: impl FnOnce(&mut Cluster)) -> Vec<String> {
+    let stores = || {
+        let mut cluster = base();
+        cluster.buckets = vec![bucket("QUOTAS", "GAME")];
+        let client = cluster.services.get_mut("client").unwrap();
+        client.consumes = vec![consumer("EVENTS", "client", &["evt.x.>"])];
+        client.reads = vec!["QUOTAS".parse().unwrap()];
+        cluster
+    };
+    let (before, mut after) = (stores(), stores());
+    change(&mut after);
+    told(&before, &after)
+}
+
+fn pulled(change: impl FnOnce(&mut crate::model::Consumer)) -> Vec<String> {
+    with_stores(|after| change(&mut after.services.get_mut("client").unwrap().consumes[0]))
+}
+
+#[test]
+fn a_consumer_that_goes_or_hands_out_less_breaks_its_service() {
+    let gone = with_stores(|after| after.services.get_mut("client").unwrap().consumes.clear());
+    assert_eq!(gone, ["Breaking consumer-gone client"]);
+    let narrower = pulled(|c| c.filter = vec!["evt.x.done.v1".parse().unwrap()]);
+    assert_eq!(narrower, ["Breaking filter-narrower client"]);
+    assert_eq!(pulled(|c| c.filter.clear()), Vec::<String>::new(), "the stream stores no more");
+    assert_eq!(pulled(|c| c.ack = Ack::None), ["Breaking consumer-remade client"]);
+    assert_eq!(pulled(|c| c.deliver = Deliver::New), ["Notable consumer-remade client"]);
+}
+
+#[test]
+fn a_bucket_that_goes_or_keeps_less_is_told_with_those_who_use_it() {
+    let gone = with_stores(|after| {
+        after.buckets.clear();
+        after.services.get_mut("client").unwrap().reads.clear();
+    });
+    assert_eq!(gone, ["Breaking bucket-gone QUOTAS client", "Breaking read-gone client"]);
+    let shorter = with_stores(|after| after.buckets[0].ttl = Some("1h".parse().unwrap()));
+    assert_eq!(shorter, ["Notable retention-shorter QUOTAS client"]);
+    let written = with_stores(|after| {
+        after.services.get_mut("server").unwrap().writes = vec!["QUOTAS".parse().unwrap()];
+    });
+    assert_eq!(written, ["Addition write-new server"]);
+}
+
+#[test]
+fn a_stream_that_goes_is_felt_by_those_who_pull_and_a_silent_publisher_too() {
+    let told = with_stores(|after| {
+        after.streams.clear();
+        after.services.get_mut("client").unwrap().consumes.clear();
+    });
+    assert!(told.contains(&"Breaking stream-gone EVENTS client server".to_owned()), "{told:?}");
+    let told = with_stores(|after| after.services.get_mut("server").unwrap().publishes.clear());
+    assert_eq!(told, ["Breaking publish-gone server client"]);
+}
+
+#[test]
+fn fewer_ways_to_connect_break() {
+    let networks = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    let told = changed(|after| {
+        after.services.get_mut("client").unwrap().networks = networks(&["10.0.0.0/8"]);
+    });
+    assert_eq!(told, ["Breaking connection-refused client"]);
+    let told = changed(|after| after.services.get_mut("client").unwrap().connections.clear());
+    assert_eq!(told, ["Breaking connection-refused client"]);
 }

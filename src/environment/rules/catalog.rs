@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Document;
+use super::{Document, buckets, consumers, storage};
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::{
-    AccountSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
+    AccountSpec, BucketSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
 };
 use crate::environment::{Diagnostic, Diagnostics, Place};
 use crate::model::{
-    AccountName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT, ServiceName,
-    StreamName, Subject, SubjectIndex, SubjectPattern,
+    AccountName, BucketName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT,
+    ServiceName, StreamName, Subject, SubjectIndex, SubjectPattern,
 };
 
 /// An entry of the catalog with the file that it stands in.
@@ -31,6 +31,8 @@ pub struct Catalog<'a> {
     pub services: Vec<Entry<'a, ServiceName, ServiceSpec>>,
     /// The streams.
     pub streams: Vec<Entry<'a, StreamName, StreamSpec>>,
+    /// The buckets.
+    pub buckets: Vec<Entry<'a, BucketName, BucketSpec>>,
 }
 
 impl<'a> Catalog<'a> {
@@ -40,6 +42,7 @@ impl<'a> Catalog<'a> {
             accounts: entries(documents, |spec| &spec.accounts),
             services: entries(documents, |spec| &spec.services),
             streams: entries(documents, |spec| &spec.streams),
+            buckets: entries(documents, |spec| &spec.buckets),
         }
     }
 }
@@ -53,6 +56,7 @@ pub fn check(
     repeated(&catalog.accounts, "accounts", problems);
     repeated(&catalog.services, "services", problems);
     repeated(&catalog.streams, "streams", problems);
+    repeated(&catalog.buckets, "buckets", problems);
     reserved(&catalog, problems);
     accounts_exist(&catalog, problems);
     categories(&catalog, problems);
@@ -60,8 +64,9 @@ pub fn check(
     served_once(&catalog, problems);
     streams_apart(&catalog, problems);
     duplicate_windows(&catalog, problems);
-    replicas(environment, &catalog, problems);
-    stream_sizes(environment, &catalog, problems);
+    consumers::check(&catalog, problems);
+    buckets::check(&catalog, problems);
+    storage::check(environment, &catalog, problems);
     payloads(environment, &catalog, problems);
 }
 
@@ -149,6 +154,10 @@ fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
     for entry in &catalog.streams {
         let path = format!("streams.{}.account", entry.name);
+        check(entry.document, path, &entry.spec.account);
+    }
+    for entry in &catalog.buckets {
+        let path = format!("buckets.{}.account", entry.name);
         check(entry.document, path, &entry.spec.account);
     }
 }
@@ -348,120 +357,6 @@ fn duplicate_windows(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn replicas(
-    environment: &Document<EnvironmentSpec>,
-    catalog: &Catalog<'_>,
-    problems: &mut Diagnostics,
-) {
-    let zones: BTreeSet<_> = environment.spec.nats.nodes.iter().map(|n| &n.zone).collect();
-    for stream in &catalog.streams {
-        let count = stream.spec.replicas;
-        let at = || stream.document.at(&format!("streams.{}.replicas", stream.name));
-        if usize::from(count) > zones.len() {
-            problems.push(
-                Diagnostic::error(
-                    "replicas-beyond-zones",
-                    at(),
-                    format!("{count} replicas need {count} zones, and there are {}", zones.len()),
-                )
-                .other(environment.key("nats.nodes"), "the nodes and their zones")
-                .help("each replica lives in a zone of its own, so that a lost zone costs one"),
-            );
-        } else if count.is_multiple_of(2) {
-            problems.push(
-                Diagnostic::error("even-replicas", at(), format!("{count} replicas"))
-                    .help("use 1, 3 or 5: an even number costs more and survives no more"),
-            );
-        }
-    }
-}
-
-fn stream_sizes(
-    environment: &Document<EnvironmentSpec>,
-    catalog: &Catalog<'_>,
-    problems: &mut Diagnostics,
-) {
-    let nats = &environment.spec.nats;
-    let cap = nats.jetstream.max_stream.map_or(u64::MAX, ByteSize::bytes);
-    let size = |stream: &StreamSpec| stream.max_bytes.bytes().min(cap);
-    let mut of: BTreeMap<&AccountName, Vec<&Entry<'_, StreamName, StreamSpec>>> = BTreeMap::new();
-    for stream in &catalog.streams {
-        of.entry(&stream.spec.account).or_default().push(stream);
-    }
-    for account in &catalog.accounts {
-        let own = || of.get(account.name).into_iter().flatten();
-        let used: u64 = own().map(|s| s.spec.max_bytes.bytes()).fold(0, u64::saturating_add);
-        let path = format!("accounts.{}.limits", account.name);
-        match &account.spec.limits.jetstream {
-            None if own().next().is_some() => problems.push(
-                Diagnostic::error(
-                    "account-without-storage",
-                    account.document.key(&path),
-                    format!("account {} has streams and no `jetstream` limits", account.name),
-                )
-                .help("add `jetstream: {disk: …, streams: …, consumers: …}`"),
-            ),
-            Some(limits) if used > limits.disk.bytes() => problems.push(Diagnostic::error(
-                "account-storage",
-                account.document.at(&format!("{path}.jetstream.disk")),
-                format!(
-                    "the streams of {} reserve {}, its limit is {}",
-                    account.name,
-                    ByteSize::new(used),
-                    limits.disk
-                ),
-            )),
-            Some(limits) if own().count() > limits.streams as usize => {
-                problems.push(Diagnostic::error(
-                    "account-streams",
-                    account.document.at(&format!("{path}.jetstream.streams")),
-                    format!("{} has {} streams", account.name, own().count()),
-                ));
-            }
-            _ => {}
-        }
-    }
-    fits_the_smallest_zone(environment, catalog, &size, problems);
-}
-
-/// With one replica per zone and as many replicas as zones, each zone holds a copy of every stream:
-/// the zone with the fewest nodes decides what fits.
-fn fits_the_smallest_zone(
-    environment: &Document<EnvironmentSpec>,
-    catalog: &Catalog<'_>,
-    size: &dyn Fn(&StreamSpec) -> u64,
-    problems: &mut Diagnostics,
-) {
-    let nats = &environment.spec.nats;
-    let mut zones: BTreeMap<_, u64> = BTreeMap::new();
-    for node in &nats.nodes {
-        *zones.entry(&node.zone).or_default() += 1;
-    }
-    let Some((zone, nodes)) = zones.iter().min_by_key(|(_, nodes)| **nodes) else {
-        return;
-    };
-    let reserved = catalog
-        .streams
-        .iter()
-        .filter(|s| usize::from(s.spec.replicas) >= zones.len())
-        .fold(0_u64, |sum, s| sum.saturating_add(size(s.spec)));
-    let room = nats.jetstream.max_file.bytes().saturating_mul(*nodes);
-    if reserved > room {
-        problems.push(
-            Diagnostic::error(
-                "streams-beyond-storage",
-                environment.at("nats.jetstream.max_file"),
-                format!(
-                    "the streams reserve {} in zone {zone}, which has {}",
-                    ByteSize::new(reserved),
-                    ByteSize::new(room)
-                ),
-            )
-            .help("raise max_file, lower max_bytes of streams, or add a node to the zone"),
-        );
-    }
-}
-
 fn payloads(
     environment: &Document<EnvironmentSpec>,
     catalog: &Catalog<'_>,
@@ -488,6 +383,12 @@ fn payloads(
         if let Some(size) = stream.spec.max_message_size {
             let path = format!("streams.{}.max_message_size", stream.name);
             check(stream.document, path, size);
+        }
+    }
+    for bucket in &catalog.buckets {
+        if let Some(size) = bucket.spec.max_value_size {
+            let path = format!("buckets.{}.max_value_size", bucket.name);
+            check(bucket.document, path, size);
         }
     }
     for service in &catalog.services {

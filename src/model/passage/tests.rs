@@ -1,9 +1,8 @@
 //! What crosses, and what does not.
 
 use super::*;
-use crate::model::{
-    AccountLimits, ByteSize, Compression, Discard, Period, Retention, ServiceLimits, Share,
-};
+use crate::contract::tests::{service, stream};
+use crate::model::{AccountLimits, ByteSize, Share};
 
 fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
     let share = |(subject, with): &(&str, &[&str])| Share {
@@ -16,39 +15,6 @@ fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
         description: String::new(),
         limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
         shares: shares.iter().map(share).collect(),
-    }
-}
-
-fn service(name: &str, account: &str) -> Service {
-    Service {
-        name: name.parse().unwrap(),
-        account: account.parse().unwrap(),
-        description: String::new(),
-        serves: vec![],
-        calls: vec![],
-        publishes: vec![],
-        subscribes: vec![],
-        caches: vec![],
-        limits: ServiceLimits::default(),
-    }
-}
-
-fn stream(account: &str, subject: &str) -> Stream {
-    Stream {
-        name: "TRAIL".parse().unwrap(),
-        account: account.parse().unwrap(),
-        description: String::new(),
-        subjects: vec![subject.parse().unwrap()],
-        retention: Retention::Limits,
-        discard: Discard::Old,
-        max_age: None,
-        max_bytes: ByteSize::new(1),
-        max_message_size: None,
-        replicas: 1,
-        duplicate_window: Period::seconds(1),
-        compression: Compression::None,
-        deny_delete: false,
-        deny_purge: false,
     }
 }
 
@@ -100,7 +66,7 @@ fn audit_records_are_imported_by_those_who_publish_them() {
     till.publishes = ["audit.sale.made.v1", "evt.sale.made.v1"].map(|s| s.parse().unwrap()).into();
     let mut clerk = service("clerk", "AUDIT");
     clerk.publishes = vec!["audit.case.closed.v1".parse().unwrap()];
-    let found = between(vec![], vec![till, clerk], &[stream("AUDIT", "audit.>")]);
+    let found = between(vec![], vec![till, clerk], &[stream("TRAIL", "AUDIT", &["audit.>"])]);
     assert_eq!(found, ["AUDIT to SHOP: Audit audit.sale.made.v1 of audit.sale.made.v1"]);
 }
 

@@ -14,7 +14,7 @@ use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
 use super::{Finding, Scene, route};
-use crate::model::{Node, Service, Subscription};
+use crate::model::{ConnectionKind, Node, Service, Subject, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -98,6 +98,13 @@ async fn trial<P: Provider>(
         Trial { service: service.name.to_string(), granted: 0, refused: 0, problems: Vec::new() };
     let node = door(scene, number);
     let address = SocketAddr::from((node.address, scene.site.cluster.ports.client));
+    if !service.connections.contains(&ConnectionKind::Standard) {
+        // It has no ordinary connection to try anything on, and is refused one.
+        trial.problems.extend(sign_in(scene, service, address).await.is_ok().then(|| {
+            "it signs in over an ordinary connection, which the catalog does not permit".to_owned()
+        }));
+        return trial;
+    }
     let outcome = async {
         let mut probe = sign_in(scene, service, address).await?;
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
@@ -151,20 +158,22 @@ async fn try_publications<P: Provider>(
     service: &Service,
     trial: &mut Trial,
 ) -> Result<(), String> {
+    let traces = service.trace_subject();
+    let permissions = service.permissions();
     let mut words = route::listen(service);
-    for subject in service.calls.iter().chain(&service.publishes) {
-        let concrete = subject.concrete();
-        words.push_str(&traced(&concrete, &service.trace_subject()));
+    for entry in permissions.publish.iter().filter(|entry| **entry != traces) {
+        let subject = concrete(entry);
+        words.push_str(&traced(&subject, &traces));
         let answer = probe.ask(&words).await.map_err(|error| error.to_string())?;
         words.clear();
-        if !answer.errors.is_empty() {
-            trial.problems.push(format!("publish {concrete} is refused"));
-            continue;
-        }
-        match route::wrong(scene, probe, (service, subject), answer.messages).await? {
-            None => trial.granted += 1,
-            Some(problem) => trial.problems.push(problem),
-        }
+        let problem = match entry.parse::<Subject>() {
+            _ if !answer.errors.is_empty() => Some(format!("publish {subject} is refused")),
+            Ok(entry) => route::wrong(scene, probe, (service, &entry), answer.messages).await?,
+            // A request to JetStream or a key of a bucket: neither is in the contract, and neither crosses.
+            Err(_) => None,
+        };
+        trial.granted += usize::from(problem.is_none());
+        trial.problems.extend(problem);
     }
     Ok(())
 }
@@ -237,6 +246,12 @@ async fn expect(
         (false, true) => trial.problems.push(format!("{what} is allowed")),
     }
     Ok(())
+}
+
+/// A subject that an entry lets through.
+fn concrete(entry: &str) -> String {
+    let token = |token| if matches!(token, "*" | ">") { "0" } else { token };
+    entry.split('.').map(token).collect::<Vec<_>>().join(".")
 }
 
 /// A publication that is checked, traced to `inbox` and delivered to nobody.

@@ -35,6 +35,10 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
     forbidden.extend(say.cloned().map(Forbidden::Publish));
     let hear = beyond.iter().find(|subject| !may_hear(subject));
     forbidden.extend(hear.map(|subject| Forbidden::Subscribe(subject.clone(), None)));
+    for stores in foreign_stores(cluster, service) {
+        let foreign = stores.into_iter().filter(|subject| granted.may_publish(subject).is_none());
+        forbidden.extend(foreign.take(ENOUGH).map(Forbidden::Publish));
+    }
     // What nobody is granted at all: it is open to whoever may publish everything.
     forbidden.push(Forbidden::Publish("svc.natsops.probe.v1.refuse".to_owned()));
     // A member of a queue group must not listen beside it, nor in another.
@@ -54,6 +58,18 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
     forbidden.push(Forbidden::Subscribe("_INBOX.>".to_owned(), None));
     forbidden.push(Forbidden::Subscribe(">".to_owned(), None));
     forbidden
+}
+
+/// What others of the account pull, and what they read and write.
+fn foreign_stores(cluster: &Cluster, service: &Service) -> [Vec<String>; 2] {
+    let consumers = cluster
+        .consumers_of(&service.account)
+        .map(|(_, c)| format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", c.stream, c.name));
+    let buckets = cluster.buckets_of(&service.account).flat_map(|bucket| {
+        let (name, stream) = (&bucket.name, bucket.name.stream());
+        [format!("$KV.{name}.natsops"), format!("$JS.API.DIRECT.GET.{stream}.$KV.{name}.natsops")]
+    });
+    [consumers.collect(), buckets.collect()]
 }
 
 /// Subjects of the account that this service has nothing to do with, nearest first.

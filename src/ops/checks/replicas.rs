@@ -1,12 +1,12 @@
-//! Every stream has all of its replicas, each current, each in a zone of its own.
+//! Every stream and bucket has all of its replicas, each current, each in a zone of its own, and every consumer is there.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Finding, Scene};
-use crate::model::Stream;
-use crate::nats::PlacedStream;
-use crate::ops::survey::{Inside, observe};
+use crate::model::{AccountName, Cluster};
+use crate::nats::{PlacedStream, consumer_id};
+use crate::ops::survey::{Contents, Inside, observe};
 use crate::provider::Provider;
 
 /// How long a replica may be behind because there is much to store.
@@ -15,7 +15,28 @@ const MOMENT: Duration = Duration::from_secs(5);
 /// How often is looked.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Looks at every stream of the catalog, and again for a moment while one is not whole.
+/// What the catalog keeps as a stream: its account, its name on the servers, and how many copies it wants.
+struct Kept<'a> {
+    account: &'a AccountName,
+    name: String,
+    replicas: u8,
+}
+
+fn kept(cluster: &Cluster) -> Vec<Kept<'_>> {
+    let streams = cluster.streams.iter().map(|stream| Kept {
+        account: &stream.account,
+        name: stream.name.to_string(),
+        replicas: stream.replicas,
+    });
+    let buckets = cluster.buckets.iter().map(|bucket| Kept {
+        account: &bucket.account,
+        name: bucket.name.stream(),
+        replicas: bucket.replicas,
+    });
+    streams.chain(buckets).collect()
+}
+
+/// Looks at everything that the catalog keeps, and again for a moment while something is not whole.
 pub async fn replicas<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let begin = Instant::now();
     loop {
@@ -41,40 +62,67 @@ async fn look<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         return Err(hidden(reason));
     }
     let (mut copies, mut problems) = (0, Vec::new());
-    for stream in &cluster.streams {
+    let all = kept(cluster);
+    for kept in &all {
         let found = contents
             .streams
-            .get(&stream.account)
+            .get(kept.account)
             .into_iter()
             .flatten()
-            .find(|(_, placed)| placed.name == stream.name.as_str());
+            .find(|(_, placed)| placed.name == kept.name);
         match found {
-            None => problems.push(format!("{} does not exist", stream.name)),
+            None => problems.push(format!("{} does not exist", kept.name)),
             Some((_, placed)) => {
                 copies += placed.current().count();
-                problems.extend(problem(scene, stream, placed));
+                problems.extend(problem(scene, kept, placed));
             }
         }
     }
-    let count = cluster.streams.len();
-    if problems.is_empty() {
+    let (count, whole) = (all.len(), all.len() - problems.len());
+    let missing = missing_consumers(cluster, &contents);
+    if problems.is_empty() && missing.is_empty() {
         return Ok(format!(
-            "{count} streams, {copies} replicas, all current, each in a zone of its own"
+            "{}, {copies} replicas, all current, each in a zone of its own",
+            counted(cluster)
         ));
     }
-    let whole = count - problems.len();
+    problems.extend(missing);
     Err((format!("{whole} of {count} streams whole; {}", problems.join("; ")), look()))
 }
 
-fn problem<P>(scene: &Scene<'_, '_, P>, stream: &Stream, placed: &PlacedStream) -> Option<String> {
-    let wanted = usize::from(stream.replicas);
+/// How many streams, buckets and consumers the catalog has, in words.
+fn counted(cluster: &Cluster) -> String {
+    let consumers: usize = cluster.services.values().map(|service| service.consumes.len()).sum();
+    let mut words = format!("{} streams", cluster.streams.len());
+    for (count, noun) in [(cluster.buckets.len(), "buckets"), (consumers, "consumers")] {
+        if count > 0 {
+            words.push_str(&format!(", {count} {noun}"));
+        }
+    }
+    words
+}
+
+fn missing_consumers(cluster: &Cluster, contents: &Contents) -> Vec<String> {
+    let all = cluster.accounts.keys().flat_map(|account| {
+        cluster.consumers_of(account).map(move |(_, consumer)| (account, consumer))
+    });
+    all.filter(|(account, consumer)| {
+        let id = consumer_id(account, consumer.stream.as_str(), consumer.name.as_str());
+        !contents.consumers.iter().any(|record| record.id == id)
+    })
+    .map(|(_, consumer)| format!("consumer {} does not exist", consumer.path()))
+    .collect()
+}
+
+fn problem<P>(scene: &Scene<'_, '_, P>, kept: &Kept<'_>, placed: &PlacedStream) -> Option<String> {
+    let wanted = usize::from(kept.replicas);
     let current: Vec<&str> = placed.current().collect();
     if current.len() != wanted {
-        return Some(format!("{}: {} of {wanted} replicas current", stream.name, current.len()));
+        return Some(format!("{}: {} of {wanted} replicas current", kept.name, current.len()));
     }
     let nodes = scene.site.cluster.nodes.iter();
     let zones: BTreeSet<_> =
         nodes.filter(|node| current.contains(&node.name.as_str())).map(|node| &node.zone).collect();
     (zones.len() != wanted)
-        .then(|| format!("{}: {wanted} replicas in {} zones", stream.name, zones.len()))
+        .then(|| format!("{}: {wanted} replicas in {} zones", kept.name, zones.len()))
 }

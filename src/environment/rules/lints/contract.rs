@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::super::catalog::{Catalog, Use, uses};
+use super::super::catalog::{Catalog, Entry, Use, uses};
 use super::super::sharing::{Offers, Trails};
 use crate::environment::Diagnostics;
 use crate::environment::shape::did_you_mean;
-use crate::model::{AccountName, Category, Subject, SubjectIndex};
+use crate::environment::spec::ServiceSpec;
+use crate::model::{AccountName, Category, ServiceName, Subject, SubjectIndex};
+
+/// A service of the catalog.
+type Service<'a> = Entry<'a, ServiceName, ServiceSpec>;
 
 pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let (offers, trails) = (Offers::new(catalog), Trails::new(catalog));
@@ -34,14 +38,20 @@ fn subjects<'a>(
 }
 
 fn without_grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    for service in catalog.services.iter().filter(|service| uses(service).is_empty()) {
+    let silent = |service: &Service<'_>| {
+        let spec = service.spec;
+        uses(service).is_empty()
+            && spec.consumes.is_empty()
+            && spec.reads.is_empty()
+            && spec.writes.is_empty()
+    };
+    for service in catalog.services.iter().filter(|service| silent(service)) {
         let path = format!("services.{}", service.name);
         let message = format!("`{}` may neither say nor hear anything", service.name);
         problems.push(
-            service
-                .document
-                .lint("service-without-grants", &path, message)
-                .help("say what it serves, calls, publishes or subscribes, or take it out"),
+            service.document.lint("service-without-grants", &path, message).help(
+                "say what it serves, calls, publishes, subscribes or consumes, or take it out",
+            ),
         );
     }
 }

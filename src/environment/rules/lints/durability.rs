@@ -5,7 +5,14 @@ use crate::environment::Diagnostics;
 use crate::environment::spec::StreamSpec;
 use crate::model::{Discard, Retention, StreamName};
 
+const SLOWER_TOO: &str = "use 3 replicas; one copy is the slower choice too, since every publication waits for its fsync";
+
 pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for bucket in catalog.buckets.iter().filter(|bucket| bucket.spec.replicas == 1) {
+        let path = format!("buckets.{}.replicas", bucket.name);
+        let message = format!("`{}` has one copy: it goes with one disk", bucket.name);
+        problems.push(bucket.document.lint("single-replica", &path, message).help(SLOWER_TOO));
+    }
     for stream in &catalog.streams {
         single_replica(stream, problems);
         full_for_good(stream, problems);
@@ -19,9 +26,7 @@ fn single_replica(stream: &Entry<'_, StreamName, StreamSpec>, problems: &mut Dia
     }
     let path = format!("streams.{}.replicas", stream.name);
     let message = format!("`{}` has one copy: it goes with one disk", stream.name);
-    problems.push(stream.document.lint("single-replica", &path, message).help(
-        "use 3 replicas; one copy is the slower choice too, since every publication waits for its fsync",
-    ));
+    problems.push(stream.document.lint("single-replica", &path, message).help(SLOWER_TOO));
 }
 
 fn full_for_good(stream: &Entry<'_, StreamName, StreamSpec>, problems: &mut Diagnostics) {

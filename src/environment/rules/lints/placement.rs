@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Document;
 use super::super::catalog::Catalog;
+use super::super::storage::kept;
 use crate::environment::spec::{EnvironmentSpec, NodeSpec};
 use crate::environment::{Diagnostic, Diagnostics};
 use crate::model::{ByteSize, ZoneName};
@@ -84,11 +85,10 @@ impl Layout<'_> {
     fn uneven_zones(&self, catalog: &Catalog<'_>) -> Option<Diagnostic> {
         let zones = self.zones.len();
         let jetstream = &self.environment.spec.nats.jetstream;
-        let copied = catalog.streams.iter().filter(|s| usize::from(s.spec.replicas) >= zones);
+        let all = kept(catalog);
+        let copied = all.iter().filter(|kept| usize::from(kept.replicas) >= zones);
         let sizes: Vec<u64> = copied
-            .map(|stream| {
-                stream.spec.max_bytes.min(jetstream.max_stream.unwrap_or(stream.spec.max_bytes))
-            })
+            .map(|kept| kept.max_bytes.min(jetstream.max_stream.unwrap_or(kept.max_bytes)))
             .map(ByteSize::bytes)
             .collect();
         if zones < 2 || self.smallest() == self.largest() || sizes.is_empty() {

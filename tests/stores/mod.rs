@@ -1,0 +1,7 @@
+//! Consumers and buckets: their rules, their life on real servers, and what unmodified clients do with them.
+
+mod buckets;
+mod connections;
+mod consumers;
+mod life;
+mod rules;
