@@ -141,7 +141,7 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             grant.verb.key().to_owned(),
             grant.subject.to_string(),
             grant.queue.map_or_else(|| "-".to_owned(), ToString::to_string),
-            joined(&names),
+            joined(&names.iter().map(String::as_str).collect::<Vec<_>>()),
         ]);
     }
     stored(cluster, service).into_iter().for_each(|row| {

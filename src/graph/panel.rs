@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
 use crate::contract::{Borders, Grant, Verb, grants, pulled};
-use crate::model::{
-    Account, Bucket, Category, Cluster, Passage, PassageKind, Service, Subject,
-};
+use crate::model::{Account, Bucket, Category, Cluster, Passage, PassageKind, Service, Subject};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
 const WIRES: [&str; 8] =
