@@ -226,10 +226,10 @@ const PROVOCATIONS: [Provocation; 33] = [
         expose: &[],
         edits: &[(
             "catalog/game.yaml",
-            "subjects: [evt.state.>]",
-            "subjects: [evt.state.entity.updated.v1]",
+            "subjects: [evt.ai.>]",
+            "subjects: [evt.ai.model.>, evt.ai.llm.>]",
         )],
-        says: "no stream of GAME keeps `evt.state.player.updated.v1`",
+        says: "no stream of GAME keeps `evt.ai.safety.blocked.v1`",
     },
     Provocation {
         lint: "subscription-unpublished",
