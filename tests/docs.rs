@@ -76,6 +76,7 @@ fn walk(document: &Path, cluster: &Cluster) {
     assert!(python.join("python3").exists(), "a client in Python is needed: run `.ci/tools tests`");
     let server = nats_server();
     let path = [program, server.parent().unwrap(), &python, "/usr/bin".as_ref(), "/bin".as_ref()];
+    let mut untrue = Vec::new();
     for step in steps {
         let project = &cluster.project;
         let output = Command::new("bash")
@@ -91,15 +92,15 @@ fn walk(document: &Path, cluster: &Cluster) {
         holds_no_secret(&said);
         let found: Vec<String> = said.lines().map(alike).collect();
         let wanted: Vec<String> = step.expected.iter().map(|line| alike(line)).collect();
-        assert!(
-            matches(&wanted, &found),
-            "{}:{}: `{}` says\n{said}\nand is shown to say\n{}",
-            document.display(),
-            step.line,
-            step.command,
-            step.expected.join("\n")
-        );
+        if !matches(&wanted, &found) {
+            let (document, shown) = (document.display(), step.expected.join("\n"));
+            let Step { line, command, .. } = step;
+            untrue.push(format!(
+                "{document}:{line}: `{command}` says\n{said}\nand is shown to say\n{shown}"
+            ));
+        }
     }
+    assert!(untrue.is_empty(), "{}", untrue.join("\n\n"));
 }
 
 #[test]
