@@ -153,6 +153,8 @@ async fn clients_without_creds_fail_client_creds_alone() {
     let account = keys.changed_claims("COMMERCE", |body| {
         body.signing_keys = vec![SigningKey::Plain(signer.entry.public.clone())];
         body.limits.disallow_bearer = false;
+        // What others let COMMERCE have is not this account's.
+        body.imports.clear();
     });
     let mut account: Claims<natsops::jwt::AccountBody> =
         natsops::jwt::decode(&account).unwrap().claims;

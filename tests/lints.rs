@@ -19,7 +19,7 @@ struct Provocation {
     says: &'static str,
 }
 
-const PROVOCATIONS: [Provocation; 31] = [
+const PROVOCATIONS: [Provocation; 33] = [
     Provocation {
         lint: "uneven-zones",
         environment: "prod",
@@ -107,7 +107,7 @@ const PROVOCATIONS: [Provocation; 31] = [
         environment: "local",
         expose: &[],
         edits: &[("local.yaml", "grace: 2s", "grace: 25s")],
-        says: "700 clients of a node have 5s to leave: 140 sign in elsewhere each second",
+        says: "702 clients of a node have 5s to leave: 140 sign in elsewhere each second",
     },
     Provocation {
         lint: "slow-ping",
@@ -181,7 +181,7 @@ const PROVOCATIONS: [Provocation; 31] = [
         environment: "local",
         expose: &[],
         edits: &[(
-            "catalog/game.yaml",
+            "catalog/audit.yaml",
             "    max_age: 365d\n    max_bytes: 30 GB",
             "    max_bytes: 30 GB",
         )],
@@ -226,10 +226,10 @@ const PROVOCATIONS: [Provocation; 31] = [
         expose: &[],
         edits: &[(
             "catalog/game.yaml",
-            "subjects: [evt.asset.generation.requested.v1]",
-            "subjects: [evt.asset.generation.forgotten.v1]",
+            "subjects: [evt.ai.>]",
+            "subjects: [evt.ai.model.>, evt.ai.llm.>]",
         )],
-        says: "no stream of GAME keeps `evt.asset.generation.requested.v1`",
+        says: "no stream of GAME keeps `evt.ai.safety.blocked.v1`",
     },
     Provocation {
         lint: "subscription-unpublished",
@@ -247,7 +247,29 @@ const PROVOCATIONS: [Provocation; 31] = [
         environment: "local",
         expose: &[("catalog/game.yaml", "serve-uncalled")],
         edits: &[],
-        says: "nobody in account GAME calls `svc.world.simulation.v1.act`",
+        says: "nobody calls `svc.world.simulation.v1.act` of account GAME",
+    },
+    Provocation {
+        lint: "share-unused",
+        environment: "local",
+        expose: &[],
+        edits: &[(
+            "catalog/commerce.yaml",
+            "refunded.v1, with: [PLAYERS]",
+            "refunded.v1, with: [PLAYERS, GAME]",
+        )],
+        says: "nobody in account GAME subscribes `evt.payment.charge.refunded.v1`",
+    },
+    Provocation {
+        lint: "stream-unfed",
+        environment: "local",
+        expose: &[],
+        edits: &[(
+            "catalog/game.yaml",
+            "subjects: [evt.state.>]",
+            "subjects: [evt.state.>, evt.stat.>]",
+        )],
+        says: "nobody publishes what `evt.stat.>` stores",
     },
     Provocation {
         lint: "cache-missing",
@@ -435,14 +457,16 @@ fn an_acceptance_counts_in_its_own_file_and_where_it_says() {
 
     // A path, a name in it and the marked value all name the same finding; another name does not.
     for (at, code) in [
-        ("services.store.serves[0].subject", 5),
-        ("svc.store.v1.list", 5),
-        ("services.store", 0),
-        ("services.stor", 5),
-        ("wallet", 5),
+        ("services.matchmaking.serves[2].subject", 0),
+        ("services.matchmaking.serves[1].subject", 5),
+        ("services.matchmaking", 0),
+        ("matchmaking", 0),
+        ("services.matchmakin", 5),
+        ("profile", 5),
     ] {
         let project = Project::new();
-        project.edit("catalog/commerce.yaml", "    at: store\n", &format!("    at: {at}\n"));
+        let (from, to) = ("    at: svc.match.v1.report\n", format!("    at: {at}\n"));
+        project.edit("catalog/players.yaml", from, &to);
         let output = project.run(&["lint", "local"]);
         assert_eq!(output.code, code, "{at}: {}", output.stdout);
     }

@@ -78,6 +78,7 @@ pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted>
         Paper::Operator
         | Paper::System
         | Paper::Own
+        | Paper::Activation(_)
         | Paper::Account(_)
         | Paper::User(_)
         | Paper::LeafnodeUser(_) => return None,

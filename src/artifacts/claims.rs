@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leafnode_claims;
 use super::paper::{operator_signing_keys, public};
+use super::sharing;
 use crate::jwt::{
-    AccountBody, AccountLimitsClaim, Allow, Claims, JetStreamTier, OperatorBody, Responses,
-    ScopedKey, SigningKey, Template, UserBody,
+    AccountBody, AccountLimitsClaim, Allow, Claims, Export, Import, JetStreamTier, OperatorBody,
+    Responses, ScopedKey, SigningKey, Template, UserBody,
 };
+use crate::model::matching::has_wildcard;
 use crate::model::{
     Account, Cluster, ConnectionKind, OWN_ROLE, Placement, SYSTEM_ACCOUNT, Service,
 };
@@ -45,6 +47,8 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         subs: NO_LIMIT,
         data: NO_LIMIT,
         payload: NO_LIMIT,
+        // Nothing is imported or exported. This token stands in every node's configuration, so a limit that says so
+        // would restart them all for nothing.
         imports: NO_LIMIT,
         exports: NO_LIMIT,
         wildcards: true,
@@ -59,6 +63,8 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         ..closed_template()
     };
     let body = AccountBody {
+        imports: Vec::new(),
+        exports: Vec::new(),
         limits,
         signing_keys: vec![scoped(
             index,
@@ -94,8 +100,12 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
         scoped(index, name, service.name.as_str(), template(cluster, service), &service.description)
     }));
     signing_keys.extend(leafnode_claims::roles(cluster, account, index));
+    let imports = sharing::imports(cluster, &account.name, index);
+    let exports = sharing::exports(cluster, &account.name);
     let body = AccountBody {
-        limits: limits(cluster, account),
+        limits: limits(cluster, account, &imports, &exports),
+        imports,
+        exports,
         signing_keys,
         revocations: BTreeMap::new(),
         description: account.description.clone(),
@@ -199,15 +209,21 @@ fn kinds(connections: &[ConnectionKind]) -> Vec<String> {
     kinds.iter().map(word).collect()
 }
 
-fn limits(cluster: &Cluster, account: &Account) -> AccountLimitsClaim {
+/// The limits of an account. Of imports and exports it may have those that it has.
+fn limits(
+    cluster: &Cluster,
+    account: &Account,
+    imports: &[Import],
+    exports: &[Export],
+) -> AccountLimitsClaim {
     let limits = &account.limits;
     AccountLimitsClaim {
         subs: i64::from(limits.subscriptions),
         data: NO_LIMIT,
         payload: signed(limits.payload.bytes()),
-        imports: NO_LIMIT,
-        exports: NO_LIMIT,
-        wildcards: true,
+        imports: counted(imports.len()),
+        exports: counted(exports.len()),
+        wildcards: exports.iter().any(|export| has_wildcard(&export.subject)),
         disallow_bearer: true,
         conn: i64::from(limits.connections),
         leaf: leafnode_claims::limit(cluster, account),
@@ -241,6 +257,11 @@ fn tiers(cluster: &Cluster, account: &Account) -> BTreeMap<String, JetStreamTier
         watched.into_iter().chain(consumed).map(|r| (format!("R{r}"), consumers.clone())).collect();
     tiers.extend(stored.iter().map(|replicas| (format!("R{replicas}"), full.clone())));
     tiers
+}
+
+/// Counts of things that a file lists are small.
+pub(super) fn counted(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Sizes are parsed to fit into the servers' signed integers.

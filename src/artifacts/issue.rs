@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::paper::{Paper, key_names};
 use super::review::is_current;
-use super::{Newer, certificates, claims, leafnode_claims};
+use super::{Newer, certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
 use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
 use crate::pki::{self, CertificateError, CertificateKey, CertificatePublicKey, Lifetime, Purpose};
@@ -110,6 +110,9 @@ fn write(
         Paper::Own => {
             let held = newer.get(OWN_ACCOUNT).copied();
             token(leafnode_claims::own(cluster, index), &signer, old, now, held)
+        }
+        Paper::Activation(activation) => {
+            token(sharing::activation(activation, index), &signer, old, now, None)
         }
         Paper::Account(account) => {
             let held = newer.get(account.as_str()).copied();

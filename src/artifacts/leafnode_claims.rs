@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claims::{NO_LIMIT, closed_template, own_inbox, scoped, unsigned};
+use super::claims::{NO_LIMIT, closed_template, counted, own_inbox, scoped, unsigned};
 use super::paper::public;
 use crate::jwt::{AccountBody, AccountLimitsClaim, Allow, Claims, SigningKey, Template, UserBody};
 use crate::model::{Account, Cluster, Leafnode, OWN_ACCOUNT, OWN_ROLE};
@@ -33,7 +33,7 @@ pub fn roles(cluster: &Cluster, account: &Account, index: &Index) -> Vec<Signing
 
 /// How many leafnode connections an account may have.
 pub fn limit(cluster: &Cluster, account: &Account) -> i64 {
-    signed(cluster.leafnodes_of(&account.name).count() * CONNECTIONS)
+    counted(cluster.leafnodes_of(&account.name).count() * CONNECTIONS)
 }
 
 /// A leafnode's user, who carries no permission of their own.
@@ -61,6 +61,8 @@ pub fn own(cluster: &Cluster, index: &Index) -> Claims<AccountBody> {
     let role =
         |name, template, description| scoped(index, OWN_ACCOUNT, name, template, description);
     let body = AccountBody {
+        imports: Vec::new(),
+        exports: Vec::new(),
         limits: own_limits(cluster),
         signing_keys: vec![
             role(OWN_ROLE, hub, "The tool that operates this cluster."),
@@ -80,14 +82,14 @@ pub fn own(cluster: &Cluster, index: &Index) -> Claims<AccountBody> {
 }
 
 fn own_limits(cluster: &Cluster) -> AccountLimitsClaim {
-    let connections = signed(cluster.nodes.len() * CONNECTIONS * RUNS);
+    let connections = counted(cluster.nodes.len() * CONNECTIONS * RUNS);
     AccountLimitsClaim {
         subs: 1000,
         data: NO_LIMIT,
         payload: OWN_PAYLOAD,
         imports: 0,
         exports: 0,
-        wildcards: true,
+        wildcards: false,
         disallow_bearer: true,
         conn: connections,
         leaf: connections,
@@ -103,9 +105,4 @@ fn leafnode_template(into: Vec<String>, out: Vec<String>) -> Template {
         allowed_connection_types: vec!["LEAFNODE".to_owned()],
         ..closed_template()
     }
-}
-
-/// Counts of things that a file lists are small.
-fn signed(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -17,6 +17,7 @@ mod lint;
 mod paper;
 mod redis_bundle;
 mod review;
+mod sharing;
 
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
@@ -28,3 +29,4 @@ pub use lint::lint_bundle;
 pub use paper::key_names;
 pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};
+pub use sharing::exports_first;

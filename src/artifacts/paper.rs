@@ -1,6 +1,7 @@
 //! What must exist: keys by name, and the documents that they sign.
 
 use super::leafnode_claims::OWN_LEAFNODE_ROLE;
+use super::sharing::{Activation, activations};
 use crate::model::{
     AccountName, Cluster, LeafnodeName, NodeName, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT,
     ServiceName,
@@ -19,6 +20,8 @@ pub enum Paper {
     System,
     /// The claims of natsops' own account.
     Own,
+    /// An account's consent that another imports something of it.
+    Activation(Activation),
     /// An account's claims.
     Account(AccountName),
     /// The claims of a service's user.
@@ -41,6 +44,7 @@ impl Paper {
     /// Every document that the model asks for, signers before those whom they sign.
     pub fn all(cluster: &Cluster) -> Vec<Self> {
         let mut papers = vec![Self::Operator, Self::System, Self::Own];
+        papers.extend(activations(cluster).map(Self::Activation));
         papers.extend(cluster.accounts.keys().cloned().map(Self::Account));
         papers.extend(cluster.services.keys().cloned().map(Self::User));
         papers.extend(cluster.leafnodes.keys().cloned().map(Self::LeafnodeUser));
@@ -58,6 +62,10 @@ impl Paper {
             Self::Operator => Document::operator(),
             Self::System => Document::account(SYSTEM_ACCOUNT),
             Self::Own => Document::account(OWN_ACCOUNT),
+            Self::Activation(activation) => {
+                let Activation { owner, user, subject, service: _ } = activation;
+                Document::activation(owner, user, subject)
+            }
             Self::Account(account) => Document::of_account(account),
             Self::User(service) => Document::user(service),
             Self::LeafnodeUser(leafnode) => Document::leafnode_user(leafnode),
@@ -75,6 +83,7 @@ impl Paper {
             Self::Operator => KeyName::operator(),
             Self::System => KeyName::account(SYSTEM_ACCOUNT),
             Self::Own => KeyName::account(OWN_ACCOUNT),
+            Self::Activation(activation) => KeyName::of_account(&activation.user),
             Self::Account(account) => KeyName::of_account(account),
             Self::User(service) => KeyName::user(service),
             Self::LeafnodeUser(leafnode) => KeyName::leafnode_user(leafnode),
@@ -91,6 +100,7 @@ impl Paper {
         match self {
             Self::Operator => KeyName::operator(),
             Self::System | Self::Own | Self::Account(_) => KeyName::operator_signing(1),
+            Self::Activation(activation) => KeyName::of_account(&activation.owner),
             Self::User(service) => {
                 KeyName::role(cluster.services[service].account.as_str(), service.as_str())
             }

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::paper::{Paper, key_names};
-use super::{certificates, claims, leafnode_claims};
-use crate::jwt::{AccountBody, Claims, OperatorBody, UserBody, decode};
+use super::{certificates, claims, leafnode_claims, sharing};
+use crate::jwt::{AccountBody, ActivationBody, Claims, OperatorBody, UserBody, decode};
 use crate::model::{Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
@@ -85,6 +85,10 @@ fn compare(
             let wanted = leafnode_claims::own(cluster, index);
             tokens::<AccountBody>(record, &wanted, text, newer.get(OWN_ACCOUNT))
         }
+        Paper::Activation(activation) => {
+            let wanted = sharing::activation(activation, index);
+            tokens::<ActivationBody>(record, &wanted, text, None)
+        }
         Paper::Account(account) => {
             let wanted = claims::account(cluster, &cluster.accounts[account], index);
             tokens::<AccountBody>(record, &wanted, text, newer.get(account.as_str()))
@@ -157,7 +161,7 @@ fn effect(field: &str) -> OnChange {
     }
 }
 
-/// Objects become dotted paths; lists of objects go by their role; lists of words are one value.
+/// Objects become dotted paths; lists of objects go by role or subject; lists of words are one value.
 fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
     let join = |step: &str| {
         if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") }
@@ -170,7 +174,8 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             for item in items {
-                let step = item["role"].as_str().or(item.as_str()).unwrap_or("?");
+                let name = item["role"].as_str().or(item["subject"].as_str());
+                let step = name.or(item.as_str()).unwrap_or("?");
                 flatten(join(step), item, fields);
             }
         }
@@ -178,12 +183,25 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             fields.insert(path, items.join(", "));
         }
+        Value::String(text) if path.ends_with(".token") => {
+            fields.insert(path, fingerprint(text));
+        }
         Value::String(text) => {
             fields.insert(path, text.clone());
         }
         other => {
             fields.insert(path, other.to_string());
         }
+    }
+}
+
+/// A short form of an activation that tells two apart: the end of its signature.
+fn fingerprint(token: &str) -> String {
+    match token.rsplit_once('.') {
+        Some((_, signature)) => {
+            signature.get(signature.len().saturating_sub(12)..).unwrap_or_default().to_owned()
+        }
+        None => token.to_owned(),
     }
 }
 

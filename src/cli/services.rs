@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::failure::Failure;
 use super::{exit, lookup, paint, tables};
-use crate::contract::{Grant, Verb, grants, pulled, who};
-use crate::model::{BucketName, Cluster, Consumer, Service};
+use crate::contract::{Borders, Grant, Verb, grants, meet, pulled, who};
+use crate::model::{BucketName, Cluster, Consumer, PassageKind, Service};
 
 /// The services of the catalog
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     let cluster = context.cluster(&args.environment)?;
     if context.json {
-        let all: Vec<Value> = cluster.services.values().map(value).collect();
+        let all: Vec<Value> =
+            cluster.services.values().map(|service| value(&cluster, service)).collect();
         let value = json!({ "format": 1, "environment": args.environment, "services": all });
         println!("{value:#}");
         return Ok(exit::DONE);
@@ -90,7 +91,7 @@ fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let service = lookup::service(&cluster, &args.service)?;
     if context.json {
         let value = json!({
-            "format": 1, "environment": args.environment, "service": value(service),
+            "format": 1, "environment": args.environment, "service": value(&cluster, service),
         });
         println!("{value:#}");
         return Ok(exit::DONE);
@@ -111,6 +112,7 @@ fn buckets(service: &Service) -> BTreeSet<&BucketName> {
 /// The grants, each with those at its other end.
 fn granted(cluster: &Cluster, service: &Service) -> String {
     let mut table = tables::table(&["GRANT", "SUBJECT", "QUEUE", "WITH"]);
+    let borders = Borders::new(cluster);
     for grant in grants(service) {
         let all = who(cluster, grant.subject.as_str());
         let others = match grant.verb {
@@ -119,22 +121,27 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             Verb::Publishes => all.subscribes,
             Verb::Subscribes | Verb::Consumes => all.publishes,
         };
-        let mut names: Vec<&str> = others
+        let mut names: Vec<String> = others
             .iter()
-            .filter(|other| *other.account == service.account)
-            .map(|other| other.service.as_str())
+            .filter(|other| meet(cluster, &service.account, other.account, &other.subject))
+            .map(|other| match *other.account == service.account {
+                true => other.service.to_string(),
+                false => format!("{}/{}", other.account, other.service),
+            })
             .collect();
         if grant.verb == Verb::Publishes {
             let pull = all.consumes.iter().filter(|other| *other.account == service.account);
-            names.extend(pull.map(|other| other.service.as_str()));
+            names.extend(pull.map(|other| other.service.to_string()));
             names.sort_unstable();
         }
         names.dedup();
+        let crossing = borders.crossing(&grant).filter(|p| p.kind == PassageKind::Audit);
+        names.extend(crossing.map(|passage| format!("the streams of {}", passage.owner)));
         table.add_row(vec![
             grant.verb.key().to_owned(),
             grant.subject.to_string(),
             grant.queue.map_or_else(|| "-".to_owned(), ToString::to_string),
-            joined(&names),
+            joined(&names.iter().map(String::as_str).collect::<Vec<_>>()),
         ]);
     }
     stored(cluster, service).into_iter().for_each(|row| {
@@ -217,7 +224,16 @@ pub fn consumer_value(consumer: &Consumer) -> Value {
     })
 }
 
-fn value(service: &Service) -> Value {
+fn value(cluster: &Cluster, service: &Service) -> Value {
+    let borders = Borders::new(cluster);
+    let across = grants(service).into_iter().filter_map(|grant| {
+        let passage = borders.crossing(&grant)?;
+        Some(json!({
+            "verb": grant.verb, "subject": grant.subject, "kind": passage.kind,
+            "account": passage.owner,
+        }))
+    });
+    let across: Vec<Value> = across.collect();
     let permissions = service.permissions();
     let subscribe: Vec<String> = permissions.subscribe.iter().map(|entry| entry.claim()).collect();
     let pairs = |verb: Verb| -> Vec<Value> {
@@ -234,6 +250,7 @@ fn value(service: &Service) -> Value {
         "limits": {
             "subscriptions": service.limits.subscriptions, "payload": service.limits.payload,
         },
+        "across": across,
         "inbox_prefix": service.inbox_prefix(),
         "permissions": {
             "publish": permissions.publish, "subscribe": subscribe, "replies": permissions.replies,

@@ -3,17 +3,19 @@
 //! Answers about permissions follow from [`Service::permissions`](crate::model::Service::permissions),
 //! which is also what the claims are made of: there is one source.
 
+mod borders;
 mod can;
 mod diff;
 mod grant;
 mod tree;
 mod who;
 
+pub use borders::{Borders, meet, reaches};
 pub use can::{Answer, Ask, Basis, Rule, RuleName, can};
 pub use diff::{Change, Effect, diff};
 pub use grant::{Grant, Verb, grants, handed_out, pulled};
 pub use tree::{Branch, tree};
-pub use who::{Party, Puller, Store, Who, subjects, who};
+pub use who::{Crossing, Party, Puller, Store, Who, subjects, who};
 
 #[cfg(test)]
 pub(crate) mod tests;

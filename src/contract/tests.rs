@@ -103,6 +103,7 @@ pub fn cluster(services: Vec<Service>, streams: Vec<Stream>) -> Cluster {
         service_names: vec![],
         recipients: vec![],
         leafnodes: BTreeMap::new(),
+        passages: vec![],
         placement: Placement::Local { volume: size },
         redis: None,
         accounts: BTreeMap::new(),

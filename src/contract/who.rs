@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grant::{consumers, handed_out};
-use super::{Grant, Verb, grants, pulled};
+use super::{Borders, Grant, Verb, grants, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Category, Cluster, ConsumerName, Service, ServiceName, StreamName, Subject,
+    AccountName, Category, Cluster, ConsumerName, PassageKind, Service, ServiceName, StreamName,
+    Subject,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -26,6 +27,21 @@ pub struct Who<'a> {
     pub consumes: Vec<Puller<'a>>,
     /// What stores it.
     pub stored: Vec<Store<'a>>,
+    /// Where it goes from one account into another.
+    pub crosses: Vec<Crossing<'a>>,
+}
+
+/// A subject with the way that its messages go between accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Crossing<'a> {
+    /// What crosses.
+    pub kind: PassageKind,
+    /// The subject.
+    pub subject: &'a Subject,
+    /// The account that its messages leave.
+    pub from: &'a AccountName,
+    /// The account that they enter.
+    pub to: &'a AccountName,
 }
 
 /// A service with the permission that lets it take part.
@@ -71,7 +87,8 @@ impl Who<'_> {
     /// Whether nobody has to do with it.
     pub fn is_empty(&self) -> bool {
         let parties = [&self.serves, &self.calls, &self.publishes, &self.subscribes];
-        parties.into_iter().all(Vec::is_empty) && self.consumes.is_empty() && self.stored.is_empty()
+        let further = self.consumes.is_empty() && self.stored.is_empty() && self.crosses.is_empty();
+        parties.into_iter().all(Vec::is_empty) && further
     }
 }
 
@@ -100,7 +117,18 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
     }
     who.consumes = pullers(cluster, asked);
     who.stored = stored(cluster, asked);
+    who.crosses = crosses(cluster, asked);
     who
+}
+
+fn crosses<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Crossing<'a>> {
+    let found = cluster.passages.iter().filter(|p| overlaps(p.subject.as_str(), asked));
+    let crossing = found.map(|passage| {
+        let (owner, user) = (&passage.owner, &passage.user);
+        let (from, to) = if passage.kind.is_service() { (user, owner) } else { (owner, user) };
+        Crossing { kind: passage.kind, subject: &passage.subject, from, to }
+    });
+    crossing.collect()
 }
 
 fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
@@ -160,11 +188,12 @@ fn stored<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Store<'a>> {
     all.chain(buckets).filter(|store| overlaps(&store.pattern, asked)).collect()
 }
 
-/// Every subject of the contract in each account, with those who use it, sorted.
+/// Every subject of the contract in the account where it is at home, with those who use it in any account, sorted.
 pub fn subjects(cluster: &Cluster) -> BTreeMap<(&Subject, &AccountName), Vec<Grant<'_>>> {
+    let borders = Borders::new(cluster);
     let mut all: BTreeMap<_, Vec<Grant<'_>>> = BTreeMap::new();
     for grant in cluster.services.values().flat_map(grants).chain(pulled(cluster)) {
-        all.entry((grant.subject, grant.account)).or_default().push(grant);
+        all.entry((grant.subject, borders.home(&grant))).or_default().push(grant);
     }
     all
 }

@@ -15,8 +15,8 @@ use super::spec::{
 use crate::model::{
     Account, AccountLimits, AccountName, AwsSettings, Bucket, ByteSize, Cluster, JetStream,
     JetStreamLimits, LameDuck, Leafnode, LeafnodeName, Node, Placement, Ports, Redis, RedisNode,
-    ServerLimits, Service, ServiceLimits, ServiceName, Stream, StreamName, Validity, Volume,
-    ZoneName,
+    ServerLimits, Service, ServiceLimits, ServiceName, Share, Stream, StreamName, Validity, Volume,
+    ZoneName, passages,
 };
 
 /// Where the addresses of the cache's nodes begin.
@@ -42,6 +42,7 @@ pub fn decide(
     let NatsSpec { cluster, version: _, nodes: _, ports, jetstream, limits, lame_duck } = nats;
     let cap = jetstream.max_stream;
     let (accounts, services, streams, buckets) = decide_catalog(catalog, cap);
+    let passages = passages(&accounts, &services, &streams);
     Cluster {
         environment: name,
         name: cluster,
@@ -83,6 +84,7 @@ pub fn decide(
             .into_iter()
             .map(|(name, spec)| (name.clone(), leafnode(name, spec)))
             .collect(),
+        passages,
     }
 }
 
@@ -214,6 +216,11 @@ fn account(name: AccountName, spec: AccountSpec) -> Account {
                 consumers: limits.consumers,
             }),
         },
+        shares: spec
+            .shares
+            .into_iter()
+            .map(|share| Share { subject: share.subject, with: share.with })
+            .collect(),
     }
 }
 

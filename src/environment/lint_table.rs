@@ -3,7 +3,7 @@
 use crate::model::Lint;
 
 /// Every lint, in the order of the documentation.
-pub const LINTS: [Lint; 31] = [
+pub const LINTS: [Lint; 33] = [
     Lint {
         id: "uneven-zones",
         about: "a zone has fewer nodes than another, and holds a copy of every stream",
@@ -228,11 +228,25 @@ that waits for an acknowledgement from JetStream waits in vain.",
     },
     Lint {
         id: "serve-uncalled",
-        about: "nobody in the account calls what a service serves",
+        about: "nobody calls what a service serves, in its account or in those that it is shared with",
         why: "\
 Only services of the catalog have creds, so nobody can call it. Either the caller is missing, or the subject is \
 an old version that was forgotten.",
         remedy: "Take it out, or accept it with who will call it.",
+    },
+    Lint {
+        id: "share-unused",
+        about: "an account may have a subject of another and has no use for it",
+        why: "\
+A share is a door in the wall between two accounts. One that nobody goes through tells nothing true about who \
+needs whom, and is open to the next service of that account without anybody being asked.",
+        remedy: "Take the account out of the share; one line brings it back.",
+    },
+    Lint {
+        id: "stream-unfed",
+        about: "a stream stores a subject that nobody publishes",
+        why: "Storage is reserved for messages that never come; most often a pattern is misspelt.",
+        remedy: "Correct the pattern, take it out, or add the service that publishes to the catalog.",
     },
     Lint {
         id: "cache-missing",

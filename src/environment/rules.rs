@@ -11,6 +11,7 @@ mod consumers;
 mod leafnodes;
 mod lints;
 mod services;
+mod sharing;
 mod storage;
 
 use super::spec::{CatalogSpec, EnvironmentSpec};
@@ -52,6 +53,7 @@ pub fn check(
 ) {
     cluster::check(environment, problems);
     catalog::check(environment, catalog, problems);
+    sharing::check(catalog, problems);
     leafnodes::check(environment, catalog, problems);
     services::check(catalog, problems);
     cache::check(environment, catalog, problems);

@@ -361,6 +361,19 @@ pub struct AccountSpec {
     pub description: String,
     /// What all of its users together may use.
     pub limits: AccountLimitsSpec,
+    /// Subjects of its services that it lets other accounts have.
+    #[serde(default)]
+    pub shares: Vec<ShareSpec>,
+}
+
+/// A subject that an account lets others have.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShareSpec {
+    /// What a service of the account publishes (`evt`) or serves (`svc`).
+    pub subject: Subject,
+    /// The accounts whose services may subscribe or call it.
+    pub with: Vec<AccountName>,
 }
 
 /// What an account may use.

@@ -46,8 +46,13 @@ fn summary(cluster: &Cluster) -> String {
     let (accounts, services) = (cluster.accounts.len(), cluster.services.len());
     let (streams, buckets) = (cluster.streams.len(), cluster.buckets.len());
     let buckets = if buckets == 0 { String::new() } else { format!(", {buckets} buckets") };
+    let passages = match cluster.passages.len() {
+        0 => String::new(),
+        count => format!(", {count} subjects between accounts"),
+    };
     format!(
-        "{accounts} accounts, {services} services, {streams} streams{buckets}. Point at a box to read what it is for."
+        "{accounts} accounts, {services} services, {streams} streams{buckets}{passages}. \
+         Point at a box to read what it is for."
     )
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::contract::{Grant, Verb, subjects};
+use crate::contract::{Borders, Grant, Verb, subjects};
 use crate::model::{Cluster, Placement, ServiceName, Stream, SubjectPattern};
 
 /// The contract as a flow chart: requests and events go through their subjects, stored events on into their stream.
 pub fn contract(cluster: &Cluster) -> String {
-    let all = subjects(cluster);
+    let (all, borders) = (subjects(cluster), Borders::new(cluster));
     let ids: BTreeMap<_, usize> = all.keys().copied().zip(0..).collect();
     let services: BTreeMap<_, usize> = cluster.services.keys().zip(0..).collect();
     let mut out = String::from("flowchart LR\n");
@@ -38,9 +38,11 @@ pub fn contract(cluster: &Cluster) -> String {
         for grant in granted.iter().filter(|grant| grant.verb != Verb::Consumes) {
             edge(&mut out, grant, services[grant.service], ids[key]);
         }
-        let stores = |pattern: &SubjectPattern| pattern.covers(key.0);
+        let keepers = borders.keepers(key.1, key.0);
         for (id, stream) in cluster.streams.iter().enumerate() {
-            if &stream.account == key.1 && stream.subjects.iter().any(stores) {
+            let stores = |pattern: &SubjectPattern| pattern.covers(key.0);
+            let keeps = keepers.iter().any(|keeper| std::ptr::eq(*keeper, stream));
+            if keeps && stream.subjects.iter().any(stores) {
                 line(&mut out, format_args!("  subject{} --> stream{id}", ids[key]));
             }
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
-use crate::contract::{Grant, Verb, grants, pulled};
-use crate::model::{Account, Bucket, Category, Cluster, Service, Subject};
+use crate::contract::{Borders, Grant, Verb, grants, pulled};
+use crate::model::{Account, Bucket, Category, Cluster, Passage, PassageKind, Service, Subject};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
 const WIRES: [&str; 8] =
@@ -33,6 +33,10 @@ struct Row<'a> {
     subject: Option<&'a Subject>,
     speaks: Vec<Port<'a>>,
     listens: Vec<Port<'a>>,
+    /// The other accounts that take it or ask for it, in words.
+    away: Vec<String>,
+    /// The title of its group, where it belongs to another account.
+    abroad: Option<String>,
     rect: Rect,
 }
 
@@ -96,27 +100,20 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
     drawing
 }
 
-/// The subjects of an account: requests first, then each stream, what no stream stores, and each bucket.
-fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service]) -> Vec<Group<'a>> {
-    let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
-    let own = pulled(cluster).into_iter().filter(|grant| *grant.account == account.name);
-    for grant in services.iter().flat_map(|service| grants(service)).chain(own) {
-        let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
-        let row = rows.entry(grant.subject).or_insert_with(|| Row {
-            text: grant.subject.to_string(),
-            subject: Some(grant.subject),
-            speaks: Vec::new(),
-            listens: Vec::new(),
-            rect,
-        });
-        let port =
-            Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
-        if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
-    }
+/// The subjects of an account: requests first, then each stream, what no stream stores, each bucket, and what is
+/// another's.
+fn groups<'a>(
+    cluster: &'a Cluster,
+    account: &'a Account,
+    services: &[&'a Service],
+) -> Vec<Group<'a>> {
+    let all = rows(cluster, account, services);
+    let (abroad, own): (Vec<Row<'a>>, Vec<Row<'a>>) =
+        all.into_iter().partition(|row| row.abroad.is_some());
     let category = |row: &Row<'_>| row.subject.map(Subject::category);
     let (requests, mut rest): (Vec<Row<'a>>, Vec<Row<'a>>) =
-        rows.into_values().partition(|row| category(row) == Some(Category::Service));
-    let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+        own.into_iter().partition(|row| category(row) == Some(Category::Service));
+    let rect = NOWHERE;
     let mut all = vec![Group { title: "requests".to_owned(), tip: None, rows: requests, rect }];
     for stream in cluster.streams.iter().filter(|stream| stream.account == account.name) {
         let stored = |row: &Row<'_>| {
@@ -133,14 +130,70 @@ fn groups<'a>(cluster: &'a Cluster, account: &Account, services: &[&'a Service])
     all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
     let buckets = cluster.buckets.iter().filter(|bucket| bucket.account == account.name);
     all.extend(buckets.map(|bucket| keys(bucket, services)));
+    let mut others: BTreeMap<String, Vec<Row<'a>>> = BTreeMap::new();
+    for row in abroad {
+        others.entry(row.abroad.clone().unwrap_or_default()).or_default().push(row);
+    }
+    all.extend(others.into_iter().map(|(title, rows)| Group { title, tip: None, rows, rect }));
     let named = |group: &Group<'_>| group.tip.is_some();
     all.retain(|group| !group.rows.is_empty() || named(group));
     all
 }
 
+const NOWHERE: Rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+
+/// A row for each subject that services of the account have to do with, and for each record that others send it.
+fn rows<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Row<'a>> {
+    let borders = Borders::new(cluster);
+    let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
+    let own = pulled(cluster).into_iter().filter(|grant| *grant.account == account.name);
+    for grant in services.iter().flat_map(|service| grants(service)).chain(own) {
+        let row = rows.entry(grant.subject).or_insert_with(|| row(grant.subject));
+        row.abroad = row.abroad.take().or_else(|| borders.crossing(&grant).map(abroad));
+        let port =
+            Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
+        if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
+    }
+    for passage in cluster.exports_of(&account.name).filter(|p| p.kind == PassageKind::Audit) {
+        rows.entry(&passage.subject).or_insert_with(|| row(&passage.subject));
+    }
+    for (subject, row) in &mut rows {
+        let given = borders.given(&account.name, subject).into_iter();
+        row.away = given.map(away).collect();
+    }
+    rows.into_values().collect()
+}
+
+fn row(subject: &Subject) -> Row<'_> {
+    Row {
+        text: subject.to_string(),
+        subject: Some(subject),
+        speaks: vec![],
+        listens: vec![],
+        away: vec![],
+        abroad: None,
+        rect: NOWHERE,
+    }
+}
+
+/// The title of what is another account's.
+fn abroad(passage: &Passage) -> String {
+    match passage.kind {
+        PassageKind::Events => format!("events of {}", passage.owner),
+        PassageKind::Requests => format!("requests to {}", passage.owner),
+        PassageKind::Audit => format!("audit records, kept by {}", passage.owner),
+    }
+}
+
+/// Who takes a subject of the account elsewhere.
+fn away(passage: &Passage) -> String {
+    let word = if passage.kind.is_service() { "from" } else { "to" };
+    format!("{word} {}", passage.user)
+}
+
 /// The keys of a bucket with those who write and read them.
 fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
-    let rect = Rect { x: 0, y: 0, w: 0, h: 0 };
+    let rect = NOWHERE;
     let port = |service: &&'a Service| Port {
         service: service.name.as_str(),
         label: "reads".to_owned(),
@@ -153,6 +206,8 @@ fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
         subject: None,
         speaks: writers.map(port).collect(),
         listens: readers.map(port).collect(),
+        away: vec![],
+        abroad: None,
         rect,
     };
     let title = match bucket.ttl {
@@ -179,7 +234,8 @@ fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) 
     };
     let subjects = rows().map(|row| CODE.width(&row.text)).max().unwrap_or(120) + 30;
     let labels = rows().flat_map(|row| &row.listens).map(|port| NOTE.width(&port.label));
-    let labels = labels.max().unwrap_or(0) + 26;
+    let away = rows().flat_map(|row| &row.away).map(|word| NOTE.width(word));
+    let labels = labels.chain(away).max().unwrap_or(0) + 26;
     let titles = groups.iter().map(|group| NOTE.width(&group.title)).max().unwrap_or(0) + 20;
     Columns {
         speakers: names(speakers),
@@ -198,7 +254,7 @@ fn place(groups: &mut [Group<'_>], x: i32, w: i32) -> i32 {
         let top = y;
         y += GROUP_HEAD;
         for row in &mut group.rows {
-            let ports = row.speaks.len().max(row.listens.len()).max(1);
+            let ports = row.speaks.len().max(row.listens.len() + row.away.len()).max(1);
             let h = PORT * i32::try_from(ports).unwrap_or(1) + 7;
             row.rect = Rect { x: x + 10, y, w: w - 20, h };
             y += h + 5;
@@ -241,8 +297,9 @@ fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
             tip: None,
         });
         drawing.write(row.rect.x + 8, row.rect.middle() + 4, row.text.as_str(), CODE);
-        for (y, port) in ports(row, row.listens.len()).zip(&row.listens) {
-            drawing.write(row.rect.x + subjects - 10, y + 3, port.label.as_str(), NOTE);
+        let labels = row.listens.iter().map(|port| &port.label).chain(&row.away);
+        for (y, label) in ports(row, row.listens.len() + row.away.len()).zip(labels) {
+            drawing.write(row.rect.x + subjects - 10, y + 3, label.as_str(), NOTE);
         }
     }
 }
@@ -262,7 +319,9 @@ fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i3
     let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
     for row in rows {
         let ends = if side.gutter.outward { &row.speaks } else { &row.listens };
-        for (y, port) in ports(row, ends.len()).zip(ends) {
+        // The places of other accounts come last on the right, and no line goes there.
+        let away = if side.gutter.outward { 0 } else { row.away.len() };
+        for (y, port) in ports(row, ends.len() + away).zip(ends) {
             busy.push(y);
             found.entry(port.service).or_default().push((y, port.stroke));
         }

@@ -50,7 +50,12 @@ fn picked(services: usize, picks: &[Pick]) -> Cluster {
         };
         let description =
             "A sentence that is longer than some of the panels are wide, so that it is cut.";
-        let account = Account { name: name.clone(), description: description.to_owned(), limits };
+        let account = Account {
+            name: name.clone(),
+            description: description.to_owned(),
+            limits,
+            shares: vec![],
+        };
         cluster.accounts.insert(name, account);
     }
     cluster

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Export, Import};
+
 /// Claims about a subject, with a body of one kind. The field order is the one that the reference writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims<B> {
@@ -75,6 +77,12 @@ impl OperatorBody {
 /// What an operator says of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBody {
+    /// What it takes from other accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
+    /// What it gives to other accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<Export>,
     /// What all users together may use.
     pub limits: AccountLimitsClaim,
     /// Keys that sign users.

@@ -4,6 +4,7 @@
 
 mod claims;
 mod creds;
+mod crossing;
 mod token;
 
 pub use claims::{
@@ -11,4 +12,5 @@ pub use claims::{
     ScopedKey, SigningKey, Template, UserBody,
 };
 pub use creds::creds_file;
+pub use crossing::{ActivationBody, Crossing, Export, Import};
 pub use token::{Token, TokenError, decode, issued_after, sign};

@@ -1,6 +1,6 @@
 //! Accounts: the isolation units that the operator signs.
 
-use super::{AccountName, ByteSize};
+use super::{AccountName, ByteSize, Subject};
 
 /// An account of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,17 @@ pub struct Account {
     pub description: String,
     /// What all of its users together may use.
     pub limits: AccountLimits,
+    /// What it lets other accounts have.
+    pub shares: Vec<Share>,
+}
+
+/// A subject that an account lets others have: events to hear, or requests to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The subject, which a service of the account publishes or serves.
+    pub subject: Subject,
+    /// The accounts that may have it.
+    pub with: Vec<AccountName>,
 }
 
 /// What an account may use.

@@ -7,8 +7,8 @@ use semver::Version;
 
 use super::{
     Account, AccountName, Bucket, ByteRate, ByteSize, ClusterName, Consumer, EnvironmentName,
-    Leafnode, LeafnodeName, NodeName, Period, Redis, RedisNode, Service, ServiceName, Stream,
-    TagName, ZoneName,
+    Leafnode, LeafnodeName, NodeName, Passage, Period, Redis, RedisNode, Service, ServiceName,
+    Stream, TagName, ZoneName,
 };
 
 /// A whole environment, decided.
@@ -50,6 +50,8 @@ pub struct Cluster {
     pub buckets: Vec<Bucket>,
     /// The leafnodes that are let in.
     pub leafnodes: BTreeMap<LeafnodeName, Leafnode>,
+    /// What crosses from one account into another, sorted: see [`passages`](super::passages).
+    pub passages: Vec<Passage>,
 }
 
 impl Cluster {
@@ -86,6 +88,16 @@ impl Cluster {
         account: &'a AccountName,
     ) -> impl Iterator<Item = &'a Leafnode> {
         self.leafnodes.values().filter(move |leafnode| &leafnode.account == account)
+    }
+
+    /// What an account takes from others.
+    pub fn imports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
+        self.passages.iter().filter(move |passage| &passage.user == account)
+    }
+
+    /// What an account gives to others.
+    pub fn exports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
+        self.passages.iter().filter(move |passage| &passage.owner == account)
     }
 
     /// The node of a name.

@@ -11,6 +11,7 @@ mod key_pattern;
 mod leafnode;
 mod lint;
 mod name;
+mod passage;
 mod permissions;
 mod quantity;
 mod redis;
@@ -18,7 +19,7 @@ mod service;
 mod stream;
 mod subject;
 
-pub use account::{Account, AccountLimits, JetStreamLimits};
+pub use account::{Account, AccountLimits, JetStreamLimits, Share};
 pub use bucket::Bucket;
 pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, ServerLimits, Validity,
@@ -32,6 +33,7 @@ pub use name::{
     AccountName, BucketName, ClusterName, ConsumerName, EnvironmentName, LeafnodeName, NodeName,
     QueueName, ServiceName, StreamName, TagName, ZoneName,
 };
+pub use passage::{Passage, PassageKind, exporters_first, passages};
 pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};
 pub use redis::{Redis, RedisNode, SLOTS};

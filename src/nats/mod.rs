@@ -20,6 +20,9 @@ pub use consumers::{
 pub use control::{Control, ControlError};
 pub use crossing::{cross, edge_client};
 pub use monitor::{Health, Monitor, MonitorError};
-pub use pages::{ClientConnection, Jsz, LedStream, LiveSubscription, Meta, Peer, Varz};
+pub use pages::{
+    AccountInForce, ClientConnection, Jsz, LedStream, LiveExport, LiveImport, LiveSubscription,
+    Meta, Peer, Varz,
+};
 pub use probe::{Answer, Probe, ProbeError, Tls};
 pub use streams::{PlacedStream, Stored, StreamError, delete_stream, found_streams, put_stream};

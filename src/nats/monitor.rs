@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
-use super::pages::{ClientConnection, ConnectionsPage, Jsz, Varz};
+use super::pages::{
+    AccountInForce, AccountPage, AccountsPage, ClientConnection, ConnectionsPage, Jsz, Varz,
+};
 
 /// How long a healthy server takes at most to answer on a local network, with much to spare.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,7 +43,7 @@ pub enum MonitorError {
         /// The port.
         address: SocketAddr,
         /// The page.
-        path: &'static str,
+        path: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -118,7 +120,19 @@ impl Monitor {
         Ok(page.connections)
     }
 
-    async fn page<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, MonitorError> {
+    /// The accounts that the server has had to do with, by public key.
+    pub async fn accounts(&self) -> Result<Vec<String>, MonitorError> {
+        let page: AccountsPage = self.page("/accountz").await?;
+        Ok(page.accounts)
+    }
+
+    /// What the server has made of the claims of an account that it has had to do with.
+    pub async fn account(&self, key: &str) -> Result<AccountInForce, MonitorError> {
+        let page: AccountPage = self.page(&format!("/accountz?acc={key}")).await?;
+        Ok(page.account_detail)
+    }
+
+    async fn page<T: DeserializeOwned>(&self, path: &str) -> Result<T, MonitorError> {
         let silent = |reason: String| MonitorError::Silent { address: self.address, reason };
         let body = tokio::time::timeout(TIMEOUT, self.get(path))
             .await
@@ -126,7 +140,7 @@ impl Monitor {
             .map_err(|error| silent(error.to_string()))?;
         serde_json::from_slice(&body).map_err(|error| MonitorError::Strange {
             address: self.address,
-            path,
+            path: path.to_owned(),
             reason: error.to_string(),
         })
     }

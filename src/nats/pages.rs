@@ -191,3 +191,54 @@ pub struct LiveSubscription {
     #[serde(default)]
     pub qgroup: String,
 }
+
+/// What `/accountz` tells without naming an account.
+#[derive(Deserialize)]
+pub struct AccountsPage {
+    /// The accounts that the server has had to do with, by public key.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+}
+
+/// What `/accountz` tells of one account.
+#[derive(Deserialize)]
+pub struct AccountPage {
+    /// The account.
+    pub account_detail: AccountInForce,
+}
+
+/// What a server has made of an account's claims.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AccountInForce {
+    /// What it takes from others.
+    #[serde(default)]
+    pub imports: Vec<LiveImport>,
+    /// What it gives to others.
+    #[serde(default)]
+    pub exports: Vec<LiveExport>,
+}
+
+/// An import, as a server has it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LiveImport {
+    /// The subject.
+    #[serde(default)]
+    pub subject: String,
+    /// The public key of the exporter.
+    #[serde(default)]
+    pub account: String,
+    /// Whether the exporter no longer consents.
+    #[serde(default)]
+    pub invalid: bool,
+}
+
+/// An export, as a server has it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LiveExport {
+    /// The subject.
+    #[serde(default)]
+    pub subject: String,
+    /// Whether an importer must show an activation.
+    #[serde(default)]
+    pub token_req: bool,
+}

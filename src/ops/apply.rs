@@ -12,6 +12,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::borders;
 use super::cache;
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
@@ -20,7 +21,7 @@ use super::session::Session;
 use super::streams::streams;
 use super::survey::{World, observe, plan_inside};
 use super::{Event, OpsError, Site};
-use crate::artifacts::issue;
+use crate::artifacts::{exports_first, issue};
 use crate::nats::{ClaimsError, push};
 use crate::plan::{Action, Kind, Plan};
 use crate::provider::Provider;
@@ -43,7 +44,7 @@ pub async fn apply<P: Provider>(
     // Neither knows of the other; a failure of one lets the other finish.
     let (messages, kept) =
         tokio::join!(messaging(site, &index, &world, stop), caching(site, &index, stop));
-    messages.and(kept)?;
+    let index = messages.and_then(|index| kept.map(|()| index))?;
     phase(site, "checks", async || checks::run(site, &index, stop).await).await
 }
 
@@ -52,10 +53,11 @@ async fn messaging<P: Provider>(
     index: &Index,
     world: &World,
     stop: &StopSign,
-) -> Result<(), OpsError> {
+) -> Result<Index, OpsError> {
     phase(site, "nodes", async || nodes(site, index, world, stop).await).await?;
     phase(site, "claims", async || claims(site, index, stop).await).await?;
-    phase(site, "streams", async || streams(site, index, stop).await).await
+    phase(site, "streams", async || streams(site, index, stop).await).await?;
+    heal(site, index, stop).await
 }
 
 async fn caching<P: Provider>(
@@ -106,6 +108,7 @@ async fn claims<P: Provider>(
         return Ok(());
     }
     let session = Session::open(site, index, site.cluster.nodes.len()).await?;
+    exports(site, index, (&world, &session), &actions).await?;
     execute(&actions, site.reporter, stop, async |action| {
         let token = index.document(&Document::account(&action.id.name));
         let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
@@ -113,6 +116,54 @@ async fn claims<P: Provider>(
         push(&session.control, token, &servers).await
     })
     .await
+}
+
+/// Lets the servers know what each account exports, before any of them imports it.
+async fn exports<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    (world, session): (&World, &Session),
+    actions: &[&Action],
+) -> Result<(), OpsError> {
+    let servers: Vec<_> = world.servers().cloned().collect();
+    for action in actions {
+        let name = action.id.name.as_str();
+        let Some(token) = index.document(&Document::account(name)) else {
+            continue;
+        };
+        if let Some(token) = exports_first(token, world.held(name), site.store)? {
+            push(&session.control, &token, &servers).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How often claims are signed anew because a server left out a part of them.
+const TIMES: usize = 3;
+
+/// Has servers read claims again of which they left something out; afterwards the index holds newer ones.
+async fn heal<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    stop: &StopSign,
+) -> Result<Index, OpsError> {
+    let mut index = index.clone();
+    for _ in 0..TIMES {
+        let lacking = borders::lacking(site, &index).await;
+        if lacking.is_empty() {
+            break;
+        }
+        let world = observe(site, &index).await?;
+        let mut newer = world.newer();
+        for account in &lacking {
+            // As if somebody had pushed others: ours must be newer still.
+            newer.entry(account.to_string()).and_modify(|issued| *issued += 1);
+        }
+        let change = issue(site.cluster, &index, site.store, site.entropy, site.now(), &newer)?;
+        index = site.store.commit(index.generation, change)?;
+        claims(site, &index, stop).await?;
+    }
+    Ok(index)
 }
 
 /// Looks until nothing of `kind` remains unseen.

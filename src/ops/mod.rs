@@ -1,6 +1,7 @@
 //! Workflows over ports. Each top function reads as a list of its steps.
 
 pub mod apply;
+mod borders;
 pub mod cache;
 pub mod checks;
 pub mod destroy;

@@ -10,7 +10,7 @@ use super::notices::notices;
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
-use crate::model::{AccountName, Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT};
+use crate::model::{AccountName, Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{
     Connection, Held, PlacedStream, Stored, StreamError, Varz, claims_records, consumer_id,
     desired_consumer, found_consumers, found_streams, lookup,
@@ -76,6 +76,14 @@ impl World {
                 streams.iter().map(move |(_, stream)| (account, stream))
             })
         })
+    }
+
+    /// The claims of an account, as some server holds them.
+    pub fn held(&self, account: &str) -> Option<&str> {
+        let Inside::Seen(contents) = &self.inside else {
+            return None;
+        };
+        contents.claims.get(account)?.tokens.first().map(String::as_str)
     }
 
     /// Claims that the servers hold in some version.
@@ -206,11 +214,16 @@ pub fn plan_inside<P: Provider>(site: &Site<'_, P>, index: &Index, world: &World
     let mut desired = Vec::new();
     let all_nodes = || site.cluster.nodes.iter().map(|node| RecordId::new(Kind::Node, &node.name));
     let none = Held::default();
+    let exporters = exporters_first(&site.cluster.passages);
     for name in account_names(site) {
         let wanted = index.document(&Document::account(name)).unwrap_or(PENDING);
         let held = contents.claims.get(name).unwrap_or(&none);
         let (record, found) = claims_records(name, wanted, held, servers);
-        desired.push(record.needs(all_nodes()));
+        // One after the other: a server that takes the claims of two accounts at once may miss what passes between.
+        let place = exporters.iter().position(|account| account.as_str() == name);
+        let before = exporters[..place.unwrap_or(0)].iter();
+        let before = before.map(|owner| RecordId::new(Kind::Claims, owner));
+        desired.push(record.needs(all_nodes().chain(before)));
         observed.records.extend(found);
     }
     desired.extend(desired_stores(site.cluster));

@@ -53,6 +53,11 @@ impl Document {
         Self(format!("jwt/account/{account}"))
     }
 
+    /// An account's consent that another imports a subject of it.
+    pub fn activation(owner: &AccountName, user: &AccountName, subject: &str) -> Self {
+        Self(format!("jwt/activation/{owner}/{user}/{subject}"))
+    }
+
     /// The claims of a service's user.
     pub fn user(service: &ServiceName) -> Self {
         Self(format!("jwt/user/{service}"))

@@ -151,7 +151,7 @@ const MISTAKES: &[Mistake] = &[
         "unknown-tag",
         "fast]",
     ),
-    mistake(GAME, "  GAME_AUDIT:\n", "  KV_AUDIT:\n", "reserved-name", "KV_AUDIT"),
+    mistake(GAME, "  GAME_AI:\n", "  KV_AI:\n", "reserved-name", "KV_AI"),
     mistake(
         GAME,
         "    max_bytes: 80 GB\n",

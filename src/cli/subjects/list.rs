@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{exit, paint, tables};
-use crate::contract::{Branch, Grant, Verb, subjects, tree as grow};
-use crate::model::{AccountName, Cluster, StreamName, Subject, SubjectIndex, matching};
+use crate::contract::{Borders, Branch, Grant, Verb, subjects, tree as grow};
+use crate::model::{AccountName, Cluster, StreamName, Subject, matching};
 
 /// List the subjects of the contract with those who use them
 #[derive(Debug, clap::Args)]
@@ -38,15 +38,9 @@ struct Entry<'a> {
 }
 
 fn entries(cluster: &Cluster) -> Vec<Entry<'_>> {
-    let mut stored = SubjectIndex::default();
-    for stream in &cluster.streams {
-        for pattern in &stream.subjects {
-            stored.insert(pattern.as_str(), (&stream.account, &stream.name));
-        }
-    }
+    let borders = Borders::new(cluster);
     let streams = |subject: &Subject, account: &AccountName| {
-        let found = stored.overlapping(subject.as_str()).into_iter();
-        found.filter(|(owner, _)| *owner == account).map(|(_, name)| *name).collect()
+        borders.keepers(account, subject).into_iter().map(|stream| &stream.name).collect()
     };
     let all = subjects(cluster).into_iter().map(|((subject, account), grants)| {
         let (speaks, listens) = grants.into_iter().partition(|grant| grant.verb.speaks());
@@ -73,8 +67,8 @@ pub fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
         table.add_row(vec![
             entry.subject.to_string(),
             entry.account.to_string(),
-            few(&entry.speaks),
-            few(&entry.listens),
+            few(&entry.speaks, entry.account),
+            few(&entry.listens, entry.account),
             entry.queue(),
             some(entry.streams.iter().map(|name| name.as_str())),
         ]);
@@ -119,10 +113,10 @@ fn draw(branch: &Branch, depth: usize, entries: &[Entry<'_>], text: &mut String)
 impl Entry<'_> {
     /// From whom to whom it goes, in words.
     fn words(&self) -> String {
-        let speaks = names(&self.speaks);
+        let speaks = names(&self.speaks, self.account);
         let listens = match self.listens.is_empty() {
             true => String::new(),
-            false => format!(" to {}", names(&self.listens)),
+            false => format!(" to {}", names(&self.listens, self.account)),
         };
         let streams = self.streams.iter().map(|name| format!(", stored by {name}"));
         format!("from {speaks}{listens}{}", streams.collect::<String>())
@@ -137,7 +131,10 @@ impl Entry<'_> {
     fn json(&self) -> Value {
         let of = |verb: Verb| -> Vec<Value> {
             let all = self.speaks.iter().chain(&self.listens).filter(|grant| grant.verb == verb);
-            all.map(|grant| json!({ "service": grant.service, "queue": grant.queue })).collect()
+            all.map(|grant| {
+                json!({ "service": grant.service, "account": grant.account, "queue": grant.queue })
+            })
+            .collect()
         };
         let pulls = self.listens.iter().filter(|grant| grant.verb == Verb::Consumes);
         let pulls: Vec<Value> = pulls
@@ -153,14 +150,20 @@ impl Entry<'_> {
     }
 }
 
-fn names(grants: &[Grant<'_>]) -> String {
-    some(grants.iter().map(|grant| grant.service.as_str()))
+/// The services of grants; one of another account with its account before it.
+fn names(grants: &[Grant<'_>], home: &AccountName) -> String {
+    let name = |grant: &Grant<'_>| match grant.account == home {
+        true => grant.service.to_string(),
+        false => format!("{}/{}", grant.account, grant.service),
+    };
+    let names: Vec<String> = grants.iter().map(name).collect();
+    some(names.iter().map(String::as_str))
 }
 
 /// One name in full, more as their number, so that a table keeps to its width.
-fn few(grants: &[Grant<'_>]) -> String {
+fn few(grants: &[Grant<'_>], home: &AccountName) -> String {
     match grants.len() {
-        0 | 1 => names(grants),
+        0 | 1 => names(grants, home),
         more => format!("{more} services"),
     }
 }

@@ -84,6 +84,15 @@ fn shown(answer: &Who<'_>) -> String {
             "-".to_owned(),
         ]);
     }
+    for crossing in &answer.crosses {
+        table.add_row(vec![
+            "crosses".to_owned(),
+            format!("to {}", crossing.to),
+            crossing.from.to_string(),
+            crossing.subject.to_string(),
+            "-".to_owned(),
+        ]);
+    }
     tables::trimmed(&table)
 }
 

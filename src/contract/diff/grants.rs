@@ -1,7 +1,7 @@
 //! Services, and what they may no longer do, or may do now.
 
 use super::{Change, Effect, Sides, limits};
-use crate::contract::{Grant, Verb, grants, who};
+use crate::contract::{Grant, Verb, grants, meet, who};
 use crate::model::{Cluster, Permissions, Service};
 
 /// Services that went, came or moved, and the grants of those that stayed.
@@ -109,9 +109,11 @@ fn affected(sides: &Sides<'_>, grant: &Grant<'_>) -> Vec<String> {
         return Vec::new();
     }
     let all = who(sides.before, grant.subject.as_str());
+    let subject = grant.subject.as_str();
     let hear = all.subscribes.iter().map(|party| (party.account, party.service));
     let pull = all.consumes.iter().map(|puller| (puller.account, puller.service));
-    let listeners = hear.chain(pull).filter(|(account, _)| *account == grant.account);
+    let met = |account| meet(sides.before, grant.account, account, subject);
+    let listeners = hear.chain(pull).filter(|(account, _)| met(account));
     listeners.map(|(_, service)| service.to_string()).collect()
 }
 

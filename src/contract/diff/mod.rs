@@ -7,6 +7,7 @@ mod consumers;
 mod grants;
 mod limits;
 mod served;
+mod shares;
 mod streams;
 
 use serde::Serialize;
@@ -49,6 +50,7 @@ pub fn diff(before: &Cluster, after: &Cluster) -> Vec<Change> {
     limits::accounts(&sides, &mut changes);
     grants::services(&sides, &mut changes);
     served::subjects(&sides, &mut changes);
+    shares::shares(&sides, &mut changes);
     streams::streams(&sides, &mut changes);
     consumers::consumers(&sides, &mut changes);
     buckets::buckets(&sides, &mut changes);

@@ -1,7 +1,7 @@
 //! Requests that somebody answers: nobody any more, somebody else, or in another queue group.
 
 use super::{Change, Effect, Sides};
-use crate::contract::{Grant, Verb, grants, who};
+use crate::contract::{Grant, Verb, grants, reaches, who};
 use crate::model::matching::covers;
 use crate::model::{Cluster, SubjectIndex};
 
@@ -26,13 +26,7 @@ pub fn subjects(sides: &Sides<'_>, changes: &mut Vec<Change>) {
         let here = now.iter().find(|other| other.account == grant.account);
         let change = match (here, now.first()) {
             (Some(other), _) => compare(grant, other),
-            (None, Some(other)) => Some(Change::new(
-                Effect::Breaking,
-                "subject-moved",
-                grant.account,
-                grant.service,
-                format!("`{}` is served in account {} only", grant.subject, other.account),
-            )),
+            (None, Some(other)) => Some(moved(sides, grant, other)),
             (None, None) => Some(Change::new(
                 Effect::Breaking,
                 "subject-unserved",
@@ -52,6 +46,19 @@ pub fn subjects(sides: &Sides<'_>, changes: &mut Vec<Change>) {
             changes.push(change);
         }
     }
+}
+
+/// It is served in another account; whoever called it may still reach it there.
+fn moved(sides: &Sides<'_>, old: &Grant<'_>, new: &Grant<'_>) -> Change {
+    let subject = old.subject.as_str();
+    let calls = who(sides.before, subject).calls.into_iter();
+    let mut left = calls.filter(|party| {
+        reaches(sides.before, party.account, old.account, &party.subject)
+            && !reaches(sides.after, party.account, new.account, &party.subject)
+    });
+    let effect = if left.next().is_some() { Effect::Breaking } else { Effect::Notable };
+    let what = format!("`{subject}` is served in account {} only", new.account);
+    Change::new(effect, "subject-moved", old.account, old.service, what)
 }
 
 fn compare(old: &Grant<'_>, new: &Grant<'_>) -> Option<Change> {
@@ -75,7 +82,7 @@ fn compare(old: &Grant<'_>, new: &Grant<'_>) -> Option<Change> {
 fn callers(cluster: &Cluster, grant: &Grant<'_>) -> Vec<String> {
     let calls = who(cluster, grant.subject.as_str()).calls.into_iter();
     calls
-        .filter(|party| party.account == grant.account)
+        .filter(|party| reaches(cluster, party.account, grant.account, &party.subject))
         .filter(|party| covers(grant.subject.as_str(), &party.subject))
         .map(|party| party.service.to_string())
         .collect()

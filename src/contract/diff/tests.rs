@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::contract::tests::{bucket, cluster, consumer, service, stream};
-use crate::model::{Ack, Deliver};
+use crate::model::{Account, AccountLimits, Ack, ByteSize, Deliver, Share, passages};
 
 /// The code and the effect of every change, the affected behind them.
 fn told(before: &Cluster, after: &Cluster) -> Vec<String> {
@@ -148,6 +148,49 @@ fn smaller_messages_break_their_publishers() {
         after.services.get_mut("client").unwrap().limits.payload = Some("1 KiB".parse().unwrap());
     });
     assert_eq!(told, ["Breaking limit-smaller client"]);
+}
+
+/// The contract with a till in another account, which hears and calls what GAME shares with it.
+fn shared(shares: &[&str]) -> Cluster {
+    let mut till = service("till", "SHOP");
+    till.calls = vec!["svc.x.v1.do".parse().unwrap()];
+    till.subscribes = vec![("evt.x.done.v1".parse().unwrap(), None)];
+    let mut base = base();
+    base.services.insert(till.name.clone(), till);
+    let size = ByteSize::new(1);
+    let share = |subject: &&str| Share {
+        subject: subject.parse().unwrap(),
+        with: vec!["SHOP".parse().unwrap()],
+    };
+    let account = |name: &str, shares| Account {
+        name: name.parse().unwrap(),
+        description: String::new(),
+        limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
+        shares,
+    };
+    let accounts = [account("GAME", shares.iter().map(share).collect()), account("SHOP", vec![])];
+    base.accounts = accounts.into_iter().map(|one| (one.name.clone(), one)).collect();
+    base.passages = passages(&base.accounts, &base.services, &base.streams);
+    base
+}
+
+#[test]
+fn an_account_that_loses_a_share_loses_what_its_services_had() {
+    let (wide, narrow) = (shared(&["evt.x.done.v1", "svc.x.v1.do"]), shared(&["evt.x.done.v1"]));
+    assert_eq!(told(&wide, &narrow), ["Breaking share-gone GAME till"]);
+    assert_eq!(told(&narrow, &wide), ["Addition share-new GAME"]);
+}
+
+#[test]
+fn who_is_served_or_told_in_another_account_feels_a_change_too() {
+    let before = shared(&["evt.x.done.v1", "svc.x.v1.do"]);
+    let mut after = before.clone();
+    let server = after.services.get_mut("server").unwrap();
+    server.serves.clear();
+    server.publishes.clear();
+    let told = told(&before, &after);
+    assert!(told.contains(&"Breaking subject-unserved server client till".to_owned()), "{told:?}");
+    assert!(told.contains(&"Breaking publish-gone server client till".to_owned()), "{told:?}");
 }
 
 /// The base, whose client also pulls and reads.

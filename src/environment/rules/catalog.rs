@@ -62,7 +62,6 @@ pub fn check(
     categories(&catalog, problems);
     subjects_once(&catalog, problems);
     served_once(&catalog, problems);
-    calls_are_served(&catalog, problems);
     streams_apart(&catalog, problems);
     duplicate_windows(&catalog, problems);
     consumers::check(&catalog, problems);
@@ -164,6 +163,7 @@ fn accounts_exist(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 }
 
 /// A subject of a service with where it stands and what is done with it.
+#[derive(Clone, Copy)]
 pub struct Use<'a> {
     /// The service.
     pub service: &'a Entry<'a, ServiceName, ServiceSpec>,
@@ -253,7 +253,7 @@ fn subjects_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
 }
 
 /// What every service does with subjects in one way.
-fn all_uses<'a>(
+pub fn all_uses<'a>(
     catalog: &'a Catalog<'a>,
     verb: &'static str,
 ) -> impl Iterator<Item = Use<'a>> + use<'a> {
@@ -261,9 +261,10 @@ fn all_uses<'a>(
 }
 
 /// Subjects or patterns of each account. What is asked of them stays inside the account.
-type ByAccount<'a, T> = BTreeMap<&'a AccountName, SubjectIndex<'a, T>>;
+pub type ByAccount<'a, T> = BTreeMap<&'a AccountName, SubjectIndex<'a, T>>;
 
-fn by_account<'a>(uses: &'a [Use<'a>]) -> ByAccount<'a, &'a Use<'a>> {
+/// Finds uses by account and subject.
+pub fn by_account<'a>(uses: &'a [Use<'a>]) -> ByAccount<'a, &'a Use<'a>> {
     let mut index = ByAccount::new();
     for used in uses {
         index.entry(&used.service.spec.account).or_default().insert(used.subject.as_str(), used);
@@ -292,41 +293,6 @@ fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
             earlier.insert(used.subject.as_str(), used);
         }
     }
-}
-
-fn calls_are_served(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
-    let all: Vec<Use<'_>> = all_uses(catalog, "serves").collect();
-    let served = by_account(&all);
-    for used in all_uses(catalog, "calls") {
-        let account = &used.service.spec.account;
-        let own = served.get(account).map(|index| index.covering(used.subject.as_str()));
-        if own.is_none_or(|found| found.is_empty()) {
-            problems.push(unserved(&used, &all));
-        }
-    }
-}
-
-fn unserved(used: &Use<'_>, all: &[Use<'_>]) -> Diagnostic {
-    let account = &used.service.spec.account;
-    let (message, help) = match all.iter().find(|other| other.subject == used.subject) {
-        Some(Use { service, .. }) => (
-            format!(
-                "`{}` is served in account {}, not in {account}",
-                used.subject, service.spec.account
-            ),
-            Some(format!(
-                "a call stays inside its account: move this service or `{}`",
-                service.name
-            )),
-        ),
-        None => (
-            format!("nobody serves `{}`", used.subject),
-            did_you_mean(used.subject.as_str(), all.iter().map(|other| other.subject.as_str())),
-        ),
-    };
-    let mut problem = Diagnostic::error("call-unserved", used.at(), message);
-    problem.help = help.or_else(|| Some("add it to a service's `serves`".to_owned()));
-    problem
 }
 
 /// A pattern of a stream, with the path to where it stands.

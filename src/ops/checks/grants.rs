@@ -13,8 +13,8 @@ use futures_util::future::join_all;
 use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
-use super::{Finding, Scene};
-use crate::model::{ConnectionKind, Node, Service, Subscription};
+use super::{Finding, Scene, route};
+use crate::model::{ConnectionKind, Node, Service, Subject, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -108,7 +108,8 @@ async fn trial<P: Provider>(
     let outcome = async {
         let mut probe = sign_in(scene, service, address).await?;
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
-        try_grants(&mut probe, service, user, live, &mut trial).await?;
+        try_publications(scene, &mut probe, service, &mut trial).await?;
+        try_subscriptions(&mut probe, service, user, live, &mut trial).await?;
         try_neighbours(scene, &mut probe, service, &mut trial).await
     };
     if let Err(reason) = outcome.await {
@@ -150,21 +151,41 @@ async fn sign_in<P: Provider>(
     Ok(probe)
 }
 
-async fn try_grants(
+/// Publishes everything, and sees where it goes: into the accounts that the catalog says, and into no other.
+async fn try_publications<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    probe: &mut Probe,
+    service: &Service,
+    trial: &mut Trial,
+) -> Result<(), String> {
+    let traces = service.trace_subject();
+    let permissions = service.permissions();
+    let mut words = route::listen(service);
+    for entry in permissions.publish.iter().filter(|entry| **entry != traces) {
+        let subject = concrete(entry);
+        words.push_str(&traced(&subject, &traces));
+        let answer = probe.ask(&words).await.map_err(|error| error.to_string())?;
+        words.clear();
+        let problem = match entry.parse::<Subject>() {
+            _ if !answer.errors.is_empty() => Some(format!("publish {subject} is refused")),
+            Ok(entry) => route::wrong(scene, probe, (service, &entry), answer.messages).await?,
+            // A request to JetStream or a key of a bucket: neither is in the contract, and neither crosses.
+            Err(_) => None,
+        };
+        trial.granted += usize::from(problem.is_none());
+        trial.problems.extend(problem);
+    }
+    Ok(())
+}
+
+async fn try_subscriptions(
     probe: &mut Probe,
     service: &Service,
     user: &str,
     live: &Live,
     trial: &mut Trial,
 ) -> Result<(), String> {
-    let permissions = service.permissions();
-    let traces = service.trace_subject();
-    for entry in permissions.publish.iter().filter(|entry| **entry != traces) {
-        let subject = concrete(entry);
-        let words = traced(&subject, &traces);
-        expect(probe, &words, true, &format!("publish {subject}"), trial).await?;
-    }
-    for subscription in &permissions.subscribe {
+    for subscription in &service.permissions().subscribe {
         let Subscription { subject, queue } = subscription;
         let queue = queue.clone().unwrap_or_default();
         if live.contains(&(user.to_owned(), subject.clone(), queue.clone())) {

@@ -2,6 +2,7 @@
 //!
 //! A check looks at the running cluster as a client, a stranger or an operator would, never at our own files.
 
+mod borders;
 mod cache;
 mod doors;
 mod grants;
@@ -10,6 +11,7 @@ mod health;
 mod leafnodes;
 mod neighbours;
 mod replicas;
+mod route;
 
 use std::time::{Duration, Instant};
 
@@ -134,6 +136,7 @@ pub async fn examine<P: Provider>(
     }
     add("leafnode-passes", leafnodes::passes(&scene).await);
     add("grants", grants::grants(&scene).await);
+    add("borders", borders::borders(&scene).await);
     add("stream-replicas", replicas::replicas(&scene).await);
     cache::run(&scene, add).await;
     Ok(report)

@@ -26,6 +26,15 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
         .take(ENOUGH)
         .map(Forbidden::Publish)
         .collect();
+    // What other accounts say and hear.
+    let elsewhere = elsewhere(cluster, service);
+    let beyond: Vec<String> = elsewhere.iter().map(|subject| subject.concrete()).collect();
+    let may_say = |subject: &str| granted.publish.iter().any(|pattern| admits(pattern, subject));
+    let may_hear = |subject: &str| granted.subscribe.iter().any(|s| admits(&s.subject, subject));
+    let say = beyond.iter().find(|subject| !may_say(subject));
+    forbidden.extend(say.cloned().map(Forbidden::Publish));
+    let hear = beyond.iter().find(|subject| !may_hear(subject));
+    forbidden.extend(hear.map(|subject| Forbidden::Subscribe(subject.clone(), None)));
     for stores in foreign_stores(cluster, service) {
         let foreign = stores.into_iter().filter(|subject| granted.may_publish(subject).is_none());
         forbidden.extend(foreign.take(ENOUGH).map(Forbidden::Publish));
@@ -63,15 +72,25 @@ fn foreign_stores(cluster: &Cluster, service: &Service) -> [Vec<String>; 2] {
     [consumers.collect(), buckets.collect()]
 }
 
-/// Subjects of the account that this service has nothing to do with, nearest first: those that share the longest
-/// beginning with one of its own.
+/// Subjects of the account that this service has nothing to do with, nearest first.
 fn foreign_subjects<'a>(cluster: &'a Cluster, service: &'a Service) -> Vec<&'a Subject> {
+    nearest(service, cluster.services_of(&service.account))
+}
+
+/// The same of all other accounts.
+fn elsewhere<'a>(cluster: &'a Cluster, service: &'a Service) -> Vec<&'a Subject> {
+    let others = cluster.services.values().filter(|other| other.account != service.account);
+    nearest(service, others)
+}
+
+/// What others have to do with and this service has not; first what shares the longest beginning with one of its own.
+fn nearest<'a>(
+    service: &'a Service,
+    others: impl Iterator<Item = &'a Service>,
+) -> Vec<&'a Subject> {
     let own: Vec<&Subject> = subjects(service).collect();
-    let mut foreign: Vec<&Subject> = cluster
-        .services_of(&service.account)
-        .flat_map(subjects)
-        .filter(|subject| !own.contains(subject))
-        .collect();
+    let mut foreign: Vec<&Subject> =
+        others.flat_map(subjects).filter(|subject| !own.contains(subject)).collect();
     let near = |subject: &Subject| {
         let shared = own.iter().map(|own| common_start(own.as_str(), subject.as_str()));
         std::cmp::Reverse(shared.max().unwrap_or(0))

@@ -3,19 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::super::catalog::{Catalog, Entry, Use, uses};
+use super::super::sharing::{Offers, Trails};
 use crate::environment::Diagnostics;
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::ServiceSpec;
-use crate::model::{AccountName, ServiceName, Subject};
+use crate::model::{AccountName, Category, ServiceName, Subject, SubjectIndex};
 
 /// A service of the catalog.
 type Service<'a> = Entry<'a, ServiceName, ServiceSpec>;
 
 pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let (offers, trails) = (Offers::new(catalog), Trails::new(catalog));
     without_grants(catalog, problems);
-    unstored(catalog, problems);
-    unpublished(catalog, problems);
-    uncalled(catalog, problems);
+    unstored(catalog, &trails, problems);
+    unfed(catalog, problems);
+    unpublished(catalog, (&offers, &trails), problems);
+    uncalled(catalog, &offers, problems);
+    untaken(catalog, &offers, problems);
 }
 
 /// All uses of a kind, each with its account.
@@ -52,8 +56,20 @@ fn without_grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn unstored(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+fn unstored(catalog: &Catalog<'_>, trails: &Trails<'_>, problems: &mut Diagnostics) {
     for (account, used) in all(catalog, "publishes") {
+        if used.subject.category() == Category::Audit {
+            if trails.keeper(used.subject).is_none() {
+                let message = format!("no stream of any account keeps `{}`", used.subject);
+                let lint = used.service.document.lint("event-unstored", &used.path(), message);
+                problems.push(
+                    lint.help(
+                        "add its subject to a stream of the account that keeps audit records",
+                    ),
+                );
+            }
+            continue;
+        }
         let own = catalog.streams.iter().filter(|stream| stream.spec.account == *account);
         let stored = own.flat_map(|s| &s.spec.subjects).any(|pattern| pattern.covers(used.subject));
         if !stored {
@@ -67,11 +83,39 @@ fn unstored(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn unpublished(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+/// Where another account publishes it, it is an error, and found elsewhere.
+fn unfed(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let mut published = SubjectIndex::default();
+    let spoken = [all(catalog, "publishes"), all(catalog, "calls")].concat();
+    spoken.iter().for_each(|(_, used)| published.insert(used.subject.as_str(), ()));
+    for stream in &catalog.streams {
+        for (index, pattern) in stream.spec.subjects.iter().enumerate() {
+            if published.overlapping(pattern.as_str()).is_empty() {
+                let path = format!("streams.{}.subjects[{index}]", stream.name);
+                let message = format!("nobody publishes what `{pattern}` stores");
+                problems.push(
+                    stream
+                        .document
+                        .lint("stream-unfed", &path, message)
+                        .help("correct it, take it out, or add the service that publishes"),
+                );
+            }
+        }
+    }
+}
+
+fn unpublished(
+    catalog: &Catalog<'_>,
+    (offers, trails): (&Offers<'_>, &Trails<'_>),
+    problems: &mut Diagnostics,
+) {
     let publications = all(catalog, "publishes");
     let published = subjects(&publications);
+    let anywhere: BTreeSet<&Subject> = published.iter().map(|(_, subject)| *subject).collect();
     for (account, used) in all(catalog, "subscribes") {
-        if published.contains(&(account, used.subject)) {
+        let comes = offers.to(account, used.subject).is_some()
+            || trails.reach(account, used.subject) && anywhere.contains(used.subject);
+        if comes || published.contains(&(account, used.subject)) {
             continue;
         }
         let message = format!("nobody in account {account} publishes `{}`", used.subject);
@@ -84,9 +128,14 @@ fn unpublished(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-fn uncalled(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+fn uncalled(catalog: &Catalog<'_>, offers: &Offers<'_>, problems: &mut Diagnostics) {
     let calls = all(catalog, "calls");
-    let called = subjects(&calls);
+    let mut called = subjects(&calls);
+    // A call of another account is a call here.
+    let shared = calls.iter().filter_map(|(account, used)| {
+        Some((offers.to(account, used.subject)?.owner.name, used.subject))
+    });
+    called.extend(shared.collect::<Vec<_>>());
     for (account, used) in all(catalog, "serves") {
         if called.contains(&(account, used.subject)) {
             continue;
@@ -94,13 +143,39 @@ fn uncalled(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
         let newer = called.iter().find(|(a, other)| {
             *a == account && without_version(other) == without_version(used.subject)
         });
-        let message = format!("nobody in account {account} calls `{}`", used.subject);
+        let message = format!("nobody calls `{}` of account {account}", used.subject);
         let help = match newer {
             Some((_, other)) => format!("callers use `{other}`: stop serving this version"),
             None => "take it out, or add the service that calls it to the catalog".to_owned(),
         };
         let lint = used.service.document.lint("serve-uncalled", &used.path(), message);
         problems.push(lint.help(help));
+    }
+}
+
+/// Shares that an account may take and does not.
+fn untaken(catalog: &Catalog<'_>, offers: &Offers<'_>, problems: &mut Diagnostics) {
+    let taken = [all(catalog, "calls"), all(catalog, "subscribes")].concat();
+    let mut used: BTreeSet<(&AccountName, &AccountName, &Subject)> = BTreeSet::new();
+    for (account, taken) in &taken {
+        if let Some(offer) = offers.to(account, taken.subject) {
+            used.insert((account, offer.owner.name, &offer.share.subject));
+        }
+    }
+    for offer in &offers.all {
+        let subject = &offer.share.subject;
+        if used.contains(&(offer.user(), offer.owner.name, subject)) {
+            continue;
+        }
+        let verb = if subject.category() == Category::Service { "calls" } else { "subscribes" };
+        let message = format!("nobody in account {} {verb} `{subject}`", offer.user());
+        problems.push(
+            offer
+                .owner
+                .document
+                .lint("share-unused", &offer.path(), message)
+                .help("take it out: what nobody needs is shared for nothing"),
+        );
     }
 }
 
