@@ -382,7 +382,7 @@ fn the_questions_see_across_accounts() {
     );
     let tree = project.run(&["subjects", "tree", "local"]).expect(0).stdout;
     assert!(
-        tree.contains("player-gateway, GAME/world-simulator, stored by PLAYERS_EVENTS"),
+        tree.contains("player-gateway, GAME/world-simulator, chat, stored by PLAYERS_EVENTS"),
         "{tree}"
     );
     assert!(tree.contains("from wallet, stored by COMMERCE_AUDIT"), "{tree}");
