@@ -43,7 +43,7 @@ fn without_asset_jobs(cluster: &Cluster) {
     let rest = consumer + text[consumer..].find("\n\n").unwrap() + 1;
     let text = format!("{}{}", &text[..consumer], &text[rest..]);
     let start = text.find("  GAME_ASSET_JOBS:").unwrap();
-    let end = start + text[start..].find("  GAME_AUDIT:").unwrap();
+    let end = start + text[start..].find("\nbuckets:").unwrap();
     std::fs::write(&path, format!("{}{}", &text[..start], &text[end..])).unwrap();
 }
 
