@@ -15,6 +15,8 @@ mod passage;
 mod permissions;
 mod quantity;
 mod redis;
+#[cfg(test)]
+pub(crate) mod samples;
 mod service;
 mod stream;
 mod subject;

@@ -139,25 +139,10 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ack, ConnectionKind, Consumer, Deliver, ServiceLimits};
+    use crate::model::{Ack, Consumer, Deliver, samples};
 
     fn service() -> Service {
-        Service {
-            name: "llm".parse().unwrap(),
-            account: "GAME".parse().unwrap(),
-            description: String::new(),
-            serves: vec![],
-            calls: vec![],
-            publishes: vec![],
-            subscribes: vec![],
-            consumes: vec![],
-            reads: vec![],
-            writes: vec![],
-            caches: Vec::new(),
-            limits: ServiceLimits::default(),
-            networks: vec![],
-            connections: vec![ConnectionKind::Standard],
-        }
+        samples::service("llm", "GAME")
     }
 
     #[test]

@@ -107,12 +107,11 @@ pub async fn delete_consumer(
 }
 
 fn refused(consumer: &str, error: &ConsumerError) -> StreamError {
-    let too_few_peers = matches!(
-        error.kind(),
-        ConsumerErrorKind::JetStream(refusal)
-            if refusal.error_code() == ErrorCode::CLUSTER_NO_PEERS
-    );
-    StreamError { too_few_peers, ..StreamError::new(format!("consumer {consumer}"), error) }
+    let code = match error.kind() {
+        ConsumerErrorKind::JetStream(refusal) => Some(refusal.error_code()),
+        _ => None,
+    };
+    StreamError::refused(format!("consumer {consumer}"), code, error)
 }
 
 /// The consumer as the API has it.

@@ -1,8 +1,6 @@
 //! Streams on the servers: what the catalog asks, what is there, and the way from one to the other.
 
-use async_nats::jetstream::context::{
-    CreateStreamError, CreateStreamErrorKind, DeleteStreamErrorKind,
-};
+use async_nats::jetstream::context::{CreateStreamErrorKind, DeleteStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, ErrorCode};
 use serde::Deserialize;
@@ -34,13 +32,14 @@ impl StreamError {
         Self { thing, reason, too_few_peers: false }
     }
 
-    fn refused(stream: &str, error: &CreateStreamError) -> Self {
-        let too_few_peers = matches!(
-            error.kind(),
-            CreateStreamErrorKind::JetStream(refusal)
-                if refusal.error_code() == ErrorCode::CLUSTER_NO_PEERS
-        );
-        Self { too_few_peers, ..Self::new(format!("stream {stream}"), error) }
+    /// A refusal of JetStream, if it gave a code, or a failure on the way to it.
+    pub(super) fn refused(
+        thing: impl ToString,
+        code: Option<ErrorCode>,
+        error: impl ToString,
+    ) -> Self {
+        let too_few_peers = code == Some(ErrorCode::CLUSTER_NO_PEERS);
+        Self { too_few_peers, ..Self::new(thing, error) }
     }
 }
 
@@ -185,7 +184,13 @@ pub async fn put_stream(
     } else {
         context.create_stream(config).await.map(drop)
     };
-    outcome.map_err(|error| StreamError::refused(&name, &error))
+    outcome.map_err(|error| {
+        let code = match error.kind() {
+            CreateStreamErrorKind::JetStream(refusal) => Some(refusal.error_code()),
+            _ => None,
+        };
+        StreamError::refused(format!("stream {name}"), code, error)
+    })
 }
 
 /// Deletes a stream with all of its messages. One that is gone already is no failure.

@@ -100,13 +100,9 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::ops::report::Silent;
     use crate::plan::{Kind, Observed, Record, RecordId, plan};
     use crate::provider::ProviderError;
-
-    struct Silent;
-    impl Reporter for Silent {
-        fn event(&self, _: &Event<'_>) {}
-    }
 
     fn chain() -> Vec<Action> {
         let id = |name: &str| RecordId::new(Kind::Node, name);

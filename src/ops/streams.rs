@@ -143,11 +143,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-
-    struct Silent;
-    impl Reporter for Silent {
-        fn event(&self, _: &Event<'_>) {}
-    }
+    use crate::ops::report::Silent;
 
     /// Refused twice, then taken; gives how often it was tried.
     async fn attempts(too_few_peers: bool, stop: &StopSign) -> (usize, Result<(), StreamError>) {

@@ -1,10 +1,8 @@
 //! What crosses, and what does not.
 
 use super::*;
-use crate::model::{
-    AccountLimits, ByteSize, Compression, ConnectionKind, Discard, Period, Retention,
-    ServiceLimits, Share,
-};
+use crate::model::samples::{service, stream};
+use crate::model::{AccountLimits, ByteSize, Share};
 
 fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
     let share = |(subject, with): &(&str, &[&str])| Share {
@@ -17,48 +15,6 @@ fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
         description: String::new(),
         limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
         shares: shares.iter().map(share).collect(),
-    }
-}
-
-fn service(name: &str, account: &str) -> Service {
-    Service {
-        name: name.parse().unwrap(),
-        account: account.parse().unwrap(),
-        description: String::new(),
-        serves: vec![],
-        calls: vec![],
-        publishes: vec![],
-        subscribes: vec![],
-        consumes: vec![],
-        reads: vec![],
-        writes: vec![],
-        caches: vec![],
-        limits: ServiceLimits::default(),
-        networks: vec![],
-        connections: vec![ConnectionKind::Standard],
-    }
-}
-
-fn stream(name: &str, account: &str, subjects: &[&str]) -> Stream {
-    Stream {
-        name: name.parse().unwrap(),
-        account: account.parse().unwrap(),
-        description: String::new(),
-        subjects: subjects.iter().map(|subject| subject.parse().unwrap()).collect(),
-        retention: Retention::Limits,
-        discard: Discard::Old,
-        max_age: None,
-        max_bytes: ByteSize::new(1),
-        max_messages: None,
-        max_messages_per_subject: None,
-        discard_per_subject: false,
-        max_message_size: None,
-        replicas: 1,
-        duplicate_window: Period::seconds(1),
-        compression: Compression::None,
-        placement: vec![],
-        deny_delete: false,
-        deny_purge: false,
     }
 }
 
