@@ -11,20 +11,24 @@ name: tiny
 catalog: tiny
 provider:
   aws:
+    account: '123456789012'
     region: us-east-1
+    image: ami-0a1b2c3d4e5f60718
     instance_type: m6i.large
     vpc: hello
-    volume: {type: gp3, size: 100 GB, iops: 3000, throughput: 125 MiB/s, kms_key: alias/hello}
+    dns_zone: tiny.internal
+    volume: {type: gp3, size: 100 GiB, iops: 3000, throughput: 125 MiB/s, kms_key: alias/hello}
     load_balancer: {internal: true}
 nats:
   cluster: tiny
   version: 2.15.1
   nodes:
-    - {name: nats-1, zone: zone-a}
-    - {name: nats-2, zone: zone-b}
-    - {name: nats-3, zone: zone-c}
+    - {name: nats-1, zone: us-east-1a, address: 10.0.1.11}
+    - {name: nats-2, zone: us-east-1b, address: 10.0.2.12}
+    - {name: nats-3, zone: us-east-1c, address: 10.0.3.13}
   jetstream: {max_file: 80 GB, max_memory: 64 MiB}
-redis: {shards: 2, replicas_per_shard: 1}
+redis: {shards: 2, replicas_per_shard: 1, node_type: cache.r6g.large}
+identity: {names: [nats.tiny.internal]}
 ";
 
 const HELLO: &str = r#"

@@ -148,13 +148,13 @@ pub fn key_names(cluster: &Cluster) -> Vec<KeyName> {
     names
 }
 
-/// The keys of the cache: none where there is no cache, or where the platform makes it.
+/// The keys of the cache: the services' passwords, and what its nodes need where they are ours.
 fn redis_key_names(cluster: &Cluster) -> Vec<KeyName> {
     let nodes = cluster.redis_nodes();
-    if nodes.is_empty() {
-        return Vec::new();
+    let mut names = Vec::new();
+    if !nodes.is_empty() {
+        names.extend([KeyName::redis_user(OWN_ROLE), KeyName::redis_replication()]);
     }
-    let mut names = vec![KeyName::redis_user(OWN_ROLE), KeyName::redis_replication()];
     names.extend(cluster.cache_users().map(|service| KeyName::redis_user(service.name.as_str())));
     names.extend(nodes.iter().map(|node| KeyName::redis_node(&node.name)));
     names

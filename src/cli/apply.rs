@@ -6,12 +6,13 @@ use anstream::{eprint, eprintln, println};
 
 use super::allow::AllowArgs;
 use super::ask::confirm;
+use super::cloud::on_aws;
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
-use super::{candidates, exit, paint, tables};
+use super::{apply_cloud, candidates, exit, paint, tables};
 use crate::ops::apply::apply;
 use crate::ops::status::status;
 use crate::ops::survey::{observe_all, plan_all};
@@ -39,9 +40,14 @@ pub struct Args {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
+    let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
+    if let Some(cluster) = on_aws(context, environment)? {
+        let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
+        let wish = apply_cloud::Wish { environment, json: context.json, agree: &agree };
+        return apply_cloud::run(cluster, &wish);
+    }
     let workplace = context.open_local(environment)?;
     let programs = context.programs(&workplace.cluster)?;
-    let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
     let _lease = context.lease(environment, "apply")?;
     if workplace.store.index()?.is_empty() {
@@ -60,11 +66,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         let plan = plan_all(&site, &index, &world)?;
         allow.check(&plan)?;
         eprint!("{}", view(&plan, false));
-        if let Some(saved) = &saved {
-            saved.check(&plan)?;
-        }
-        refuse_blocked(&plan)?;
-        agree(args, &plan)?;
+        permit(args, saved.as_ref(), &plan)?;
         let report = apply(&site, index, world, stop).await?;
         let index = site.store.index()?;
         let status = status(&site, &index).await?;
@@ -97,6 +99,15 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         eprintln!("{} {command}", paint::bold(format!("{word:>8}:")));
     }
     Ok(exit::DONE)
+}
+
+/// Refuses a plan that is out of date or can't be carried out, and has it agreed to.
+fn permit(args: &Args, saved: Option<&SavedPlan>, plan: &Plan) -> Result<(), Failure> {
+    if let Some(saved) = saved {
+        saved.check(plan)?;
+    }
+    refuse_blocked(plan)?;
+    agree(args, plan)
 }
 
 fn refuse_blocked(plan: &Plan) -> Result<(), Failure> {

@@ -176,10 +176,12 @@ impl Context {
             Placement::Local { .. } => Ok(workplace),
             Placement::Aws(_) => Err(Failure::new(
                 exit::FAILED,
-                format!("`{environment}` lives on AWS, which this version can validate and render, not reach"),
+                format!(
+                    "`{environment}` lives on AWS, and this version does not reach nodes there"
+                ),
             )
             .safe("nothing was changed")
-            .next(format!("natsops render {environment} --out DIR"))),
+            .next(format!("natsops plan {environment}"))),
         }
     }
 

@@ -3,7 +3,9 @@
 use anstream::{eprint, eprintln, println};
 
 use super::ask::confirm;
+use super::cloud::on_aws;
 use super::context::{Context, Programs, Workplace, block_on};
+use super::destroy_cloud::{self, Kept, Wish};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
@@ -22,17 +24,38 @@ pub struct Args {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
-    /// Delete the nodes' data too: every message is lost
+    /// Delete the nodes' data too: every message is lost (environments on this machine)
     #[arg(long)]
     delete_data: bool,
-    /// Delete the keys too: every credential that was handed out is void
+    /// Delete the keys too: every credential that was handed out is void (environments on this machine)
     #[arg(long)]
     delete_keys: bool,
+    /// Delete this too, which would stay (environments on AWS; can be repeated)
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["delete_data", "delete_keys"])]
+    delete: Vec<Kept>,
+    /// Take no last snapshot of the cache (environments on AWS)
+    #[arg(long, conflicts_with_all = ["delete_data", "delete_keys"])]
+    no_snapshot: bool,
 }
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
+    if let Some(cluster) = on_aws(context, environment)? {
+        if args.delete_data || args.delete_keys {
+            let what = "--delete-data and --delete-keys are for environments on this machine";
+            let next = format!("natsops destroy {environment} --delete volumes --delete bucket");
+            return Err(Failure::new(exit::USAGE, what).safe("nothing was changed").next(next));
+        }
+        let (delete, no_snapshot) = (&args.delete, args.no_snapshot);
+        let wish = Wish { environment, json: context.json, yes: args.yes, delete, no_snapshot };
+        return destroy_cloud::run(cluster, &wish);
+    }
+    if !args.delete.is_empty() || args.no_snapshot {
+        let what = "--delete and --no-snapshot are for environments on AWS";
+        let next = format!("natsops destroy {environment} --delete-data");
+        return Err(Failure::new(exit::USAGE, what).safe("nothing was changed").next(next));
+    }
     let workplace = context.open_local(environment)?;
     let _lease = context.lease(environment, "destroy")?;
     let progress = Progress::new();

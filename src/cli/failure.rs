@@ -8,6 +8,7 @@ use crate::environment::{LoadError, RevisionError};
 use crate::lease::LeaseError;
 use crate::ops::OpsError;
 use crate::provider::ProviderError;
+use crate::provider::aws::{CloudClass, CloudError};
 use crate::secrets::{IdentityError, StoreError};
 
 /// Why a command failed.
@@ -74,6 +75,36 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+impl From<&CloudError> for Failure {
+    fn from(error: &CloudError) -> Self {
+        let what = error.to_string();
+        let failure = |code| Self::new(code, what.clone());
+        match error.class {
+            CloudClass::Credentials => failure(exit::PERMISSION)
+                .safe("what is there is untouched")
+                .next("aws sts get-caller-identity, to see who you are; then aws sso login, or set AWS_PROFILE"),
+            CloudClass::Permission => failure(exit::PERMISSION)
+                .safe("what was done stays, and is found by the next apply"),
+            CloudClass::Quota | CloudClass::Capacity => failure(exit::CAPACITY)
+                .safe("what was done stays, and is found by the next apply"),
+            CloudClass::Late => failure(exit::LATE).safe("AWS goes on with it; the next apply finds it"),
+            CloudClass::Held => failure(exit::LEASE)
+                .safe("nothing was changed by this command")
+                .next("wait for the other command to end, then run this one again"),
+            CloudClass::World => failure(exit::FAILED).safe("what is in the way was not touched"),
+            CloudClass::Ended | CloudClass::Unanswered | CloudClass::Other => {
+                failure(exit::FAILED).safe("the same command may be run again; nothing is made twice")
+            }
+        }
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        (&error).into()
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let what = error.to_string();
@@ -131,6 +162,10 @@ impl From<StoreError> for Failure {
                 .safe("the sealed keys are untouched")
                 .next("set NATSOPS_AGE_IDENTITY to the identity that they were sealed for"),
             StoreError::Identity(error) => error.into(),
+            StoreError::Remote(error) => match error.downcast_ref::<CloudError>() {
+                Some(error) => error.into(),
+                None => Self::new(exit::FAILED, what),
+            },
             StoreError::Io(error) => error.into(),
             StoreError::Missing(_) | StoreError::Damaged { .. } => Self::new(exit::FAILED, what),
         }
@@ -169,6 +204,7 @@ impl From<OpsError> for Failure {
             OpsError::Issue(error) => error.into(),
             OpsError::Bundle(_) | OpsError::Cycle(_) => Self::new(exit::BUG, what),
             OpsError::Provider(ProviderError::Late { .. }) => Self::new(exit::LATE, what),
+            OpsError::Provider(ProviderError::Cloud(error)) => error.into(),
             OpsError::Provider(ProviderError::Refused { .. }) => {
                 Self::new(exit::BUG, what).safe("no server was stopped for this configuration")
             }

@@ -2,12 +2,15 @@
 
 mod allow;
 mod apply;
+mod apply_cloud;
 mod ask;
 mod candidates;
+mod cloud;
 mod completions;
 mod context;
 mod creds;
 mod destroy;
+mod destroy_cloud;
 mod doctor;
 mod exit;
 mod failure;
@@ -19,6 +22,7 @@ mod lookup;
 mod man;
 mod paint;
 mod plan;
+mod plan_cloud;
 mod plan_view;
 mod progress;
 mod render;

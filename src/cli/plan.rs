@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anstream::{eprintln, print};
 
 use super::allow::AllowArgs;
+use super::cloud::{Cloud, on_aws};
 use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
 use super::shown::PlanShown;
-use super::{candidates, exit, paint};
+use super::{candidates, exit, paint, plan_cloud};
 use crate::ops::survey::{observe_all, plan_all};
 use crate::plan::Plan;
 
@@ -30,12 +31,39 @@ pub struct Args {
     /// Save the plan to this file, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Ask nobody, and plan everything as new: needs no credentials (environments on AWS)
+    #[arg(long, conflicts_with = "deep")]
+    offline: bool,
+    /// Also look at what costs a call for each thing, such as termination protection (environments on AWS)
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let plan = match on_aws(context, &args.environment)? {
+        Some(cluster) if args.offline => plan_cloud::offline(&cluster).plan,
+        Some(cluster) => plan_cloud::live(&Cloud::open(cluster)?, args.deep)?.plan,
+        None => local(context, args)?,
+    };
+    show(&plan, &args.environment, context.json, args.verbose);
+    if let Some(out) = &args.out {
+        SavedPlan::new(&args.environment, &args.allow, &plan).write(out)?;
+        let (environment, out) = (&args.environment, out.display());
+        eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
+}
+
+/// Plans for nodes of this machine.
+fn local(context: &Context, args: &Args) -> Result<Plan, Failure> {
+    if args.offline || args.deep {
+        let option = if args.offline { "--offline" } else { "--deep" };
+        return Err(Failure::new(exit::USAGE, format!("{option} is for environments on AWS"))
+            .next(format!("natsops plan {}", args.environment)));
+    }
     let workplace = context.open_local(&args.environment)?;
     let progress = Progress::new();
     let plan = block_on(async |_| {
@@ -46,13 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Ok(plan_all(&site, &index, &world)?)
     })?;
     args.allow.check(&plan)?;
-    show(&plan, &args.environment, context.json, args.verbose);
-    if let Some(out) = &args.out {
-        SavedPlan::new(&args.environment, &args.allow, &plan).write(out)?;
-        let (environment, out) = (&args.environment, out.display());
-        eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
-    }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
+    Ok(plan)
 }
 
 /// Shows a plan on stdout.

@@ -76,7 +76,8 @@ impl Progress {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn waiting(&self, text: &str) {
+    /// Shows what is waited for.
+    pub fn wait(&self, text: &str) {
         self.bar.set_message(text.to_owned());
         let mut state = self.lock();
         if !self.live && state.mentioned.elapsed() > MENTION {
@@ -114,7 +115,10 @@ impl Reporter for Progress {
             Event::Failed(action, reason) => {
                 self.line(&format!("  {} {}: {reason}", paint::error("failed"), action.id));
             }
-            Event::Waiting(text) => self.waiting(text),
+            Event::Left(action) => {
+                self.line(&format!("  {} {}", paint::change("goes on"), describe(action)));
+            }
+            Event::Waiting(text) => self.wait(text),
             Event::Check(outcome) => self.line(&check_line(outcome)),
         }
     }

@@ -89,23 +89,17 @@ pub fn decide(
 }
 
 fn nodes(nats: &NatsSpec, provider: &ProviderSpec, addresses: &Addresses) -> Vec<Node> {
-    let mut zones: Vec<&ZoneName> = Vec::new();
     (1..)
         .zip(&nats.nodes)
         .map(|(number, node)| {
-            let zone = zones.iter().position(|zone| **zone == node.zone).unwrap_or_else(|| {
-                zones.push(&node.zone);
-                zones.len() - 1
-            });
             let address = match provider {
                 ProviderSpec::Local(_) => {
                     let [a, b, c] = addresses.local_network;
                     Ipv4Addr::new(a, b, c, number)
                 }
-                // One stand-in network per zone, until the real one is read from the account.
                 ProviderSpec::Aws(_) => {
-                    let zone = u8::try_from(zone + 1).unwrap_or(u8::MAX);
-                    Ipv4Addr::new(10, 0, zone, 10_u8.saturating_add(number))
+                    let written = node.address.as_ref().and_then(|text| text.parse().ok());
+                    written.expect("the rules want an address of every node")
                 }
             };
             let (name, zone, mut tags) = (node.name.clone(), node.zone.clone(), node.tags.clone());
@@ -160,11 +154,28 @@ fn placement(provider: ProviderSpec) -> Placement {
     match provider {
         ProviderSpec::Local(local) => Placement::Local { volume: local.volume },
         ProviderSpec::Aws(aws) => {
-            let AwsSpec { region, instance_type, vpc, volume, load_balancer, monitoring } = aws;
-            Placement::Aws(AwsSettings {
+            let AwsSpec {
+                account,
                 region,
+                image,
                 instance_type,
                 vpc,
+                subnets,
+                dns_zone,
+                protected,
+                volume,
+                load_balancer,
+                monitoring,
+            } = aws;
+            Placement::Aws(AwsSettings {
+                account,
+                region,
+                image,
+                instance_type,
+                vpc,
+                subnets,
+                dns_zone,
+                protected,
                 volume: Volume {
                     kind: match volume.kind {
                         VolumeKind::Gp3 => "gp3".to_owned(),

@@ -3,6 +3,7 @@
 //! Errors make the environment unusable. Lints are warnings, and a file may accept them.
 
 mod acceptance;
+mod aws;
 mod buckets;
 mod cache;
 mod catalog;
@@ -52,6 +53,7 @@ pub fn check(
     problems: &mut Diagnostics,
 ) {
     cluster::check(environment, problems);
+    aws::check(environment, problems);
     catalog::check(environment, catalog, problems);
     sharing::check(catalog, problems);
     leafnodes::check(environment, catalog, problems);

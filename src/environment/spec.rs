@@ -80,12 +80,24 @@ pub struct LocalSpec {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AwsSpec {
+    /// The account, twelve digits: credentials of another one are refused.
+    pub account: String,
     /// The region, such as us-east-1.
     pub region: String,
+    /// The pinned machine image of every node, such as ami-0123456789abcdef0: Amazon Linux 2023 for x86-64.
+    pub image: String,
     /// The instance type of every node.
     pub instance_type: String,
     /// The existing network, by id or by its Name tag.
     pub vpc: String,
+    /// The private subnets of the nodes, by id; needed only where a zone has several.
+    #[serde(default)]
+    pub subnets: Vec<String>,
+    /// The private DNS zone that is made in the network; clients' names lie in it.
+    pub dns_zone: String,
+    /// Refuses to destroy the environment, here and by a mark on what is made.
+    #[serde(default)]
+    pub protected: bool,
     /// The data volume of every node.
     pub volume: VolumeSpec,
     /// The load balancer in front of the nodes.
@@ -169,6 +181,8 @@ pub struct NodeSpec {
     pub name: NodeName,
     /// The zone that it fails with.
     pub zone: ZoneName,
+    /// Its fixed private address on AWS, in the subnet of its zone.
+    pub address: Option<String>,
     /// The tags by which streams and buckets are placed on it.
     #[serde(default)]
     pub tags: Vec<TagName>,

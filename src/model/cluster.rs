@@ -115,29 +115,30 @@ impl Cluster {
         self.services.values().filter(|service| self.cache_of(service).is_some())
     }
 
-    /// The cache of a service, where it uses one and this tool makes it.
+    /// The cache of a service, where it uses one.
     pub fn cache_of(&self, service: &Service) -> Option<&Redis> {
-        let redis = self.redis.as_ref().filter(|redis| !redis.nodes.is_empty());
-        redis.filter(|_| !service.caches.is_empty())
+        self.redis.as_ref().filter(|_| !service.caches.is_empty())
     }
 
     /// The URLs that a client is given.
     pub fn client_urls(&self) -> Vec<String> {
-        self.nodes
-            .iter()
-            .map(|node| format!("tls://{}:{}", node.address, self.ports.client))
-            .collect()
+        self.urls(self.ports.client)
     }
 
-    /// The URLs that a leafnode is given: the cluster's own names where there are machines to reach by name.
+    /// The URLs that a leafnode is given.
     pub fn leafnode_urls(&self) -> Vec<String> {
-        let by_name = matches!(self.placement, Placement::Aws(_)) && !self.service_names.is_empty();
-        let hosts: Vec<String> = if by_name {
-            self.service_names.clone()
-        } else {
-            self.nodes.iter().map(|node| node.address.to_string()).collect()
+        self.urls(self.ports.leafnode)
+    }
+
+    /// The cluster's own names where a load balancer stands before the nodes, their addresses elsewhere.
+    fn urls(&self, port: u16) -> Vec<String> {
+        let hosts: Vec<String> = match self.placement {
+            Placement::Aws(_) => self.service_names.clone(),
+            Placement::Local { .. } => {
+                self.nodes.iter().map(|node| node.address.to_string()).collect()
+            }
         };
-        hosts.into_iter().map(|host| format!("tls://{host}:{}", self.ports.leafnode)).collect()
+        hosts.into_iter().map(|host| format!("tls://{host}:{port}")).collect()
     }
 }
 
@@ -233,14 +234,24 @@ pub enum Placement {
 /// What AWS provides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsSettings {
+    /// The account, twelve digits.
+    pub account: String,
     /// The region.
     pub region: String,
+    /// The pinned machine image of every node.
+    pub image: String,
     /// The instance type of every node.
     pub instance_type: String,
     /// The data volume of every node.
     pub volume: Volume,
-    /// The tag by which the existing network is found.
+    /// The existing network, by id or by its Name tag.
     pub vpc: String,
+    /// The private subnets of the nodes, by id; empty where each zone has one.
+    pub subnets: Vec<String>,
+    /// The private DNS zone.
+    pub dns_zone: String,
+    /// Whether destroying is refused.
+    pub protected: bool,
     /// Whether the load balancer is reachable from inside the network only.
     pub internal_load_balancer: bool,
     /// Networks that may read the monitoring port.

@@ -1,8 +1,8 @@
 //! Small things to test with.
 
 use super::{
-    ByteSize, Compression, ConnectionKind, Discard, Period, Retention, Service, ServiceLimits,
-    Stream,
+    AwsSettings, ByteRate, ByteSize, Compression, ConnectionKind, Discard, Period, Retention,
+    Service, ServiceLimits, Stream, Volume,
 };
 
 /// A service without grants.
@@ -46,5 +46,28 @@ pub fn stream(name: &str, account: &str, subjects: &[&str]) -> Stream {
         placement: vec![],
         deny_delete: false,
         deny_purge: false,
+    }
+}
+
+/// What is meant of AWS.
+pub fn aws_settings() -> AwsSettings {
+    AwsSettings {
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+        image: "ami-0a1b2c3d4e5f60718".to_owned(),
+        instance_type: "m6i.large".to_owned(),
+        volume: Volume {
+            kind: "gp3".to_owned(),
+            size: ByteSize::new(500 << 30),
+            iops: 3000,
+            throughput: "125 MiB/s".parse::<ByteRate>().unwrap(),
+            kms_key: "alias/natsops-prod".to_owned(),
+        },
+        vpc: "game-platform".to_owned(),
+        subnets: vec![],
+        dns_zone: "prod.internal".to_owned(),
+        protected: false,
+        internal_load_balancer: true,
+        monitoring_allow: vec![],
     }
 }

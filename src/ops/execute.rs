@@ -1,7 +1,7 @@
 //! Walks a plan's graph: every action as soon as what it needs is done, several at a time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -11,6 +11,9 @@ use crate::plan::{Action, order};
 
 /// How many actions run at a time: enough to keep the servers busy, few enough to be read.
 const AT_A_TIME: usize = 8;
+
+/// How often is looked up from waiting, whether the user has asked to stop.
+const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// Whether the user has asked to stop. What is in flight is finished; nothing new is started.
 #[derive(Debug, Default)]
@@ -36,7 +39,19 @@ enum State {
     Failed,
 }
 
-/// Performs `actions`. After a failure, what does not depend on it goes on; the rest is left for the next run.
+/// How actions are performed.
+pub struct Pool<'a> {
+    /// How many run at a time.
+    pub at_a_time: usize,
+    /// Whether a stop leaves what is in flight to itself, instead of waiting for its end.
+    pub leaves: bool,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+    /// Whether to begin anything new.
+    pub stop: &'a StopSign,
+}
+
+/// Performs `actions`, a few at a time.
 pub async fn execute<F, E>(
     actions: &[&Action],
     reporter: &dyn Reporter,
@@ -47,6 +62,21 @@ where
     F: AsyncFn(&Action) -> Result<(), E>,
     E: Into<OpsError>,
 {
+    execute_in(&Pool { at_a_time: AT_A_TIME, leaves: false, reporter, stop }, actions, perform)
+        .await
+}
+
+/// Performs `actions`. After a failure, what does not depend on it goes on; the rest is left for the next run.
+pub async fn execute_in<F, E>(
+    pool: &Pool<'_>,
+    actions: &[&Action],
+    perform: F,
+) -> Result<(), OpsError>
+where
+    F: AsyncFn(&Action) -> Result<(), E>,
+    E: Into<OpsError>,
+{
+    let Pool { at_a_time, leaves, reporter, stop } = pool;
     let needs = order(actions)?;
     let mut states = vec![State::Waiting; actions.len()];
     let mut running = FuturesUnordered::new();
@@ -54,7 +84,7 @@ where
     loop {
         for index in 0..actions.len() {
             let ready = needs[index].iter().all(|&need| states[need] == State::Done);
-            let free = running.len() < AT_A_TIME && !stop.is_raised();
+            let free = running.len() < *at_a_time && !stop.is_raised();
             if states[index] == State::Waiting && ready && free {
                 states[index] = State::Running;
                 reporter.event(&Event::Started(actions[index]));
@@ -66,9 +96,16 @@ where
                 });
             }
         }
-        let Some((index, elapsed, outcome)): Option<(_, _, Result<(), OpsError>)> =
-            running.next().await
-        else {
+        let next = tokio::time::timeout(LOOK_UP, running.next()).await;
+        let Ok(next) = next else {
+            if *leaves && stop.is_raised() {
+                let left = (0..actions.len()).filter(|index| states[*index] == State::Running);
+                left.for_each(|index| reporter.event(&Event::Left(actions[index])));
+                return Err(OpsError::Interrupted);
+            }
+            continue;
+        };
+        let Some((index, elapsed, outcome)): Option<(_, _, Result<(), OpsError>)> = next else {
             break;
         };
         match outcome {

@@ -9,6 +9,7 @@ pub mod execute;
 pub mod gate;
 mod nodes;
 pub mod notices;
+pub mod platform;
 pub mod quorum;
 mod reload;
 pub mod report;

@@ -18,6 +18,8 @@ pub enum Event<'a> {
     Done(&'a Action, Duration),
     /// An action failed.
     Failed(&'a Action, &'a str),
+    /// An action is left to itself, since the user has asked to stop.
+    Left(&'a Action),
     /// Something is waited for; the words may be the same as last time.
     Waiting(&'a str),
     /// A check has its outcome.

@@ -165,6 +165,8 @@ impl Impact {
         match on_change {
             OnChange::Restart if change.summary => self.summary = true,
             OnChange::InPlace => {}
+            OnChange::Grow(_) if grows(change) => {}
+            OnChange::Grow(reason) => self.forbidden = Some(reason),
             OnChange::Reload => self.reload = true,
             OnChange::ReloadLarger if grows(change) => self.reload = true,
             OnChange::ReloadLarger | OnChange::Restart => self.restart = true,
@@ -193,7 +195,7 @@ impl Impact {
 
 /// Whether a number becomes larger. What is no number does not.
 fn grows(change: &FieldChange) -> bool {
-    let number = |text: &Option<String>| text.as_ref()?.parse::<u64>().ok();
+    let number = |text: &Option<String>| text.as_ref()?.split(' ').next()?.parse::<u64>().ok();
     matches!((number(&change.from), number(&change.to)), (Some(from), Some(to)) if to > from)
 }
 

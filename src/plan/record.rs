@@ -13,6 +13,44 @@ pub const PENDING: &str = "(known after apply)";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// The S3 bucket of the environment: keys, bundles and the lease lie in it.
+    S3Bucket,
+    /// The KMS key that encrypts everything that is stored, with its alias.
+    EncryptionKey,
+    /// A security group.
+    SecurityGroup,
+    /// A rule of a security group.
+    SecurityRule,
+    /// The role of a node, with its policy and its instance profile.
+    Role,
+    /// The subnets of the cache.
+    CacheSubnetGroup,
+    /// A user of the cache.
+    CacheUser,
+    /// The users that the cache lets in.
+    CacheUserGroup,
+    /// The cache: its shards and their replicas.
+    ReplicationGroup,
+    /// The network interface of a node, with its fixed address.
+    NetworkInterface,
+    /// The data volume of a node.
+    Volume,
+    /// The nodes to which a listener passes connections.
+    TargetGroup,
+    /// The load balancer.
+    LoadBalancer,
+    /// A port of the load balancer.
+    Listener,
+    /// The machine of a node.
+    Instance,
+    /// A private DNS zone.
+    Zone,
+    /// A record of a DNS zone.
+    DnsRecord,
+    /// A piece of a service's credentials, where its tasks read it.
+    Parameter,
+    /// What a node's machine fetches at its start.
+    BundleObject,
     /// A key in the secret store.
     Key,
     /// A certificate in the secret store.
@@ -39,6 +77,25 @@ impl Kind {
     /// The word for one of them.
     pub fn word(self) -> &'static str {
         match self {
+            Self::S3Bucket => "S3 bucket",
+            Self::EncryptionKey => "KMS key",
+            Self::SecurityGroup => "security group",
+            Self::SecurityRule => "rule",
+            Self::Role => "role",
+            Self::CacheSubnetGroup => "cache subnets",
+            Self::CacheUser => "cache user",
+            Self::CacheUserGroup => "cache user group",
+            Self::ReplicationGroup => "replication group",
+            Self::NetworkInterface => "interface",
+            Self::Volume => "volume",
+            Self::TargetGroup => "target group",
+            Self::LoadBalancer => "load balancer",
+            Self::Listener => "listener",
+            Self::Instance => "instance",
+            Self::Zone => "zone",
+            Self::DnsRecord => "record",
+            Self::Parameter => "parameter",
+            Self::BundleObject => "bundle",
             Self::Key => "key",
             Self::Certificate => "certificate",
             Self::Jwt => "JWT",
@@ -88,6 +145,8 @@ pub enum OnChange {
     Reconnect(String),
     /// The node restarts, one at a time.
     Restart,
+    /// It grows while it is in use; the reason says why it can't become smaller. The value begins with a number.
+    Grow(&'static str),
     /// It can't be changed; the reason says why. Only a new thing in its place, without the old one's data, can have it.
     Forbidden(&'static str),
 }

@@ -1,15 +1,18 @@
 //! The provider port: where nodes come from.
 
 mod node_record;
+mod platform;
 mod redis_record;
 mod settings;
 
+pub mod aws;
 pub mod local;
 
 use std::future::Future;
 use std::net::SocketAddr;
 
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
+pub use platform::{Means, Platform, Seen, Supply};
 pub use settings::on_change;
 
 use crate::artifacts::Bundle;
@@ -91,6 +94,9 @@ pub enum ProviderError {
     /// The files of a node can't be put together.
     #[error("{0}")]
     Bundle(String),
+    /// AWS.
+    #[error(transparent)]
+    Cloud(#[from] aws::CloudError),
     /// The disk or its rights.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -179,6 +179,16 @@ impl RedisUsers {
     }
 }
 
+/// What a service may do in the cache, as ElastiCache takes it: without a password, which it keeps apart.
+pub fn cache_access(service: &Service) -> String {
+    let keys = service.caches.iter().map(|key| format!("~{}", key.as_str()));
+    let mut words = vec!["on".to_owned()];
+    words.extend(keys);
+    words.push("resetchannels".to_owned());
+    words.push(Commands::Service.rules());
+    words.join(" ")
+}
+
 /// A digest of a file of users.
 pub fn users_digest(text: &str) -> String {
     format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(text)))

@@ -76,6 +76,9 @@ pub enum StoreError {
     /// The disk or its rights.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A store elsewhere did not do it.
+    #[error(transparent)]
+    Remote(Box<dyn std::error::Error + Send + Sync>),
     /// The identity.
     #[error(transparent)]
     Identity(#[from] super::IdentityError),

@@ -27,7 +27,6 @@ pub fn check(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostics
     storage(environment, problems);
     limits(environment, problems);
     recipients(environment, problems);
-    networks(environment, problems);
 }
 
 fn name(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostics) {
@@ -184,22 +183,6 @@ fn recipients(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostic
                 format!("`{recipient}` is not an age recipient: {reason}"),
             );
             problems.push(problem.help("write a public key as `age1…`"));
-        }
-    }
-}
-
-fn networks(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostics) {
-    let ProviderSpec::Aws(aws) = &environment.spec.provider else {
-        return;
-    };
-    for (index, network) in aws.monitoring.allow.iter().enumerate() {
-        if network.parse::<ipnet::Ipv4Net>().is_err() {
-            let problem = Diagnostic::error(
-                "malformed",
-                environment.at(&format!("provider.aws.monitoring.allow[{index}]")),
-                format!("`{network}` is not a network"),
-            );
-            problems.push(problem.help("write a CIDR block, for example `10.0.0.0/16`"));
         }
     }
 }

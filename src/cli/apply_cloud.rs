@@ -1,0 +1,101 @@
+//! `natsops apply ENV` for an environment on AWS.
+
+use anstream::{eprint, eprintln, println};
+
+use super::cloud::Cloud;
+use super::context::block_on;
+use super::failure::Failure;
+use super::plan_view::view;
+use super::progress::Progress;
+use super::{exit, paint};
+use crate::model::Cluster;
+use crate::ops::execute::StopSign;
+use crate::ops::platform::{self, Ground};
+use crate::plan::Plan;
+use crate::provider::Platform as _;
+use crate::provider::aws::AwsProvider;
+use crate::secrets::SecretStore as _;
+
+/// What an apply is asked to be.
+pub struct Wish<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// Whether the result is shown as JSON.
+    pub json: bool,
+    /// Looks at the plan that would be carried out, and refuses it or has it agreed to.
+    pub agree: &'a dyn Fn(&Plan) -> Result<(), Failure>,
+}
+
+/// Runs it.
+pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
+    let environment = wish.environment;
+    let cloud = Cloud::open(cluster)?;
+    let progress = Progress::new();
+    let outcome = block_on(async |stop| {
+        let platform = cloud.provider().await?;
+        let ground = cloud.ground(&platform, &progress, false);
+        let (plan, _) = ground.plan(&cloud.store.index()?).await?;
+        eprint!("{}", view(&plan, false));
+        (wish.agree)(&plan)?;
+        let left = if plan.is_empty() {
+            plan.clone()
+        } else {
+            carry_out(&cloud, &ground, stop, &progress).await?
+        };
+        progress.finish();
+        Ok((plan, left))
+    });
+    let (plan, left) =
+        outcome.map_err(|failure| failure.next(format!("natsops plan {environment}")))?;
+    if wish.json {
+        let value = serde_json::json!({
+            "format": 1, "environment": environment, "plan": plan, "left": left, "calls": cloud.calls.calls(),
+        });
+        println!("{value:#}");
+    }
+    if !left.is_empty() {
+        let what = format!(
+            "{} things differ after the apply",
+            left.changes().count() + left.blocked().count()
+        );
+        return Err(Failure::new(exit::UNHEALTHY, what)
+            .safe("everything planned was done; somebody may have changed it meanwhile")
+            .next(format!("natsops plan {environment}")));
+    }
+    for unseen in &left.not_observed {
+        eprintln!(
+            "{} {}: not observed: {}",
+            paint::change("note:"),
+            unseen.kind.word(),
+            unseen.reason
+        );
+    }
+    if !wish.json {
+        println!(
+            "{} {environment}: everything that could be seen is as it should be",
+            paint::good("done")
+        );
+    }
+    Ok(exit::DONE)
+}
+
+/// Makes the anchor, takes the lease, applies, and gives the lease back however that ended.
+async fn carry_out(
+    cloud: &Cloud,
+    ground: &Ground<'_, AwsProvider<'_>>,
+    stop: &StopSign,
+    progress: &Progress,
+) -> Result<Plan, Failure> {
+    ground.platform.anchor().await.map_err(crate::ops::OpsError::from)?;
+    let lease = cloud.lease(ground.platform, "apply", progress).await?;
+    let outcome = platform::apply(ground, stop).await;
+    let lost = lease.is_lost();
+    let given = lease.give_back().await;
+    let left = outcome?;
+    given?;
+    if lost {
+        return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
+            .safe("everything planned was done, and nothing twice"));
+    }
+    Ok(left)
+}

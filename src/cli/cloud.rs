@@ -1,0 +1,126 @@
+//! Environments on AWS: clients, store and what an apply hands over, put together.
+
+use super::context::Context;
+use super::failure::Failure;
+use super::progress::Progress;
+use crate::artifacts::Content;
+use crate::artifacts::client_files;
+use crate::model::{AwsSettings, Cluster, Placement};
+use crate::ops::platform::Ground;
+use crate::provider::Supply;
+use crate::provider::aws::{AwsProvider, BucketStore, Clients, CloudLease, Counter, Names};
+use crate::secrets::{KeyName, OsEntropy, Secret, SecretStore as _};
+
+/// An environment on AWS.
+pub struct Cloud {
+    /// What is meant.
+    pub cluster: Cluster,
+    /// Where the keys are.
+    pub store: BucketStore,
+    /// Counts the calls of AWS.
+    pub calls: Counter,
+}
+
+impl Cloud {
+    /// Opens it. Nothing is asked of AWS yet.
+    pub fn open(cluster: Cluster) -> Result<Self, Failure> {
+        let calls = Counter::default();
+        let store = BucketStore::new(names(&cluster), settings(&cluster), calls.clone())?;
+        Ok(Self { cluster, store, calls })
+    }
+
+    /// The provider, with credentials of the right account.
+    pub async fn provider(&self) -> Result<AwsProvider<'_>, Failure> {
+        let settings = settings(&self.cluster);
+        let clients = Clients::connect(&settings.region, self.calls.clone()).await;
+        clients.caller(&settings.account).await?;
+        Ok(AwsProvider::new(&self.cluster, clients).expect("only clusters on AWS are opened here"))
+    }
+
+    /// Everything that the workflows need.
+    pub fn ground<'a>(
+        &'a self,
+        platform: &'a AwsProvider<'a>,
+        reporter: &'a Progress,
+        deep: bool,
+    ) -> Ground<'a, AwsProvider<'a>> {
+        let store = &self.store;
+        Ground {
+            cluster: &self.cluster,
+            store,
+            entropy: &OsEntropy,
+            platform,
+            supply: self,
+            reporter,
+            deep,
+        }
+    }
+
+    /// Takes the lease, which lies in the bucket.
+    pub async fn lease(
+        &self,
+        platform: &AwsProvider<'_>,
+        command: &str,
+        progress: &Progress,
+    ) -> Result<CloudLease, Failure> {
+        let engineer = std::env::var("USER").ok().filter(|name| !name.is_empty());
+        let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
+        let environment = &self.cluster.environment;
+        let holder =
+            format!("`natsops {command} {environment}`{engineer} (process {})", std::process::id());
+        let bucket = names(&self.cluster).bucket();
+        Ok(CloudLease::take(&platform.clients, bucket, holder, &|words| progress.wait(words))
+            .await?)
+    }
+}
+
+/// What is meant of AWS, of a cluster that lives there.
+pub fn settings(cluster: &Cluster) -> &AwsSettings {
+    match &cluster.placement {
+        Placement::Aws(settings) => settings,
+        Placement::Local { .. } => unreachable!("only clusters on AWS are opened here"),
+    }
+}
+
+fn names(cluster: &Cluster) -> Names<'_> {
+    Names::of(cluster).expect("only clusters on AWS are opened here")
+}
+
+/// A cluster on AWS, unless it lives elsewhere.
+pub fn on_aws(context: &Context, environment: &str) -> Result<Option<Cluster>, Failure> {
+    let cluster = context.cluster(environment)?;
+    Ok(matches!(cluster.placement, Placement::Aws(_)).then_some(cluster))
+}
+
+impl Supply for Cloud {
+    fn piece(&self, service: &str, piece: &str, cache: &str) -> Result<Secret<String>, String> {
+        let words = |error: &dyn std::fmt::Display| error.to_string();
+        let service = self.cluster.services.values().find(|known| known.name.as_str() == service);
+        let service = service.ok_or("there is no such service")?;
+        if piece == "redis" {
+            let password = self.password(service.name.as_str())?;
+            let url = format!("rediss://{}:{}@{cache}", service.name, password.expose());
+            return Ok(Secret::new(url));
+        }
+        let index = self.store.index().map_err(|error| words(&error))?;
+        let path = match piece {
+            "creds" => "user.creds",
+            "cert" => "client.pem",
+            "key" => "client.key",
+            "ca" => "ca.pem",
+            _ => "urls",
+        };
+        let files = client_files(&self.cluster, service, &index, &self.store)
+            .map_err(|error| words(&error))?;
+        let file =
+            files.into_iter().find(|file| file.path == path).ok_or("there is no such piece")?;
+        Ok(match file.content {
+            Content::Secret(secret) => secret,
+            Content::Public(text) => Secret::new(text),
+        })
+    }
+
+    fn password(&self, user: &str) -> Result<Secret<String>, String> {
+        self.store.open(&KeyName::redis_user(user)).map_err(|error| error.to_string())
+    }
+}

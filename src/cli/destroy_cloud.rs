@@ -1,0 +1,120 @@
+//! `natsops destroy ENV` for an environment on AWS.
+
+use anstream::{eprint, eprintln, println};
+
+use super::ask::confirm;
+use super::cloud::{Cloud, settings};
+use super::context::block_on;
+use super::failure::Failure;
+use super::plan_view::view;
+use super::progress::Progress;
+use super::{exit, paint};
+use crate::model::Cluster;
+use crate::ops::platform::{destroy, plan_destroy};
+use crate::plan::{ActionKind, Kind, Plan};
+use crate::provider::Platform as _;
+use crate::secrets::{Index, SecretStore as _};
+
+/// What stays unless its deletion is asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kept {
+    /// The data volumes: every message is lost
+    Volumes,
+    /// The bucket with every key of the environment: every credential that was handed out is void
+    Bucket,
+    /// The KMS key, after 30 days: what it has sealed can never be read again
+    Key,
+}
+
+impl Kept {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Volumes => Kind::Volume,
+            Self::Bucket => Kind::S3Bucket,
+            Self::Key => Kind::EncryptionKey,
+        }
+    }
+}
+
+/// What a destroy is asked to be.
+pub struct Wish<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// Whether the result is shown as JSON.
+    pub json: bool,
+    /// Whether not to ask.
+    pub yes: bool,
+    /// What goes although it would stay.
+    pub delete: &'a [Kept],
+    /// Whether the cache goes without a last snapshot.
+    pub no_snapshot: bool,
+}
+
+/// Runs it.
+pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
+    let environment = wish.environment;
+    if settings(&cluster).protected {
+        return Err(protected(environment, "its file says `protected: true`"));
+    }
+    let cloud = Cloud::open(cluster)?;
+    let progress = Progress::new();
+    let outcome = block_on(async |stop| {
+        let platform = cloud.provider().await?;
+        let ground = cloud.ground(&platform, &progress, false);
+        let (_, seen) = ground.plan(&Index::default()).await?;
+        if seen.protected {
+            return Err(protected(environment, "its bucket carries the mark natsops:protected"));
+        }
+        let gone = |kind: &Kind| !wish.delete.iter().any(|kept| kept.kind() == *kind);
+        let keep: Vec<Kind> = platform.kept().iter().copied().filter(gone).collect();
+        let index = cloud.store.index()?;
+        let plan = plan_destroy(&ground, &index, &seen, &keep);
+        eprint!("{}", view(&plan, false));
+        if !plan.is_empty() {
+            confirm(&format!("Destroy {environment}?"), environment, wish.yes)?;
+            let lease = cloud.lease(&platform, "destroy", &progress).await?;
+            let outcome = destroy(&ground, &index, &plan, snapshot(wish), stop).await;
+            // With the bucket, the lease has gone.
+            let given = lease.give_back().await;
+            outcome?;
+            given.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
+        }
+        Ok(plan)
+    });
+    let plan = outcome.map_err(|failure| failure.next(format!("natsops destroy {environment}")))?;
+    tell(wish, &plan);
+    Ok(exit::DONE)
+}
+
+/// The name of the cache's last snapshot. The moment makes it unique, since AWS keeps it until somebody deletes it.
+fn snapshot(wish: &Wish<'_>) -> Option<String> {
+    let moment = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S");
+    (!wish.no_snapshot).then(|| format!("natsops-{}-{moment}", wish.environment))
+}
+
+fn protected(environment: &str, why: &str) -> Failure {
+    Failure::new(exit::REFUSED, format!("{environment} is protected: {why}"))
+        .safe("nothing was changed")
+        .next(format!("set protected: false in environments/{environment}.yaml, natsops apply {environment}, then this again"))
+}
+
+fn tell(wish: &Wish<'_>, plan: &Plan) {
+    let environment = wish.environment;
+    if wish.json {
+        println!(
+            "{:#}",
+            serde_json::json!({"format": 1, "environment": environment, "plan": plan})
+        );
+        return;
+    }
+    let kept: Vec<String> = plan
+        .actions
+        .iter()
+        .filter(|action| action.action == ActionKind::Keep)
+        .map(|action| action.id.to_string())
+        .collect();
+    println!("{} {environment}", paint::good("destroyed"));
+    if !kept.is_empty() {
+        eprintln!("{} {}", paint::bold("kept:"), kept.join(", "));
+    }
+}

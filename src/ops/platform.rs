@@ -1,0 +1,233 @@
+//! Environments whose machines are made: plan, apply and destroy of what nodes stand on.
+//!
+//! 1. The anchor is made: the place where keys and the lease lie, with nothing secret in it.
+//! 2. What seals it is made.
+//! 3. Keys are made and papers signed, in one commit, into the sealed place.
+//! 4. Everything else, as soon as what it needs is there.
+//! 5. A last look must find nothing to do.
+//!
+//! Each step plans again from what it finds, so that an interrupted apply is continued by the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::execute::{Pool, StopSign, execute_in};
+use super::{Event, OpsError, Reporter};
+use crate::artifacts::{Newer, issue, review};
+use crate::model::Cluster;
+use crate::plan::{
+    Action, ActionKind, Effect, Kind, NotObserved, Observed, Permits, Plan, Record, RecordId,
+    plan_with,
+};
+use crate::provider::{Means, Platform, Seen, Supply};
+use crate::secrets::{Entropy, Index, SecretStore};
+
+/// What can't be looked at from outside the network, and why.
+const INSIDE: [Kind; 5] = [Kind::Node, Kind::Claims, Kind::Stream, Kind::Bucket, Kind::Consumer];
+const HIDDEN: &str = "the nodes are in private subnets, and this version does not reach them";
+
+/// What must be there before anything secret is.
+const SEAL: [Kind; 2] = [Kind::EncryptionKey, Kind::S3Bucket];
+
+/// Most actions wait for AWS and cost nothing meanwhile; pacing keeps the calls apart.
+const AT_A_TIME: usize = 32;
+
+/// Everything that these workflows need of an environment.
+pub struct Ground<'a, P> {
+    /// What is meant.
+    pub cluster: &'a Cluster,
+    /// Where the keys are.
+    pub store: &'a (dyn SecretStore + Sync),
+    /// Where new keys come from.
+    pub entropy: &'a (dyn Entropy + Sync),
+    /// What makes it.
+    pub platform: &'a P,
+    /// The secret side of what is handed over.
+    pub supply: &'a dyn Supply,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+    /// Whether everything is looked at, whatever it costs.
+    pub deep: bool,
+}
+
+/// Plans everything: keys and papers, and what the platform makes, which `desired` says. `seen` is nothing where nothing
+/// was looked at.
+pub fn plan(
+    cluster: &Cluster,
+    desired: &dyn Fn(&Index) -> Vec<Record>,
+    index: &Index,
+    seen: &Seen,
+) -> Plan {
+    let mut all = review(cluster, index, Timestamp::now(), &Newer::new());
+    // What is still to be signed is not known yet, and neither is what follows from it.
+    let signed: BTreeSet<&str> = all.changes().map(|action| action.id.name.as_str()).collect();
+    let desired = desired(&index.without(|document| signed.contains(document.name())));
+    let permits = Permits { remove: stray_rules(&desired, seen), ..Permits::default() };
+    let not_observed = INSIDE.map(|kind| NotObserved { kind, reason: HIDDEN.to_owned() }).to_vec();
+    let mut made =
+        plan_with(desired, Observed { records: seen.records.clone(), not_observed }, &permits);
+    for action in made.actions.iter_mut().filter(|action| action.id.kind == Kind::SecurityRule) {
+        if action.action == ActionKind::Delete {
+            action.effect = Effect::None;
+            "nobody asks for it, and it is an open door".clone_into(&mut action.reason);
+        }
+    }
+    all.extend(made);
+    all
+}
+
+impl<P: Platform> Ground<'_, P> {
+    /// Looks at everything, and plans.
+    pub async fn plan(&self, index: &Index) -> Result<(Plan, Seen), OpsError> {
+        let seen = self.platform.observe(self.deep).await?;
+        let plan = plan(self.cluster, &|index| self.platform.desired(index), index, &seen);
+        Ok((plan, seen))
+    }
+}
+
+/// Rules of our own groups that nobody asks for.
+fn stray_rules(desired: &[Record], seen: &Seen) -> BTreeSet<RecordId> {
+    let wanted: BTreeSet<&RecordId> = desired.iter().map(|record| &record.id).collect();
+    let rules = seen.records.iter().map(|record| &record.id);
+    rules.filter(|id| id.kind == Kind::SecurityRule && !wanted.contains(id)).cloned().collect()
+}
+
+/// Makes everything what it should be. The anchor is there, and the lease is held.
+pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Result<Plan, OpsError> {
+    let index = ground.store.index()?;
+    phase(ground, "seal", async || perform(ground, &index, &Only::Kinds(&SEAL), stop).await)
+        .await?;
+    let index = phase(ground, "identity", async || identity(ground)).await?;
+    phase(ground, "platform", async || perform(ground, &index, &Only::All, stop).await).await?;
+    phase(ground, "checks", async || Ok(ground.plan(&index).await?.0)).await
+}
+
+async fn phase<P, T>(
+    ground: &Ground<'_, P>,
+    name: &str,
+    work: impl AsyncFnOnce() -> Result<T, OpsError>,
+) -> Result<T, OpsError> {
+    let begin = Instant::now();
+    ground.reporter.event(&Event::Phase(name));
+    let outcome = work().await?;
+    ground.reporter.event(&Event::PhaseDone(name, begin.elapsed()));
+    Ok(outcome)
+}
+
+fn identity<P: Platform>(ground: &Ground<'_, P>) -> Result<Index, OpsError> {
+    let index = ground.store.index()?;
+    let change = issue(
+        ground.cluster,
+        &index,
+        ground.store,
+        ground.entropy,
+        Timestamp::now(),
+        &Newer::new(),
+    )?;
+    if change.is_empty() {
+        return Ok(index);
+    }
+    Ok(ground.store.commit(index.generation, change)?)
+}
+
+/// Which actions of a plan are performed.
+enum Only<'a> {
+    All,
+    Kinds(&'a [Kind]),
+}
+
+async fn perform<P: Platform>(
+    ground: &Ground<'_, P>,
+    index: &Index,
+    only: &Only<'_>,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let (plan, _) = ground.plan(index).await?;
+    let wanted = |kind: Kind| match only {
+        Only::All => !matches!(kind, Kind::Key | Kind::Certificate | Kind::Jwt),
+        Only::Kinds(kinds) => kinds.contains(&kind),
+    };
+    let actions: Vec<&Action> = plan.changes().filter(|action| wanted(action.id.kind)).collect();
+    walk(ground, index, &actions, None, stop).await
+}
+
+async fn walk<P: Platform>(
+    ground: &Ground<'_, P>,
+    index: &Index,
+    actions: &[&Action],
+    snapshot: Option<String>,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let told = |words: &str| ground.reporter.event(&Event::Waiting(words));
+    let means = Means { index, supply: ground.supply, snapshot, told: &told };
+    // What AWS does goes on without us; the next apply finds it.
+    let pool = Pool { at_a_time: AT_A_TIME, leaves: true, reporter: ground.reporter, stop };
+    execute_in(&pool, actions, async |action| ground.platform.perform(action, &means).await).await
+}
+
+/// Plans the way to nothing: whatever needs a thing goes before it. Kinds in `keep` stay.
+pub fn plan_destroy<P: Platform>(
+    ground: &Ground<'_, P>,
+    index: &Index,
+    seen: &Seen,
+    keep: &[Kind],
+) -> Plan {
+    let mut users: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
+    let desired = ground.platform.desired(index);
+    for record in &desired {
+        for needed in &record.needs {
+            users.entry(needed.clone()).or_default().push(record.id.clone());
+        }
+    }
+    // Rules of strangers name groups too.
+    for rule in stray_rules(&desired, seen) {
+        for group in seen.records.iter().filter(|record| record.id.kind == Kind::SecurityGroup) {
+            users.entry(group.id.clone()).or_default().push(rule.clone());
+        }
+    }
+    let mut plan = Plan::empty();
+    for record in &seen.records {
+        let kept = keep.contains(&record.id.kind);
+        let stops = matches!(record.id.kind, Kind::Instance);
+        let loses = matches!(
+            record.id.kind,
+            Kind::Volume | Kind::S3Bucket | Kind::EncryptionKey | Kind::ReplicationGroup
+        );
+        let (action, reason, effect) = match (kept, stops, loses) {
+            (true, ..) => (
+                ActionKind::Keep,
+                "it stays unless its deletion is asked for by name",
+                Effect::None,
+            ),
+            (false, true, _) => (ActionKind::Delete, "destroy removes every machine", Effect::Stop),
+            (false, false, true) => (ActionKind::Delete, "destroy removes it", Effect::LosesData),
+            (false, false, false) => (ActionKind::Delete, "destroy removes it", Effect::None),
+        };
+        let needs = users.get(&record.id).cloned().unwrap_or_default();
+        let (id, reason) = (record.id.clone(), reason.to_owned());
+        plan.actions.push(Action {
+            id,
+            action,
+            reason,
+            effect,
+            changes: Vec::new(),
+            blocked: None,
+            needs,
+        });
+    }
+    plan
+}
+
+/// Performs a plan to nothing. `snapshot` names the last snapshot of the cache.
+pub async fn destroy<P: Platform>(
+    ground: &Ground<'_, P>,
+    index: &Index,
+    plan: &Plan,
+    snapshot: Option<String>,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let actions: Vec<&Action> = plan.changes().collect();
+    walk(ground, index, &actions, snapshot, stop).await
+}

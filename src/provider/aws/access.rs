@@ -1,0 +1,233 @@
+//! A role and an instance profile for each node: it may read its own bundle, and nobody else's.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_iam::types::Tag;
+use serde_json::{Value, json};
+
+use super::AwsProvider;
+use super::bucket::built;
+use super::error::{Answer as _, CloudError};
+use super::names::{Names, digest};
+use crate::model::{AwsSettings, Cluster, Node};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+/// The only inline policy of a role.
+const POLICY: &str = "node";
+
+fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }],
+    })
+}
+
+/// What a node's machine may do: read its own bundle, and be reached by Session Manager.
+pub fn node_policy(names: Names<'_>, settings: &AwsSettings, node: &Node) -> Value {
+    let AwsSettings { account, region, .. } = settings;
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "OwnBundle",
+                "Effect": "Allow",
+                "Action": "s3:GetObject",
+                "Resource": format!("arn:aws:s3:::{}/nodes/{}/*", names.bucket(), node.name),
+            },
+            {
+                "Sid": "Unseal",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": format!("arn:aws:kms:{region}:{account}:key/*"),
+                "Condition": {
+                    "ForAnyValue:StringEquals": {"kms:ResourceAliases": settings.volume.kms_key},
+                    "StringEquals": {"kms:ViaService": format!("s3.{region}.amazonaws.com")},
+                },
+            },
+            {
+                "Sid": "SessionManager",
+                "Effect": "Allow",
+                "Action": [
+                    "ssm:UpdateInstanceInformation",
+                    "ssmmessages:CreateControlChannel",
+                    "ssmmessages:CreateDataChannel",
+                    "ssmmessages:OpenControlChannel",
+                    "ssmmessages:OpenDataChannel",
+                ],
+                "Resource": "*",
+            },
+        ],
+    })
+}
+
+/// The description carries a digest of the policy: the list of roles tells it, the policies would take a call each.
+fn description(names: Names<'_>, settings: &AwsSettings, node: &Node) -> String {
+    let policy = node_policy(names, settings, node).to_string();
+    format!("natsops {}: {}, policy {}", names.environment(), node.name, &digest(&policy)[..16])
+}
+
+/// What the roles should be.
+pub fn desired<'a>(
+    names: Names<'a>,
+    cluster: &'a Cluster,
+    settings: &'a AwsSettings,
+) -> impl Iterator<Item = Record> + 'a {
+    cluster.nodes.iter().map(move |node| {
+        Record::new(RecordId::new(Kind::Role, &node.name))
+            .field("trust", trust(), OnChange::InPlace)
+            .field("policy", description(names, settings, node), OnChange::InPlace)
+            .field("profile", "present", OnChange::InPlace)
+            .complete()
+    })
+}
+
+/// Looks at the roles, in two calls however many there are. With `deep`, each policy is read as well.
+pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, CloudError> {
+    let (iam, path) = (&aws.clients.iam, aws.names.path());
+    let roles = iam.list_roles().path_prefix(&path).into_paginator().items().send();
+    let profiles = iam.list_instance_profiles().path_prefix(&path).into_paginator().items().send();
+    let (roles, profiles) =
+        tokio::join!(roles.collect::<Result<Vec<_>, _>>(), profiles.collect::<Result<Vec<_>, _>>());
+    let whole: BTreeSet<String> = profiles
+        .of("ListInstanceProfiles")?
+        .iter()
+        .filter(|profile| {
+            profile.roles().iter().any(|role| role.role_name() == profile.instance_profile_name())
+        })
+        .map(|profile| profile.instance_profile_name().to_owned())
+        .collect();
+    let mut records = Vec::new();
+    for role in roles.of("ListRoles")? {
+        let Some(node) =
+            aws.cluster.nodes.iter().find(|node| aws.names.role(node) == role.role_name())
+        else {
+            continue;
+        };
+        let mut record = Record::new(RecordId::new(Kind::Role, &node.name)).complete();
+        record = record.field(
+            "trust",
+            document(role.assume_role_policy_document().unwrap_or_default()),
+            OnChange::InPlace,
+        );
+        let policy = if deep { policy_in_force(aws, node).await? } else { None };
+        let policy = policy.or(role.description().map(str::to_owned));
+        record = record.field("policy", policy.unwrap_or_default(), OnChange::InPlace);
+        if whole.contains(role.role_name()) {
+            record = record.field("profile", "present", OnChange::InPlace);
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// What is wrong with the policy that the role really has; none where it is ours.
+async fn policy_in_force(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<String>, CloudError> {
+    let call =
+        aws.clients.iam.get_role_policy().role_name(aws.names.role(node)).policy_name(POLICY);
+    match call.send().await.of("GetRolePolicy") {
+        Ok(answer) => {
+            let found = document(answer.policy_document());
+            let ours = node_policy(aws.names, aws.settings, node).to_string();
+            Ok((found != ours).then_some(found))
+        }
+        Err(error) if error.is_missing() => Ok(Some("none".to_owned())),
+        Err(error) => Err(error),
+    }
+}
+
+/// A policy as IAM gives it, percent-encoded, in our own order of keys.
+fn document(text: &str) -> String {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    serde_json::from_str::<Value>(&text).map_or(text, |policy| policy.to_string())
+}
+
+/// Makes a role with its policy and its instance profile, or gives it what it lacks. Every call may be repeated.
+pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let (iam, name, path) = (&aws.clients.iam, aws.names.role(node), aws.names.path());
+    let description = description(aws.names, aws.settings, node);
+    let tags = aws.names.tags().into_iter();
+    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
+    let call = iam
+        .create_role()
+        .role_name(&name)
+        .path(&path)
+        .description(&description)
+        .assume_role_policy_document(trust().to_string())
+        .set_tags(Some(tags.clone()));
+    exists_or(call.send().await.of("CreateRole"))?;
+    let policy = node_policy(aws.names, aws.settings, node).to_string();
+    let call =
+        iam.update_assume_role_policy().role_name(&name).policy_document(trust().to_string());
+    call.send().await.of("UpdateAssumeRolePolicy")?;
+    let call = iam.put_role_policy().role_name(&name).policy_name(POLICY).policy_document(policy);
+    call.send().await.of("PutRolePolicy")?;
+    let call =
+        iam.create_instance_profile().instance_profile_name(&name).path(&path).set_tags(Some(tags));
+    exists_or(call.send().await.of("CreateInstanceProfile"))?;
+    let profile = iam
+        .get_instance_profile()
+        .instance_profile_name(&name)
+        .send()
+        .await
+        .of("GetInstanceProfile")?;
+    // A profile holds one role, and refuses a second one with a limit.
+    if profile.instance_profile().is_some_and(|profile| profile.roles().is_empty()) {
+        let call = iam.add_role_to_instance_profile().instance_profile_name(&name).role_name(&name);
+        call.send().await.of("AddRoleToInstanceProfile")?;
+    }
+    // Last, since it says that the policy is in force.
+    iam.update_role()
+        .role_name(&name)
+        .description(description)
+        .send()
+        .await
+        .of("UpdateRole")
+        .map(drop)
+}
+
+fn exists_or<T>(answer: Result<T, CloudError>) -> Result<(), CloudError> {
+    match answer {
+        Err(error) if !error.is("EntityAlreadyExists") => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a role with what belongs to it.
+pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
+    let Some(node) = aws.cluster.nodes.iter().find(|known| known.name.as_str() == node) else {
+        return Ok(());
+    };
+    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
+    let call =
+        iam.remove_role_from_instance_profile().instance_profile_name(&name).role_name(&name);
+    gone_or(call.send().await.of("RemoveRoleFromInstanceProfile"))?;
+    gone_or(
+        iam.delete_instance_profile()
+            .instance_profile_name(&name)
+            .send()
+            .await
+            .of("DeleteInstanceProfile"),
+    )?;
+    gone_or(
+        iam.delete_role_policy()
+            .role_name(&name)
+            .policy_name(POLICY)
+            .send()
+            .await
+            .of("DeleteRolePolicy"),
+    )?;
+    gone_or(iam.delete_role().role_name(&name).send().await.of("DeleteRole"))
+}
+
+/// What is gone already need not go.
+pub fn gone_or<T>(answer: Result<T, CloudError>) -> Result<(), CloudError> {
+    match answer {
+        Err(error) if !error.is_missing() => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,243 @@
+//! The users of the cache, and the group that the cache lets in.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_elasticache::types::{AuthenticationMode, Filter, InputAuthenticationType, User};
+
+use super::AwsProvider;
+use super::access::gone_or;
+use super::cache_subnets::{exists_or, tags};
+use super::error::{Answer as _, CloudClass, CloudError};
+use super::names::Names;
+use super::wait::{Look, until};
+use crate::model::{Cluster, Service};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+use crate::provider::Supply;
+use crate::render::cache_access;
+
+/// Every group must have a user of this name; ours may do nothing.
+const DEFAULT: &str = "default";
+/// The rules of a user who may do nothing.
+const NOTHING: &str = "off -@all";
+/// What AWS calls the engine.
+pub const ENGINE: &str = "redis";
+
+/// A user of the cache.
+struct CacheUser {
+    /// Its name.
+    name: String,
+    /// Its rules, as ElastiCache takes them.
+    access: String,
+}
+
+fn users(cluster: &Cluster) -> Vec<CacheUser> {
+    let service = |service: &Service| CacheUser {
+        name: service.name.to_string(),
+        access: cache_access(service),
+    };
+    let nobody = CacheUser { name: DEFAULT.to_owned(), access: NOTHING.to_owned() };
+    std::iter::once(nobody).chain(cluster.cache_users().map(service)).collect()
+}
+
+fn members(names: Names<'_>, cluster: &Cluster) -> BTreeSet<String> {
+    users(cluster).iter().map(|user| names.cache_user(&user.name)).collect()
+}
+
+fn list(ids: &BTreeSet<String>) -> String {
+    ids.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What users and their group should be.
+pub fn desired(names: Names<'_>, cluster: &Cluster) -> Vec<Record> {
+    if cluster.redis.is_none() {
+        return Vec::new();
+    }
+    let mut records = Vec::new();
+    for user in users(cluster) {
+        let named = "somebody else's user has this id";
+        records.push(
+            Record::new(RecordId::new(Kind::CacheUser, names.cache_user(&user.name)))
+                .field("name", &user.name, OnChange::Forbidden(named))
+                .field("access", &user.access, OnChange::InPlace)
+                .complete(),
+        );
+    }
+    let members = members(names, cluster);
+    records.push(
+        Record::new(RecordId::new(Kind::CacheUserGroup, names.stem()))
+            .field("users", list(&members), OnChange::InPlace)
+            .needs(members.iter().map(|id| RecordId::new(Kind::CacheUser, id)))
+            .complete(),
+    );
+    records
+}
+
+/// Looks at the users whose ids are ours, and at their group.
+pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
+    if aws.cluster.redis.is_none() {
+        return Ok(Vec::new());
+    }
+    let cache = &aws.clients.cache;
+    let wanted: Vec<String> = members(aws.names, aws.cluster).into_iter().collect();
+    let filter = Filter::builder().name("user-id").set_values(Some(wanted.clone())).build();
+    let (users, group) = tokio::join!(
+        cache
+            .describe_users()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>(),
+        cache.describe_user_groups().user_group_id(aws.names.stem()).send(),
+    );
+    let users = match users.of("DescribeUsers") {
+        Err(error) if error.is_missing() => Vec::new(),
+        users => users?,
+    };
+    let ours = |user: &&User| wanted.iter().any(|id| user.user_id() == Some(id));
+    let mut records: Vec<Record> = users
+        .iter()
+        .filter(ours)
+        .map(|user| {
+            Record::new(RecordId::new(Kind::CacheUser, user.user_id().unwrap_or_default()))
+                .field("name", user.user_name().unwrap_or_default(), OnChange::InPlace)
+                .field("access", user.access_string().unwrap_or_default(), OnChange::InPlace)
+                .complete()
+        })
+        .collect();
+    let groups = match group.of("DescribeUserGroups") {
+        Err(error) if error.is_missing() => Vec::new(),
+        group => group?.user_groups.unwrap_or_default(),
+    };
+    records.extend(groups.first().map(|group| {
+        let members = group.user_ids().iter().cloned().collect();
+        Record::new(RecordId::new(Kind::CacheUserGroup, aws.names.stem()))
+            .field("users", list(&members), OnChange::InPlace)
+            .complete()
+    }));
+    Ok(records)
+}
+
+fn find(aws: &AwsProvider<'_>, id: &str) -> Result<CacheUser, CloudError> {
+    let found = users(aws.cluster).into_iter().find(|user| aws.names.cache_user(&user.name) == id);
+    found.ok_or_else(|| {
+        CloudError::found("look", CloudClass::Other, format!("there is no user {id}"))
+    })
+}
+
+/// Makes a user, with its password.
+pub async fn create_user(
+    aws: &AwsProvider<'_>,
+    id: &str,
+    supply: &dyn Supply,
+) -> Result<(), CloudError> {
+    let user = find(aws, id)?;
+    let mode = AuthenticationMode::builder();
+    let mode = if user.name == DEFAULT {
+        mode.r#type(InputAuthenticationType::NoPassword)
+    } else {
+        let password = supply.password(&user.name);
+        let password = password
+            .map_err(|reason| CloudError::found("CreateUser", CloudClass::Other, reason))?;
+        mode.r#type(InputAuthenticationType::Password).passwords(password.expose())
+    };
+    let call = aws
+        .clients
+        .cache
+        .create_user()
+        .user_id(id)
+        .user_name(&user.name)
+        .engine(ENGINE)
+        .access_string(&user.access)
+        .authentication_mode(mode.build())
+        .set_tags(Some(tags(aws)));
+    exists_or(call.send().await.of("CreateUser"))
+}
+
+/// Gives a user its rules again.
+pub async fn update_user(aws: &AwsProvider<'_>, id: &str) -> Result<(), CloudError> {
+    let user = find(aws, id)?;
+    let call = aws.clients.cache.modify_user().user_id(id).access_string(user.access);
+    call.send().await.of("ModifyUser").map(drop)
+}
+
+/// Makes the group.
+pub async fn create_group(
+    aws: &AwsProvider<'_>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let members = members(aws.names, aws.cluster).into_iter().collect();
+    let call = aws
+        .clients
+        .cache
+        .create_user_group()
+        .user_group_id(aws.names.stem())
+        .engine(ENGINE)
+        .set_user_ids(Some(members))
+        .set_tags(Some(tags(aws)));
+    exists_or(call.send().await.of("CreateUserGroup"))?;
+    active(aws, told).await
+}
+
+/// A group serves once it is active.
+async fn active(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
+    until("the users of the cache", Duration::from_secs(60), told, async || {
+        let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
+        let answer = call.send().await.of("DescribeUserGroups")?;
+        let status =
+            answer.user_groups().first().and_then(|group| group.status()).unwrap_or("not seen yet");
+        Ok(if status == "active" { Look::Ready } else { Look::NotYet(status.to_owned()) })
+    })
+    .await
+}
+
+/// Adds and removes members.
+pub async fn update_group(
+    aws: &AwsProvider<'_>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
+    let answer = call.send().await.of("DescribeUserGroups")?;
+    let found: BTreeSet<String> = answer
+        .user_groups()
+        .first()
+        .map(|group| group.user_ids().iter().cloned().collect())
+        .unwrap_or_default();
+    let wanted = members(aws.names, aws.cluster);
+    let list = |ids: Vec<String>| (!ids.is_empty()).then_some(ids);
+    let call = aws
+        .clients
+        .cache
+        .modify_user_group()
+        .user_group_id(aws.names.stem())
+        .set_user_ids_to_add(list(wanted.difference(&found).cloned().collect()))
+        .set_user_ids_to_remove(list(found.difference(&wanted).cloned().collect()));
+    call.send().await.of("ModifyUserGroup")?;
+    active(aws, told).await
+}
+
+/// Removes the group, and waits until its users are free.
+pub async fn delete_group(
+    aws: &AwsProvider<'_>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let call = aws.clients.cache.delete_user_group().user_group_id(aws.names.stem());
+    gone_or(call.send().await.of("DeleteUserGroup"))?;
+    until("the users of the cache", Duration::from_secs(60), told, async || {
+        let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
+        match call.send().await.of("DescribeUserGroups") {
+            Err(error) if error.is_missing() => Ok(Look::Ready),
+            answer => Ok(match answer?.user_groups().first() {
+                Some(group) => Look::NotYet(group.status().unwrap_or("deleting").to_owned()),
+                None => Look::Ready,
+            }),
+        }
+    })
+    .await
+}
+
+/// Removes a user.
+pub async fn delete_user(aws: &AwsProvider<'_>, id: &str) -> Result<(), CloudError> {
+    gone_or(aws.clients.cache.delete_user().user_id(id).send().await.of("DeleteUser"))
+}

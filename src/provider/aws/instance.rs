@@ -1,0 +1,481 @@
+//! The machine of a node: what can be replaced. Address and data are attached to it.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState,
+    IamInstanceProfileSpecification, Instance, InstanceMetadataEndpointState,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceStateName,
+    InstanceType, Placement, ResourceType, ShutdownBehavior, Volume, VolumeType,
+};
+
+use super::AwsProvider;
+use super::error::{Answer as _, CloudClass, CloudError};
+use super::interface::of_environment;
+use super::names::{GENERATION, NODE, Names};
+use super::pace::Pace;
+use super::security::{tag, tagged};
+use super::volume::ROLE;
+use super::wait::{Look, pause, until};
+use crate::model::{AwsSettings, Cluster, Node};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+/// The size of the root volume in GiB.
+pub const ROOT_SIZE: i32 = 20;
+/// The device of the root on Amazon Linux 2023.
+const ROOT_DEVICE: &str = "/dev/xvda";
+/// The device name of the data volume; the machine finds it by its serial.
+const DATA_DEVICE: &str = "/dev/sdf";
+
+/// How long a machine takes to run: 13 to 35 s in the logs of others.
+const TO_RUN: Duration = Duration::from_secs(60);
+
+/// How long a fresh instance profile may be unknown to EC2: about 10 s.
+const PROFILE_TRIES: u32 = 20;
+
+const IMAGE: &str =
+    "a machine keeps its image; a new one needs a new machine, which this version does not make";
+
+/// What the machines should be.
+pub fn desired<'a>(
+    names: Names<'a>,
+    cluster: &'a Cluster,
+    settings: &'a AwsSettings,
+) -> impl Iterator<Item = Record> + 'a {
+    cluster.nodes.iter().map(move |node| {
+        let of = |kind: Kind| RecordId::new(kind, &node.name);
+        Record::new(of(Kind::Instance))
+            .field("owner", names.environment(), OnChange::Forbidden("somebody else's machine"))
+            .field("state", "running", OnChange::InPlace)
+            .field("type", &settings.instance_type, OnChange::Restart)
+            .field("image", &settings.image, OnChange::Forbidden(IMAGE))
+            .field(
+                "interface",
+                &node.name,
+                OnChange::Forbidden("a machine keeps its first interface"),
+            )
+            .field("volume", "attached", OnChange::InPlace)
+            .field("profile", names.role(node), OnChange::InPlace)
+            .field("metadata", "IMDSv2 only, 1 hop", OnChange::InPlace)
+            .field(
+                "public_address",
+                "none",
+                OnChange::Forbidden("a public address comes with the subnet"),
+            )
+            .field(
+                "root_size",
+                format!("{ROOT_SIZE} GiB"),
+                OnChange::Forbidden("a root is made with its machine"),
+            )
+            .field(
+                "root_key",
+                &settings.volume.kms_key,
+                OnChange::Forbidden("a root is made with its machine"),
+            )
+            .field("termination_protection", "on", OnChange::InPlace)
+            .needs([of(Kind::NetworkInterface), of(Kind::Volume), of(Kind::Role)])
+    })
+}
+
+/// Looks at the machines that live, in one call. With `deep`, one more for each tells whether it is protected.
+pub async fn observe(
+    aws: &AwsProvider<'_>,
+    volumes: &[Volume],
+    deep: bool,
+) -> Result<Vec<Record>, CloudError> {
+    let mut records = Vec::new();
+    for instance in live(aws, of_environment(aws)).await? {
+        let Some(node) = tag(instance.tags(), NODE) else {
+            continue;
+        };
+        let id = instance.instance_id().unwrap_or_default();
+        aws.known.keep(Kind::Instance, node, id);
+        let mut record = seen(aws, node, &instance, volumes);
+        if deep {
+            let protected = if is_protected(aws, id).await? { "on" } else { "off" };
+            record = record.field("termination_protection", protected, OnChange::InPlace);
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Machines that are not on their way out: a terminated one stays listed for an hour, with its tags.
+async fn live(aws: &AwsProvider<'_>, filter: Filter) -> Result<Vec<Instance>, CloudError> {
+    let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
+    let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+    let call = aws.clients.ec2.describe_instances().filters(filter).filters(state);
+    let found = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let found = found.of("DescribeInstances")?;
+    Ok(found
+        .into_iter()
+        .flat_map(|reservation| reservation.instances.unwrap_or_default())
+        .collect())
+}
+
+fn seen(aws: &AwsProvider<'_>, node: &str, instance: &Instance, volumes: &[Volume]) -> Record {
+    let state = instance.state().and_then(|state| state.name());
+    let state = match state {
+        // It will run in a moment.
+        Some(InstanceStateName::Pending) => "running",
+        Some(state) => state.as_str(),
+        None => "unknown",
+    };
+    let interfaces = instance.network_interfaces().iter().filter_map(|i| i.network_interface_id());
+    let interface = interfaces
+        .map(|id| aws.known.name_of(Kind::NetworkInterface, id).unwrap_or(id.to_owned()))
+        .next();
+    let volume = aws.known.get(Kind::Volume, node);
+    let mut devices =
+        instance.block_device_mappings().iter().filter_map(|device| device.ebs()?.volume_id());
+    let attached = devices.any(|id| Some(id) == volume.as_deref());
+    let profile =
+        instance.iam_instance_profile().and_then(|profile| profile.arn()?.rsplit('/').next());
+    let options = instance.metadata_options();
+    let strict = options.is_some_and(|options| {
+        options.http_tokens() == Some(&HttpTokensState::Required)
+            && options.http_put_response_hop_limit() == Some(1)
+    });
+    let record = Record::new(RecordId::new(Kind::Instance, node))
+        .field("owner", aws.names.environment(), OnChange::InPlace)
+        .field("state", state, OnChange::InPlace)
+        .field(
+            "type",
+            instance.instance_type().map_or("unknown", InstanceType::as_str),
+            OnChange::InPlace,
+        )
+        .field("image", instance.image_id().unwrap_or_default(), OnChange::InPlace)
+        .field("interface", interface.unwrap_or_default(), OnChange::InPlace)
+        .field("volume", if attached { "attached" } else { "not attached" }, OnChange::InPlace)
+        .field("profile", profile.unwrap_or("none"), OnChange::InPlace)
+        .field("metadata", if strict { "IMDSv2 only, 1 hop" } else { "open" }, OnChange::InPlace)
+        .field("public_address", instance.public_ip_address().unwrap_or("none"), OnChange::InPlace);
+    root(aws, instance, volumes)
+        .into_iter()
+        .fold(record, |record, (field, value)| record.field(field, value, OnChange::InPlace))
+}
+
+/// The root volume's fields, where it could be seen.
+fn root(
+    aws: &AwsProvider<'_>,
+    instance: &Instance,
+    volumes: &[Volume],
+) -> Vec<(&'static str, String)> {
+    let device = instance.root_device_name().unwrap_or(ROOT_DEVICE);
+    let mapping = instance
+        .block_device_mappings()
+        .iter()
+        .find(|mapping| mapping.device_name() == Some(device));
+    let id = mapping.and_then(|mapping| mapping.ebs()?.volume_id());
+    let Some(volume) = volumes.iter().find(|volume| volume.volume_id() == id && id.is_some())
+    else {
+        return Vec::new();
+    };
+    let key = match (volume.encrypted(), volume.kms_key_id()) {
+        (Some(true), Some(key)) => aws.key_alias(key),
+        _ => "none".to_owned(),
+    };
+    vec![("root_size", format!("{} GiB", volume.size().unwrap_or_default())), ("root_key", key)]
+}
+
+async fn is_protected(aws: &AwsProvider<'_>, id: &str) -> Result<bool, CloudError> {
+    let name = aws_sdk_ec2::types::InstanceAttributeName::DisableApiTermination;
+    let call = aws.clients.ec2.describe_instance_attribute().instance_id(id).attribute(name);
+    let answer = call.send().await.of("DescribeInstanceAttribute")?;
+    Ok(answer.disable_api_termination().and_then(AttributeBooleanValue::value).unwrap_or(false))
+}
+
+/// Makes the machine of a node, waits until it runs, and attaches its data.
+pub async fn create(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let id = launch(aws, node).await?;
+    aws.known.keep(Kind::Instance, node.name.as_str(), &id);
+    runs(aws, node, &id, told).await?;
+    attach(aws, node, &id).await
+}
+
+/// Launches with the node's token. One that belongs to a machine of the past is given up for that of the next
+/// generation; the generation is written down first, so that dying in between is harmless.
+async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
+    let mut tries = 0;
+    loop {
+        match run(aws, node).await {
+            Ok(id) => return Ok(id),
+            Err(error) if error.is("IdempotentInstanceTerminated") => {
+                next_generation(aws, node).await?
+            }
+            // The same token may be sent again; the profile takes a moment to be known.
+            Err(error) if is_fresh_profile(&error) && tries < PROFILE_TRIES => {
+                tries += 1;
+                pause(Duration::from_secs(2)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_fresh_profile(error: &CloudError) -> bool {
+    error.is("InvalidParameterValue")
+        && (error.message.contains("Instance Profile")
+            || error.message.contains("no associated IAM Roles"))
+}
+
+async fn next_generation(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let next = aws.known.generation(node.name.as_str()) + 1;
+    let interface = aws.known.id(Kind::NetworkInterface, node.name.as_str())?;
+    let tag = aws_sdk_ec2::types::Tag::builder().key(GENERATION).value(next.to_string()).build();
+    aws.pacer.turn(Pace::Change).await;
+    aws.clients.ec2.create_tags().resources(interface).tags(tag).send().await.of("CreateTags")?;
+    aws.known.keep_generation(node.name.as_str(), next);
+    Ok(())
+}
+
+async fn run(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
+    let generation = aws.known.generation(node.name.as_str()).to_string();
+    let key = aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?;
+    let settings = aws.settings;
+    let root = EbsBlockDevice::builder()
+        .volume_size(ROOT_SIZE)
+        .volume_type(VolumeType::Gp3)
+        .encrypted(true)
+        .kms_key_id(key)
+        .delete_on_termination(true)
+        .build();
+    let interface = InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .network_interface_id(aws.known.id(Kind::NetworkInterface, node.name.as_str())?)
+        .build();
+    let metadata = InstanceMetadataOptionsRequest::builder()
+        .http_tokens(HttpTokensState::Required)
+        .http_put_response_hop_limit(1)
+        .http_endpoint(InstanceMetadataEndpointState::Enabled)
+        .build();
+    let name = format!("{}-{}", aws.names.stem(), node.name);
+    let more =
+        [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, generation.as_str())];
+    let root_tags = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, "root")];
+    let profile = IamInstanceProfileSpecification::builder().name(aws.names.role(node)).build();
+    aws.pacer.turn(Pace::Launch).await;
+    let call = aws
+        .clients
+        .ec2
+        .run_instances()
+        .client_token(aws.names.token(&[
+            "instance",
+            node.name.as_str(),
+            &generation,
+            &settings.image,
+        ]))
+        .min_count(1)
+        .max_count(1)
+        .image_id(&settings.image)
+        .instance_type(InstanceType::from(settings.instance_type.as_str()))
+        // A token counts in one zone once that is named; with an interface alone, it would not be.
+        .placement(Placement::builder().availability_zone(node.zone.as_str()).build())
+        .network_interfaces(interface)
+        .block_device_mappings(
+            BlockDeviceMapping::builder().device_name(ROOT_DEVICE).ebs(root).build(),
+        )
+        .iam_instance_profile(profile)
+        .metadata_options(metadata)
+        .disable_api_termination(true)
+        .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
+        .tag_specifications(tagged(aws, ResourceType::Instance, &more))
+        .tag_specifications(tagged(aws, ResourceType::Volume, &root_tags));
+    let answer = call.send().await.of("RunInstances")?;
+    let instance = answer.instances.unwrap_or_default().into_iter().next();
+    Ok(instance.and_then(|instance| instance.instance_id).unwrap_or_default())
+}
+
+/// Waits until a machine runs. A key or a type that is refused shows only in the reason of its end.
+async fn runs(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    id: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    state(aws, &format!("the machine of {}", node.name), id, &InstanceStateName::Running, told)
+        .await
+}
+
+async fn state(
+    aws: &AwsProvider<'_>,
+    what: &str,
+    id: &str,
+    wanted: &InstanceStateName,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    until(what, TO_RUN, told, async || {
+        let answer = aws.clients.ec2.describe_instances().instance_ids(id).send().await;
+        let answer = match answer.of("DescribeInstances") {
+            Err(error) if error.is_missing() => return Ok(Look::NotYet("not seen yet".to_owned())),
+            answer => answer?,
+        };
+        let instance =
+            answer.reservations().first().and_then(|reservation| reservation.instances().first());
+        let state = instance.and_then(|instance| instance.state()?.name().cloned());
+        let reason = instance
+            .and_then(|instance| instance.state_reason()?.message())
+            .unwrap_or("without a reason");
+        Ok(match state {
+            Some(state) if state == *wanted => Look::Ready,
+            Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown) => {
+                Look::Ended(reason.to_owned())
+            }
+            state => Look::NotYet(
+                state.map_or("not seen yet".to_owned(), |state| state.as_str().to_owned()),
+            ),
+        })
+    })
+    .await
+}
+
+/// Attaches the data, unless it is. A volume that hangs on another machine is not taken away.
+async fn attach(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(), CloudError> {
+    let volume = aws.known.id(Kind::Volume, node.name.as_str())?;
+    aws.pacer.turn(Pace::Change).await;
+    let call =
+        aws.clients.ec2.attach_volume().volume_id(&volume).instance_id(id).device(DATA_DEVICE);
+    let error = match call.send().await.of("AttachVolume") {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let answer = aws
+        .clients
+        .ec2
+        .describe_volumes()
+        .volume_ids(&volume)
+        .send()
+        .await
+        .of("DescribeVolumes")?;
+    let attachments = answer.volumes().first().map(Volume::attachments).unwrap_or_default();
+    match attachments.first().and_then(|attachment| attachment.instance_id()) {
+        Some(found) if found == id => Ok(()),
+        Some(other) => {
+            let message = format!("the volume of {} hangs on {other}", node.name);
+            Err(CloudError { message, class: CloudClass::World, ..error })
+        }
+        None => Err(error),
+    }
+}
+
+/// Gives a machine what differs: `fields` are the names of those that do.
+pub async fn update(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    fields: &[&str],
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let ec2 = &aws.clients.ec2;
+    let id = aws.known.id(Kind::Instance, node.name.as_str())?;
+    if fields.contains(&"metadata") {
+        let call = ec2
+            .modify_instance_metadata_options()
+            .instance_id(&id)
+            .http_tokens(HttpTokensState::Required);
+        call.http_put_response_hop_limit(1).send().await.of("ModifyInstanceMetadataOptions")?;
+    }
+    if fields.contains(&"termination_protection") {
+        protect(aws, &id, true).await?;
+    }
+    if fields.contains(&"profile") {
+        set_profile(aws, node, &id).await?;
+    }
+    if fields.contains(&"type") {
+        set_type(aws, node, &id, told).await?;
+    } else if fields.contains(&"state") {
+        ec2.start_instances().instance_ids(&id).send().await.of("StartInstances")?;
+        runs(aws, node, &id, told).await?;
+    }
+    if fields.contains(&"volume") {
+        attach(aws, node, &id).await?;
+    }
+    Ok(())
+}
+
+async fn protect(aws: &AwsProvider<'_>, id: &str, on: bool) -> Result<(), CloudError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let call =
+        aws.clients.ec2.modify_instance_attribute().instance_id(id).disable_api_termination(value);
+    call.send().await.of("ModifyInstanceAttribute").map(drop)
+}
+
+/// A type changes only while the machine is stopped.
+async fn set_type(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    id: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let ec2 = &aws.clients.ec2;
+    ec2.stop_instances().instance_ids(id).send().await.of("StopInstances")?;
+    state(aws, &format!("the machine of {}", node.name), id, &InstanceStateName::Stopped, told)
+        .await?;
+    let kind =
+        aws_sdk_ec2::types::AttributeValue::builder().value(&aws.settings.instance_type).build();
+    ec2.modify_instance_attribute()
+        .instance_id(id)
+        .instance_type(kind)
+        .send()
+        .await
+        .of("ModifyInstanceAttribute")?;
+    ec2.start_instances().instance_ids(id).send().await.of("StartInstances")?;
+    runs(aws, node, id, told).await
+}
+
+async fn set_profile(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(), CloudError> {
+    let ec2 = &aws.clients.ec2;
+    let filter = Filter::builder().name("instance-id").values(id).build();
+    let found = ec2.describe_iam_instance_profile_associations().filters(filter).send().await;
+    let found = found.of("DescribeIamInstanceProfileAssociations")?;
+    let profile = IamInstanceProfileSpecification::builder().name(aws.names.role(node)).build();
+    match found.iam_instance_profile_associations().first().and_then(|one| one.association_id()) {
+        Some(association) => {
+            let call = ec2.replace_iam_instance_profile_association().association_id(association);
+            call.iam_instance_profile(profile)
+                .send()
+                .await
+                .of("ReplaceIamInstanceProfileAssociation")
+                .map(drop)
+        }
+        None => {
+            let call =
+                ec2.associate_iam_instance_profile().instance_id(id).iam_instance_profile(profile);
+            call.send().await.of("AssociateIamInstanceProfile").map(drop)
+        }
+    }
+}
+
+/// Terminates a machine and waits until it is gone, so that its interface and its volume are free.
+pub async fn delete(
+    aws: &AwsProvider<'_>,
+    node: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::Instance, node)?;
+    protect(aws, &id, false).await?;
+    aws.clients
+        .ec2
+        .terminate_instances()
+        .instance_ids(&id)
+        .send()
+        .await
+        .of("TerminateInstances")?;
+    let what = format!("the machine of {node}");
+    until(&what, TO_RUN, told, async || {
+        let filter = Filter::builder().name("instance-id").values(&id).build();
+        // Shutting down is not gone: the interface is still taken.
+        let states = ["pending", "running", "stopping", "stopped", "shutting-down"]
+            .map(str::to_owned)
+            .to_vec();
+        let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+        let answer =
+            aws.clients.ec2.describe_instances().filters(filter).filters(state).send().await;
+        let gone = answer.of("DescribeInstances")?.reservations().is_empty();
+        Ok(if gone { Look::Ready } else { Look::NotYet("shutting-down".to_owned()) })
+    })
+    .await
+}

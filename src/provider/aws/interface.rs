@@ -1,0 +1,121 @@
+//! The network interface of a node. It outlives the machine, and with it the node's address.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
+
+use super::AwsProvider;
+use super::access::gone_or;
+use super::error::{Answer as _, CloudError};
+use super::names::{ENVIRONMENT, GENERATION, Group, NODE, Names};
+use super::pace::Pace;
+use super::security::{tag, tagged};
+use crate::model::{Cluster, Node};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+const MOVES: &str = "a node's address and zone are its identity: give the new place a new node";
+
+/// What the interfaces should be.
+pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item = Record> + 'a {
+    cluster.nodes.iter().map(move |node| {
+        Record::new(RecordId::new(Kind::NetworkInterface, &node.name))
+            .field(
+                "owner",
+                names.environment(),
+                OnChange::Forbidden("somebody else's interface has this address"),
+            )
+            .field("address", node.address, OnChange::Forbidden(MOVES))
+            .field("zone", &node.zone, OnChange::Forbidden(MOVES))
+            .field("security_groups", Group::Nodes.word(), OnChange::InPlace)
+            .needs([RecordId::new(Kind::SecurityGroup, Group::Nodes.word())])
+            .complete()
+    })
+}
+
+/// Looks at the interfaces, in one call. The generation of each node stands on its interface.
+pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
+    let call = aws.clients.ec2.describe_network_interfaces().filters(of_environment(aws));
+    let found = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut records = Vec::new();
+    for interface in found.of("DescribeNetworkInterfaces")? {
+        let tags = interface.tag_set();
+        let Some(node) = tag(tags, NODE) else {
+            continue;
+        };
+        aws.known.keep(
+            Kind::NetworkInterface,
+            node,
+            interface.network_interface_id().unwrap_or_default(),
+        );
+        if let Some(generation) = tag(tags, GENERATION).and_then(|text| text.parse().ok()) {
+            aws.known.keep_generation(node, generation);
+        }
+        let groups: Vec<String> = interface
+            .groups()
+            .iter()
+            .filter_map(|group| group.group_id())
+            .map(|id| aws.known.name_of(Kind::SecurityGroup, id).unwrap_or(id.to_owned()))
+            .collect();
+        records.push(
+            Record::new(RecordId::new(Kind::NetworkInterface, node))
+                .field("owner", tag(tags, ENVIRONMENT).unwrap_or_default(), OnChange::InPlace)
+                .field(
+                    "address",
+                    interface.private_ip_address().unwrap_or_default(),
+                    OnChange::InPlace,
+                )
+                .field("zone", interface.availability_zone().unwrap_or_default(), OnChange::InPlace)
+                .field("security_groups", groups.join(", "), OnChange::InPlace)
+                .complete(),
+        );
+    }
+    Ok(records)
+}
+
+/// Things of this environment.
+pub fn of_environment(aws: &AwsProvider<'_>) -> Filter {
+    Filter::builder().name(format!("tag:{ENVIRONMENT}")).values(aws.names.environment()).build()
+}
+
+/// Makes an interface. The token makes a repeated call harmless; so does the address, which only one can have.
+pub async fn create(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let network = aws.known.network()?;
+    let subnet = network.subnets.get(node.zone.as_str());
+    let subnet = subnet.map(|subnet| subnet.id.clone()).unwrap_or_default();
+    let address = node.address.to_string();
+    let name = format!("{}-{}", aws.names.stem(), node.name);
+    let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, "1")];
+    aws.pacer.turn(Pace::Change).await;
+    let answer = aws
+        .clients
+        .ec2
+        .create_network_interface()
+        .client_token(aws.names.token(&["interface", node.name.as_str(), &subnet, &address]))
+        .description(format!("natsops {}: {}", aws.names.environment(), node.name))
+        .subnet_id(&subnet)
+        .private_ip_address(&address)
+        .groups(aws.known.id(Kind::SecurityGroup, Group::Nodes.word())?)
+        .tag_specifications(tagged(aws, ResourceType::NetworkInterface, &more))
+        .send()
+        .await
+        .of("CreateNetworkInterface")?;
+    let id = answer.network_interface.and_then(|interface| interface.network_interface_id);
+    aws.known.keep(Kind::NetworkInterface, node.name.as_str(), id.unwrap_or_default());
+    Ok(())
+}
+
+/// Puts an interface back into its group.
+pub async fn update(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::NetworkInterface, node.name.as_str())?;
+    let group = aws.known.id(Kind::SecurityGroup, Group::Nodes.word())?;
+    aws.pacer.turn(Pace::Change).await;
+    let call =
+        aws.clients.ec2.modify_network_interface_attribute().network_interface_id(id).groups(group);
+    call.send().await.of("ModifyNetworkInterfaceAttribute").map(drop)
+}
+
+/// Removes an interface.
+pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::NetworkInterface, node)?;
+    aws.pacer.turn(Pace::Change).await;
+    let call = aws.clients.ec2.delete_network_interface().network_interface_id(id);
+    gone_or(call.send().await.of("DeleteNetworkInterface"))
+}

@@ -1,0 +1,172 @@
+//! The lease on AWS: an object of the bucket that S3 lets only one writer make.
+//!
+//! Its holder renews it. One that has died stops renewing, and then anybody may take it over. Whether it is renewed is
+//! seen by looking again, so that no clock has to be right. AWS knows no fencing, so an apply is safe without the lease as
+//! well; it keeps two people from surprising each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::clients::Clients;
+use super::error::{Answer as _, CloudClass, CloudError};
+use super::wait::pause;
+
+const OBJECT: &str = "lease.json";
+
+/// How often a holder renews.
+const RENEWAL: Duration = Duration::from_secs(10);
+
+/// How often a candidate looks whether the holder renews, and how many times before it takes the lease over.
+const LOOK: Duration = Duration::from_secs(3);
+const LOOKS: u32 = 12;
+
+/// The right to change an environment on AWS, for as long as it is held.
+pub struct CloudLease {
+    object: LeaseObject,
+    tag: Arc<Mutex<String>>,
+    lost: Arc<AtomicBool>,
+    renewal: JoinHandle<()>,
+}
+
+/// The object, and who writes it.
+#[derive(Clone)]
+struct LeaseObject {
+    clients: Clients,
+    bucket: String,
+    holder: String,
+}
+
+impl CloudLease {
+    /// Takes the lease for the command and the engineer that `holder` names.
+    pub async fn take(
+        clients: &Clients,
+        bucket: String,
+        holder: String,
+        told: &(dyn Fn(&str) + Sync),
+    ) -> Result<Self, CloudError> {
+        let object = LeaseObject { clients: clients.clone(), bucket, holder };
+        let tag = match object.write(None).await {
+            Err(error) if is_taken(&error) => object.take_over(told).await?,
+            outcome => outcome?,
+        };
+        let tag = Arc::new(Mutex::new(tag));
+        let lost = Arc::new(AtomicBool::new(false));
+        let renewal = tokio::spawn(object.clone().renew(Arc::clone(&tag), Arc::clone(&lost)));
+        Ok(Self { object, tag, lost, renewal })
+    }
+
+    /// Whether somebody else has taken it over, which happens to a holder that was asleep.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Gives it back.
+    pub async fn give_back(self) -> Result<(), CloudError> {
+        self.renewal.abort();
+        let tag = self.tag.lock().await.clone();
+        let LeaseObject { clients, bucket, .. } = &self.object;
+        match clients
+            .s3
+            .delete_object()
+            .bucket(bucket)
+            .key(OBJECT)
+            .if_match(tag)
+            .send()
+            .await
+            .of("DeleteObject")
+        {
+            Err(error) if !is_taken(&error) && !error.is_missing() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_taken(error: &CloudError) -> bool {
+    error.is("PreconditionFailed") || error.is("ConditionalRequestConflict")
+}
+
+impl LeaseObject {
+    /// Writes the object, as a new one or on top of the one with this tag, and gives its own.
+    async fn write(&self, on: Option<&str>) -> Result<String, CloudError> {
+        // Each version differs, so that a tag names one renewal and no other.
+        let renewed = jiff::Timestamp::now().to_string();
+        let text =
+            serde_json::json!({"format": 1, "holder": self.holder, "renewed": renewed}).to_string();
+        let call = self.clients.s3.put_object().bucket(&self.bucket).key(OBJECT);
+        // Whoever may plan may know who holds it, without a right to decrypt.
+        let call = call.server_side_encryption(ServerSideEncryption::Aes256);
+        let call = call.body(ByteStream::from(text.into_bytes()));
+        let call = match on {
+            Some(tag) => call.if_match(tag),
+            None => call.if_none_match("*"),
+        };
+        Ok(call.send().await.of("PutObject")?.e_tag.unwrap_or_default())
+    }
+
+    /// Who holds it, and the tag of the last renewal; none where nobody does.
+    async fn read(&self) -> Result<Option<(String, String)>, CloudError> {
+        let answer = self
+            .clients
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(OBJECT)
+            .send()
+            .await
+            .of("GetObject");
+        let answer = match answer {
+            Err(error) if error.is_missing() => return Ok(None),
+            answer => answer?,
+        };
+        let tag = answer.e_tag().unwrap_or_default().to_owned();
+        let body = answer.body.collect().await.map(|body| body.into_bytes()).unwrap_or_default();
+        let found: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(Some((found["holder"].as_str().unwrap_or("somebody").to_owned(), tag)))
+    }
+
+    /// Takes a lease whose holder does not renew it; refused as soon as it does.
+    async fn take_over(&self, told: &(dyn Fn(&str) + Sync)) -> Result<String, CloudError> {
+        let Some((holder, tag)) = self.read().await? else {
+            return self.write(None).await;
+        };
+        let held = || {
+            CloudError::found(
+                "lease",
+                CloudClass::Held,
+                format!("{holder} is changing this environment"),
+            )
+        };
+        for _ in 0..LOOKS {
+            told(&format!("{holder} has the lease; looking whether it lives"));
+            pause(LOOK).await;
+            match self.read().await? {
+                None => return self.write(None).await,
+                Some((_, now)) if now != tag => return Err(held()),
+                Some(_) => {}
+            }
+        }
+        self.write(Some(&tag)).await.map_err(|error| if is_taken(&error) { held() } else { error })
+    }
+
+    async fn renew(self, tag: Arc<Mutex<String>>, lost: Arc<AtomicBool>) {
+        loop {
+            pause(RENEWAL).await;
+            let mut tag = tag.lock().await;
+            match self.write(Some(&tag)).await {
+                Ok(new) => *tag = new,
+                Err(error) if is_taken(&error) || error.is_missing() => {
+                    lost.store(true, Ordering::Relaxed);
+                    return;
+                }
+                // No answer: the next renewal tells.
+                Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Names, tags and tokens: what makes a second run find what the first has made.
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{AwsSettings, Cluster, Node, Placement, ServiceName};
+
+/// The tag that says whose environment a thing is.
+pub const ENVIRONMENT: &str = "natsops:environment";
+/// The tag that says who made it.
+pub const OWNER: &str = "natsops:owner";
+/// What that tag says.
+pub const OWNED: &str = "natsops";
+/// The tag that counts the machines that a node has had.
+pub const GENERATION: &str = "natsops:generation";
+/// The tag that names the node that a thing belongs to.
+pub const NODE: &str = "natsops:node";
+/// The tag that forbids to destroy.
+pub const PROTECTED: &str = "natsops:protected";
+
+/// The longest id of a user of ElastiCache.
+const USER_ID: usize = 40;
+
+/// The names of an environment's things on AWS.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    environment: &'a str,
+    settings: &'a AwsSettings,
+}
+
+/// A security group of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Whoever may connect: tasks of services carry it.
+    Clients,
+    /// The load balancer.
+    LoadBalancer,
+    /// The nodes.
+    Nodes,
+    /// The cache.
+    Redis,
+}
+
+impl Group {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Clients, Self::LoadBalancer, Self::Nodes, Self::Redis];
+
+    /// Its short name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clients => "clients",
+            Self::LoadBalancer => "load-balancer",
+            Self::Nodes => "nodes",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+impl<'a> Names<'a> {
+    /// The names of a cluster on AWS; none where it lives elsewhere.
+    pub fn of(cluster: &'a Cluster) -> Option<Self> {
+        match &cluster.placement {
+            Placement::Aws(settings) => {
+                Some(Self { environment: cluster.environment.as_str(), settings })
+            }
+            Placement::Local { .. } => None,
+        }
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> &'a str {
+        self.environment
+    }
+
+    /// What every name begins with; also the name of what there is once.
+    pub fn stem(&self) -> String {
+        format!("natsops-{}", self.environment)
+    }
+
+    /// The bucket, whose name is unique in the world.
+    pub fn bucket(&self) -> String {
+        let AwsSettings { account, region, .. } = self.settings;
+        format!("{}-{account}-{region}", self.stem())
+    }
+
+    /// A security group.
+    pub fn group(&self, group: Group) -> String {
+        format!("{}-{}", self.stem(), group.word())
+    }
+
+    /// The path of roles and instance profiles.
+    pub fn path(&self) -> String {
+        format!("/natsops/{}/", self.environment)
+    }
+
+    /// The role of a node, and its instance profile. Names of roles are unique in an account, not in a region.
+    pub fn role(&self, node: &Node) -> String {
+        format!("{}-{}-{}", self.stem(), self.settings.region, node.name)
+    }
+
+    /// A target group, by the word of its port.
+    pub fn target_group(&self, port: &str) -> String {
+        format!("{}-{port}", self.stem())
+    }
+
+    /// The id of a user of the cache. Ids are unique in a region.
+    pub fn cache_user(&self, user: &str) -> String {
+        let id = format!("{}-{user}", self.stem());
+        if id.len() <= USER_ID {
+            return id;
+        }
+        let end = digest(&id)[..8].to_owned();
+        format!("{}-{end}", id[..USER_ID - 9].trim_end_matches('-'))
+    }
+
+    /// A piece of a service's credentials in Parameter Store.
+    pub fn parameter(&self, service: &ServiceName, piece: &str) -> String {
+        format!("{}{service}/{piece}", self.path())
+    }
+
+    /// The tags of everything that is made.
+    pub fn tags(&self) -> Vec<(&'static str, String)> {
+        let mut tags = vec![(ENVIRONMENT, self.environment.to_owned()), (OWNER, OWNED.to_owned())];
+        if self.settings.protected {
+            tags.push((PROTECTED, "true".to_owned()));
+        }
+        tags
+    }
+
+    /// A client token: the same for the same wish, so that a repeated call makes nothing twice. 64 hexadecimal digits.
+    pub fn token(&self, wish: &[&str]) -> String {
+        let AwsSettings { account, region, .. } = self.settings;
+        let mut parts = vec![self.environment, account, region];
+        parts.extend(wish);
+        digest(&parts.join("\n"))
+    }
+}
+
+/// SHA-256 in hex.
+pub fn digest(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples;
+
+    #[test]
+    fn long_user_ids_are_cut_and_stay_different() {
+        let settings = samples::aws_settings();
+        let names = Names { environment: "production-eu-01", settings: &settings };
+        let [a, b] = ["recommendation-engine-candidate-a", "recommendation-engine-candidate-b"]
+            .map(|service| names.cache_user(service));
+        assert!(a.len() <= USER_ID && b.len() <= USER_ID, "{a} {b}");
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn a_token_follows_from_the_wish_and_fits() {
+        let settings = samples::aws_settings();
+        let names = Names { environment: "prod", settings: &settings };
+        let token = |generation: &str| names.token(&["instance", "nats-1", generation]);
+        assert_eq!(token("1"), token("1"));
+        assert_ne!(token("1"), token("2"));
+        assert_eq!(token("1").len(), 64);
+    }
+
+    #[test]
+    fn the_longest_names_fit_their_limits() {
+        let settings = AwsSettings { region: "ap-southeast-1".into(), ..samples::aws_settings() };
+        let names = Names { environment: "abcdefghijklmnop", settings: &settings };
+        assert!(names.bucket().len() <= 63);
+        assert!(names.target_group("monitor").len() <= 32);
+    }
+}

@@ -1,0 +1,287 @@
+//! The cache: shards of Redis with their replicas. It takes longest, so it is begun first.
+
+use std::time::Duration;
+
+use aws_sdk_elasticache::types::{
+    AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup,
+};
+
+use super::AwsProvider;
+use super::access::gone_or;
+use super::cache_subnets::{exists_or, tags};
+use super::cache_users::ENGINE;
+use super::error::{Answer as _, CloudError};
+use super::names::{Group, Names};
+use super::wait::{Look, until};
+use crate::model::{AwsSettings, Cluster, Redis};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+/// The version of Redis OSS: the last one that AWS keeps up without extra charge.
+const VERSION: &str = "7.1";
+
+/// For how many days snapshots are kept.
+const SNAPSHOTS: i32 = 7;
+
+/// 6 to 15 minutes in the logs of others.
+const TO_BE_AVAILABLE: Duration = Duration::from_secs(15 * 60);
+
+const SEALED: &str =
+    "a cache keeps what it was made with: AWS can only make another one, which begins empty";
+
+fn owner(names: Names<'_>) -> String {
+    format!("natsops {}", names.environment())
+}
+
+fn on(set: Option<bool>) -> &'static str {
+    if set == Some(true) { "on" } else { "off" }
+}
+
+/// What the cache should be; none without one.
+pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> Option<Record> {
+    let redis = cluster.redis.as_ref()?;
+    let of = |kind: Kind, name: &str| RecordId::new(kind, name);
+    let stem = names.stem();
+    let resharding = "slots do not move between shards in this version";
+    Some(
+        Record::new(of(Kind::ReplicationGroup, &stem))
+            .field(
+                "owner",
+                owner(names),
+                OnChange::Forbidden("somebody else's cache has this name"),
+            )
+            .field("node_type", redis.node_type.as_deref().unwrap_or_default(), OnChange::InPlace)
+            .field("engine", ENGINE, OnChange::Forbidden(SEALED))
+            .field("version", VERSION, OnChange::InPlace)
+            .field("shards", redis.shards, OnChange::Forbidden(resharding))
+            .field("replicas_per_shard", redis.replicas_per_shard, OnChange::InPlace)
+            .field("port", Redis::PORT, OnChange::Forbidden(SEALED))
+            .field("tls", "on", OnChange::Forbidden(SEALED))
+            .field("key", &settings.volume.kms_key, OnChange::Forbidden(SEALED))
+            .field("multi_zone", "on", OnChange::InPlace)
+            .field("failover", "on", OnChange::InPlace)
+            .field("snapshots", format!("{SNAPSHOTS} days"), OnChange::InPlace)
+            .field("subnet_group", &stem, OnChange::Forbidden(SEALED))
+            .field("security_groups", Group::Redis.word(), OnChange::InPlace)
+            .field("user_group", &stem, OnChange::InPlace)
+            .needs([
+                of(Kind::CacheSubnetGroup, &stem),
+                of(Kind::CacheUserGroup, &stem),
+                of(Kind::EncryptionKey, &settings.volume.kms_key),
+                of(Kind::SecurityGroup, Group::Redis.word()),
+            ])
+            .complete(),
+    )
+}
+
+async fn find(aws: &AwsProvider<'_>) -> Result<Option<ReplicationGroup>, CloudError> {
+    let call =
+        aws.clients.cache.describe_replication_groups().replication_group_id(aws.names.stem());
+    match call.send().await.of("DescribeReplicationGroups") {
+        Err(error) if error.is_missing() => Ok(None),
+        answer => Ok(answer?.replication_groups.unwrap_or_default().into_iter().next()),
+    }
+}
+
+/// Looks at the cache. Tags can't be read while it is being made, so its description says whose it is; the security
+/// groups and the version stand on its members alone.
+pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError> {
+    let Some(group) = find(aws).await? else {
+        return Ok(None);
+    };
+    keep(aws, &group);
+    let id = group.replication_group_id().unwrap_or_default();
+    let member = match group.member_clusters().first() {
+        Some(member) => {
+            let call = aws.clients.cache.describe_cache_clusters().cache_cluster_id(member);
+            let call = call.show_cache_node_info(false);
+            match call.send().await.of("DescribeCacheClusters") {
+                Err(error) if error.is_missing() => None,
+                answer => answer?.cache_clusters.unwrap_or_default().into_iter().next(),
+            }
+        }
+        None => None,
+    };
+    let shards = group.node_groups();
+    let replicas =
+        shards.iter().map(|shard| shard.node_group_members().len().saturating_sub(1)).max();
+    let key = match (group.at_rest_encryption_enabled(), group.kms_key_id()) {
+        (Some(true), Some(key)) => aws.key_alias(key),
+        _ => "none".to_owned(),
+    };
+    let multi = group.multi_az() == Some(&MultiAzStatus::Enabled);
+    let failover = matches!(
+        group.automatic_failover(),
+        Some(AutomaticFailoverStatus::Enabled | AutomaticFailoverStatus::Enabling)
+    );
+    let mut record = Record::new(RecordId::new(Kind::ReplicationGroup, id))
+        .field("owner", group.description().unwrap_or_default(), OnChange::InPlace)
+        .field("node_type", group.cache_node_type().unwrap_or_default(), OnChange::InPlace)
+        .field("tls", on(group.transit_encryption_enabled()), OnChange::InPlace)
+        .field("key", key, OnChange::InPlace)
+        .field("multi_zone", on(Some(multi)), OnChange::InPlace)
+        .field("failover", on(Some(failover)), OnChange::InPlace)
+        .field(
+            "snapshots",
+            format!("{} days", group.snapshot_retention_limit().unwrap_or_default()),
+            OnChange::InPlace,
+        )
+        .field("user_group", group.user_group_ids().join(", "), OnChange::InPlace);
+    // A cache that is still being made does not list its shards.
+    if let Some(replicas) = replicas {
+        record = record.field("shards", shards.len(), OnChange::InPlace);
+        record = record.field("replicas_per_shard", replicas, OnChange::InPlace);
+    }
+    Ok(Some(member.into_iter().fold(record, |record, member| of_member(aws, record, &member))))
+}
+
+fn of_member(aws: &AwsProvider<'_>, record: Record, member: &CacheCluster) -> Record {
+    let groups: Vec<String> = member
+        .security_groups()
+        .iter()
+        .filter_map(|group| group.security_group_id())
+        .map(|id| aws.known.name_of(Kind::SecurityGroup, id).unwrap_or(id.to_owned()))
+        .collect();
+    // 7.1 is 7.1.0 to those who ask a member.
+    let version = member.engine_version().unwrap_or_default();
+    let version =
+        version.strip_suffix(".0").filter(|version| version.contains('.')).unwrap_or(version);
+    let mut record = record
+        .field("engine", member.engine().unwrap_or_default(), OnChange::InPlace)
+        .field("version", version, OnChange::InPlace)
+        .field("security_groups", groups.join(", "), OnChange::InPlace);
+    if let Some(subnets) = member.cache_subnet_group_name() {
+        record = record.field("subnet_group", subnets, OnChange::InPlace);
+    }
+    record
+}
+
+fn keep(aws: &AwsProvider<'_>, group: &ReplicationGroup) {
+    if let Some(endpoint) = group.configuration_endpoint() {
+        let (address, port) =
+            (endpoint.address().unwrap_or_default(), endpoint.port().unwrap_or_default());
+        aws.known.keep(Kind::ReplicationGroup, &aws.names.stem(), format!("{address}:{port}"));
+    }
+}
+
+/// Makes the cache, and waits for it.
+pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
+    let Some(redis) = &aws.cluster.redis else {
+        return Ok(());
+    };
+    let stem = aws.names.stem();
+    let call = aws
+        .clients
+        .cache
+        .create_replication_group()
+        .replication_group_id(&stem)
+        .replication_group_description(owner(aws.names))
+        .engine(ENGINE)
+        .engine_version(VERSION)
+        .set_cache_node_type(redis.node_type.clone())
+        .num_node_groups(redis.shards.into())
+        .replicas_per_node_group(redis.replicas_per_shard.into())
+        .port(Redis::PORT.into())
+        .transit_encryption_enabled(true)
+        .at_rest_encryption_enabled(true)
+        .kms_key_id(aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?)
+        .multi_az_enabled(true)
+        .automatic_failover_enabled(true)
+        .auto_minor_version_upgrade(false)
+        .snapshot_retention_limit(SNAPSHOTS)
+        .cache_subnet_group_name(&stem)
+        .security_group_ids(aws.known.id(Kind::SecurityGroup, Group::Redis.word())?)
+        .user_group_ids(&stem)
+        .set_tags(Some(tags(aws)));
+    exists_or(call.send().await.of("CreateReplicationGroup"))?;
+    available(aws, told).await
+}
+
+/// Waits until the cache serves. While it is being made or changed, AWS refuses every further change.
+async fn available(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
+    until("the cache", TO_BE_AVAILABLE, told, async || {
+        let group = find(aws).await?;
+        if let Some(group) = &group {
+            keep(aws, group);
+        }
+        let status = group.and_then(|group| group.status).unwrap_or("not seen yet".to_owned());
+        Ok(match status.as_str() {
+            "available" => Look::Ready,
+            "create-failed" | "deleting" => Look::Ended(status),
+            _ => Look::NotYet(status),
+        })
+    })
+    .await
+}
+
+/// Gives the cache what differs. A stronger node type is taken while the cache serves.
+pub async fn update(
+    aws: &AwsProvider<'_>,
+    fields: &[&str],
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let Some(redis) = &aws.cluster.redis else {
+        return Ok(());
+    };
+    available(aws, told).await?;
+    if fields.contains(&"replicas_per_shard") {
+        replicas(aws, redis).await?;
+        available(aws, told).await?;
+    }
+    let others: Vec<&&str> =
+        fields.iter().filter(|field| **field != "replicas_per_shard").collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let differs = |field: &str| others.iter().any(|other| **other == field);
+    let group = aws.known.id(Kind::SecurityGroup, Group::Redis.word())?;
+    let call = aws
+        .clients
+        .cache
+        .modify_replication_group()
+        .replication_group_id(aws.names.stem())
+        .set_cache_node_type(differs("node_type").then(|| redis.node_type.clone()).flatten())
+        .set_engine_version(differs("version").then(|| VERSION.to_owned()))
+        .set_multi_az_enabled(differs("multi_zone").then_some(true))
+        .set_automatic_failover_enabled(differs("failover").then_some(true))
+        .set_snapshot_retention_limit(differs("snapshots").then_some(SNAPSHOTS))
+        .set_security_group_ids(differs("security_groups").then(|| vec![group]))
+        .set_user_group_ids_to_add(differs("user_group").then(|| vec![aws.names.stem()]))
+        .apply_immediately(true);
+    call.send().await.of("ModifyReplicationGroup")?;
+    available(aws, told).await
+}
+
+async fn replicas(aws: &AwsProvider<'_>, redis: &Redis) -> Result<(), CloudError> {
+    let group = find(aws).await?;
+    let found = group.and_then(|group| {
+        Some(group.node_groups().first()?.node_group_members().len().saturating_sub(1))
+    });
+    let (stem, wanted) = (aws.names.stem(), redis.replicas_per_shard);
+    if found < Some(usize::from(wanted)) {
+        let call = aws.clients.cache.increase_replica_count().replication_group_id(stem);
+        let call = call.new_replica_count(wanted.into()).apply_immediately(true);
+        call.send().await.of("IncreaseReplicaCount").map(drop)
+    } else {
+        let call = aws.clients.cache.decrease_replica_count().replication_group_id(stem);
+        let call = call.new_replica_count(wanted.into()).apply_immediately(true);
+        call.send().await.of("DecreaseReplicaCount").map(drop)
+    }
+}
+
+/// Removes the cache and waits until it is gone. A last snapshot is taken unless that is refused by name.
+pub async fn delete(
+    aws: &AwsProvider<'_>,
+    snapshot: Option<String>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let call = aws.clients.cache.delete_replication_group().replication_group_id(aws.names.stem());
+    let call = call.set_final_snapshot_identifier(snapshot);
+    gone_or(call.send().await.of("DeleteReplicationGroup"))?;
+    until("the cache", TO_BE_AVAILABLE, told, async || {
+        Ok(match find(aws).await? {
+            Some(group) => Look::NotYet(group.status.unwrap_or_default()),
+            None => Look::Ready,
+        })
+    })
+    .await
+}

@@ -1,0 +1,206 @@
+//! The secret store on AWS: the environment's bucket, under the customer's key.
+//!
+//! `secrets/NAME.vN` holds a key, sealed by SSE-KMS. `index.json` is public to whoever may read the bucket and is sealed
+//! without KMS, so that a plan needs no right to decrypt. A commit writes the keys first, then the index on top of the one
+//! that its author has seen: S3 refuses it when somebody else was faster.
+
+use std::path::PathBuf;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
+use tokio::runtime::Runtime;
+
+use super::clients::{Clients, Counter};
+use super::error::{Answer as _, CloudError};
+use super::names::Names;
+use crate::model::AwsSettings;
+use crate::secrets::{Change, Index, KeyName, Secret, SecretStore, StoreError};
+
+const INDEX: &str = "index.json";
+
+/// Keys in the environment's bucket. The port is synchronous, the SDK is not: a runtime of its own stands between.
+pub struct BucketStore {
+    clients: Clients,
+    bucket: String,
+    key: String,
+    runtime: Runtime,
+}
+
+/// What was read: the index, and the tag that the next one must replace.
+struct Read {
+    index: Index,
+    tag: Option<String>,
+}
+
+impl BucketStore {
+    /// The store in the bucket of `names`; nothing is read yet. Must not be called by asynchronous code.
+    pub fn new(names: Names<'_>, settings: &AwsSettings, calls: Counter) -> std::io::Result<Self> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let clients = runtime.block_on(Clients::connect(&settings.region, calls));
+        let (bucket, key) = (names.bucket(), settings.volume.kms_key.clone());
+        Ok(Self { clients, bucket, key, runtime })
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        tokio::task::block_in_place(|| self.runtime.block_on(work))
+    }
+
+    fn sealed(name: &KeyName, version: u32) -> String {
+        format!("secrets/{}.v{version}", name.file_stem())
+    }
+
+    fn damaged(&self, what: &str, reason: impl std::fmt::Display) -> StoreError {
+        StoreError::Damaged {
+            path: PathBuf::from(format!("s3://{}/{what}", self.bucket)),
+            reason: reason.to_string(),
+        }
+    }
+
+    async fn get(&self, object: &str) -> Result<Option<(Vec<u8>, Option<String>)>, StoreError> {
+        let call = self.clients.s3.get_object().bucket(&self.bucket).key(object);
+        let answer = match call.send().await.of("GetObject") {
+            Err(error) if error.is_missing() => return Ok(None),
+            answer => answer.map_err(cloud)?,
+        };
+        let tag = answer.e_tag().map(str::to_owned);
+        let body = answer.body.collect().await.map_err(|error| self.damaged(object, error))?;
+        Ok(Some((body.into_bytes().to_vec(), tag)))
+    }
+
+    async fn read(&self) -> Result<Read, StoreError> {
+        let Some((body, tag)) = self.get(INDEX).await? else {
+            return Ok(Read { index: Index::default(), tag: None });
+        };
+        let index: Index =
+            serde_json::from_slice(&body).map_err(|error| self.damaged(INDEX, error))?;
+        if index.format != Index::FORMAT {
+            return Err(self
+                .damaged(INDEX, format!("format {} is not known to this version", index.format)));
+        }
+        Ok(Read { index, tag })
+    }
+
+    async fn seal(&self, object: String, secret: &Secret<String>) -> Result<(), StoreError> {
+        let call = self.clients.s3.put_object().bucket(&self.bucket).key(object);
+        let call =
+            call.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(&self.key);
+        let body = ByteStream::from(secret.expose().clone().into_bytes());
+        call.body(body).send().await.of("PutObject").map(drop).map_err(cloud)
+    }
+
+    async fn replace(
+        &self,
+        index: &Index,
+        tag: Option<String>,
+        seen: u64,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_vec_pretty(index).map_err(|error| self.damaged(INDEX, error))?;
+        let call = self
+            .clients
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(INDEX)
+            .body(ByteStream::from(text));
+        let call = call.server_side_encryption(ServerSideEncryption::Aes256);
+        let call = match tag {
+            Some(tag) => call.if_match(tag),
+            None => call.if_none_match("*"),
+        };
+        match call.send().await.of("PutObject") {
+            Ok(_) => Ok(()),
+            // Another commit came first: 412 when it is done, 409 while it is under way.
+            Err(error)
+                if error.is("PreconditionFailed") || error.is("ConditionalRequestConflict") =>
+            {
+                let found = self.read().await?.index.generation;
+                // An answer of ours may have been lost.
+                if found == index.generation && self.read().await?.index == *index {
+                    return Ok(());
+                }
+                Err(StoreError::Moved { seen, found })
+            }
+            Err(error) => Err(cloud(error)),
+        }
+    }
+
+    async fn write(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
+        let Read { mut index, tag } = self.read().await?;
+        if index.generation != seen {
+            return Err(StoreError::Moved { seen, found: index.generation });
+        }
+        let mut sealing = Vec::new();
+        for (name, mut key) in change.keys {
+            key.entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
+            sealing.push((Self::sealed(&name, key.entry.version), key.secret));
+            index.keys.insert(name, key.entry);
+        }
+        // A hundred keys one after the other would take seconds.
+        let mut done = futures_util::stream::FuturesUnordered::new();
+        let mut sealing = sealing.iter();
+        loop {
+            while done.len() < 16 {
+                let Some((object, secret)) = sealing.next() else {
+                    break;
+                };
+                done.push(self.seal(object.clone(), secret));
+            }
+            match futures_util::StreamExt::next(&mut done).await {
+                Some(outcome) => outcome?,
+                None => break,
+            }
+        }
+        index.documents.extend(change.documents);
+        index.format = Index::FORMAT;
+        index.generation += 1;
+        self.replace(&index, tag, seen).await?;
+        Ok(index)
+    }
+
+    async fn remove(&self) -> Result<(), StoreError> {
+        for prefix in [INDEX, "secrets/"] {
+            let call = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+            let pages = call.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+            for object in
+                pages.of("ListObjectsV2").map_err(cloud)?.iter().flat_map(|page| page.contents())
+            {
+                let call = self.clients.s3.delete_object().bucket(&self.bucket);
+                let call = call.key(object.key().unwrap_or_default());
+                call.send().await.of("DeleteObject").map_err(cloud)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cloud(error: CloudError) -> StoreError {
+    StoreError::Remote(Box::new(error))
+}
+
+impl SecretStore for BucketStore {
+    fn index(&self) -> Result<Index, StoreError> {
+        self.wait(async { Ok(self.read().await?.index) })
+    }
+
+    fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
+        self.wait(async {
+            let index = self.read().await?.index;
+            let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+            let object = Self::sealed(name, entry.version);
+            let (body, _) =
+                self.get(&object).await?.ok_or_else(|| StoreError::Missing(name.clone()))?;
+            String::from_utf8(body)
+                .map(Secret::new)
+                .map_err(|_| self.damaged(&object, "it does not hold text"))
+        })
+    }
+
+    fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
+        self.wait(self.write(seen, change))
+    }
+
+    fn delete_everything(&self) -> Result<(), StoreError> {
+        self.wait(self.remove())
+    }
+}

@@ -1,0 +1,174 @@
+//! The data volume of a node. It outlives the machine, and is never deleted unless that is asked for by name.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{ResourceType, Volume, VolumeState, VolumeType};
+
+use super::AwsProvider;
+use super::access::gone_or;
+use super::error::{Answer as _, CloudError};
+use super::interface::of_environment;
+use super::names::{NODE, Names};
+use super::pace::Pace;
+use super::security::{tag, tagged};
+use super::wait::{Look, until};
+use crate::model::{AwsSettings, Cluster, Node};
+use crate::plan::{Kind, OnChange, Record, RecordId};
+
+/// The tag that tells data from roots.
+pub const ROLE: &str = "natsops:role";
+/// What it says of a data volume.
+pub const DATA: &str = "data";
+
+const SHRINKS: &str = "a volume only grows: take the data to a new node instead";
+const SEALED: &str = "what encrypts a volume, and its zone, are settled when it is made";
+
+/// What the data volumes should be.
+pub fn desired<'a>(
+    names: Names<'a>,
+    cluster: &'a Cluster,
+    settings: &'a AwsSettings,
+) -> impl Iterator<Item = Record> + 'a {
+    let wanted = &settings.volume;
+    cluster.nodes.iter().map(move |node| {
+        Record::new(RecordId::new(Kind::Volume, &node.name))
+            .field("owner", names.environment(), OnChange::Forbidden(SEALED))
+            .field("zone", &node.zone, OnChange::Forbidden(SEALED))
+            .field("key", &wanted.kms_key, OnChange::Forbidden(SEALED))
+            .field("type", &wanted.kind, OnChange::InPlace)
+            .field("size", format!("{} GiB", gib(settings)), OnChange::Grow(SHRINKS))
+            .field("iops", wanted.iops, OnChange::InPlace)
+            .field("throughput", format!("{} MiB/s", mib(settings)), OnChange::InPlace)
+            .needs([RecordId::new(Kind::EncryptionKey, &wanted.kms_key)])
+            .complete()
+    })
+}
+
+/// The size in whole GiB, which the rules demand.
+fn gib(settings: &AwsSettings) -> u64 {
+    settings.volume.size.bytes() >> 30
+}
+
+/// The throughput in whole MiB per second, which the rules demand.
+fn mib(settings: &AwsSettings) -> u64 {
+    settings.volume.throughput.bytes_per_second() >> 20
+}
+
+/// A number that the rules keep far below its limit.
+fn number(value: u64) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// Looks at all volumes of the environment, roots included, in one call.
+pub async fn look(aws: &AwsProvider<'_>) -> Result<Vec<Volume>, CloudError> {
+    let call = aws.clients.ec2.describe_volumes().filters(of_environment(aws));
+    call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.of("DescribeVolumes")
+}
+
+/// The data volumes among them.
+pub fn seen(aws: &AwsProvider<'_>, volumes: &[Volume]) -> Vec<Record> {
+    let data = volumes.iter().filter(|volume| {
+        let going = matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
+        tag(volume.tags(), ROLE) == Some(DATA) && !going
+    });
+    let mut records = Vec::new();
+    for volume in data {
+        let node = tag(volume.tags(), NODE).unwrap_or_default();
+        aws.known.keep(Kind::Volume, node, volume.volume_id().unwrap_or_default());
+        let key = match (volume.encrypted(), volume.kms_key_id()) {
+            (Some(true), Some(key)) => aws.key_alias(key),
+            _ => "none".to_owned(),
+        };
+        records.push(
+            Record::new(RecordId::new(Kind::Volume, node))
+                .field("owner", aws.names.environment(), OnChange::InPlace)
+                .field("zone", volume.availability_zone().unwrap_or_default(), OnChange::InPlace)
+                .field("key", key, OnChange::InPlace)
+                .field(
+                    "type",
+                    volume.volume_type().map_or("unknown", VolumeType::as_str),
+                    OnChange::InPlace,
+                )
+                .field(
+                    "size",
+                    format!("{} GiB", volume.size().unwrap_or_default()),
+                    OnChange::InPlace,
+                )
+                .field("iops", volume.iops().unwrap_or_default(), OnChange::InPlace)
+                .field(
+                    "throughput",
+                    format!("{} MiB/s", volume.throughput().unwrap_or_default()),
+                    OnChange::InPlace,
+                )
+                .complete(),
+        );
+    }
+    records
+}
+
+/// Makes a volume and waits until it is there: a bad key shows only then.
+pub async fn create(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    let key = aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?;
+    let name = format!("{}-{}-data", aws.names.stem(), node.name);
+    let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, DATA)];
+    aws.pacer.turn(Pace::Change).await;
+    let answer = aws
+        .clients
+        .ec2
+        .create_volume()
+        .client_token(aws.names.token(&["volume", node.name.as_str(), node.zone.as_str()]))
+        .availability_zone(node.zone.as_str())
+        .volume_type(VolumeType::Gp3)
+        .size(number(gib(aws.settings)))
+        .iops(number(aws.settings.volume.iops.into()))
+        .throughput(number(mib(aws.settings)))
+        .encrypted(true)
+        .kms_key_id(key)
+        .tag_specifications(tagged(aws, ResourceType::Volume, &more))
+        .send()
+        .await
+        .of("CreateVolume")?;
+    let id = answer.volume_id.unwrap_or_default();
+    aws.known.keep(Kind::Volume, node.name.as_str(), &id);
+    let what = format!("the volume of {}", node.name);
+    until(&what, Duration::from_secs(30), told, async || {
+        let answer =
+            aws.clients.ec2.describe_volumes().volume_ids(&id).send().await.of("DescribeVolumes");
+        let state = match answer {
+            Ok(answer) => answer.volumes().first().and_then(|volume| volume.state().cloned()),
+            // Not yet everywhere.
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error),
+        };
+        Ok(match state {
+            Some(VolumeState::Available | VolumeState::InUse) => Look::Ready,
+            Some(VolumeState::Error | VolumeState::Deleting | VolumeState::Deleted) => {
+                Look::Ended("AWS could not make it; look at the rights of its key".to_owned())
+            }
+            state => Look::NotYet(
+                state.map_or("not seen yet".to_owned(), |state| state.as_str().to_owned()),
+            ),
+        })
+    })
+    .await
+}
+
+/// Changes a volume while it is in use. AWS permits four changes in a day.
+pub async fn update(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::Volume, node.name.as_str())?;
+    aws.pacer.turn(Pace::Change).await;
+    let call = aws.clients.ec2.modify_volume().volume_id(id).volume_type(VolumeType::Gp3);
+    let call = call.size(number(gib(aws.settings))).iops(number(aws.settings.volume.iops.into()));
+    call.throughput(number(mib(aws.settings))).send().await.of("ModifyVolume").map(drop)
+}
+
+/// Deletes a volume with everything on it.
+pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::Volume, node)?;
+    aws.pacer.turn(Pace::Change).await;
+    gone_or(aws.clients.ec2.delete_volume().volume_id(id).send().await.of("DeleteVolume"))
+}

@@ -1,0 +1,60 @@
+//! The platform port: what nodes stand on where machines have to be made first.
+
+use std::future::Future;
+
+use super::ProviderError;
+use crate::plan::{Action, Kind, Record};
+use crate::secrets::{Index, Secret};
+
+/// Makes what nodes stand on: looks at it and performs actions on it, each of which may be repeated without harm.
+pub trait Platform: Sync {
+    /// Everything that should be there. Pure.
+    fn desired(&self, index: &Index) -> Vec<Record>;
+
+    /// Looks at everything, and changes nothing. `deep` also reads what costs a call for each thing.
+    fn observe(&self, deep: bool) -> impl Future<Output = Result<Seen, ProviderError>>;
+
+    /// Makes the place where keys and the lease lie, bare as yet, unless it is there.
+    fn anchor(&self) -> impl Future<Output = Result<(), ProviderError>>;
+
+    /// Performs one action of a plan.
+    fn perform(
+        &self,
+        action: &Action,
+        means: &Means<'_>,
+    ) -> impl Future<Output = Result<(), ProviderError>>;
+
+    /// Kinds that are removed only when that is asked for by name.
+    fn kept(&self) -> &'static [Kind];
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The things.
+    pub records: Vec<Record>,
+    /// Whether a mark on them forbids to destroy them.
+    pub protected: bool,
+}
+
+/// What an action may need besides the plan.
+pub struct Means<'a> {
+    /// The public index.
+    pub index: &'a Index,
+    /// The secret side.
+    pub supply: &'a dyn Supply,
+    /// The name of the cache's last snapshot; none where it is refused.
+    pub snapshot: Option<String>,
+    /// Hears what is waited for.
+    pub told: &'a (dyn Fn(&str) + Sync),
+}
+
+/// Gives the secret side of what is handed to the platform, when it is needed. Errors are words that name what is
+/// missing.
+pub trait Supply: Sync {
+    /// A piece of a service's credentials, by its name; `cache` is where the cache is reached.
+    fn piece(&self, service: &str, piece: &str, cache: &str) -> Result<Secret<String>, String>;
+
+    /// The password of a user of the cache.
+    fn password(&self, user: &str) -> Result<Secret<String>, String>;
+}
