@@ -16,6 +16,8 @@ import warnings
 
 # Before moto is imported. The name of a bucket stands in the path; tests have no DNS for it.
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
+# Images and instance types that do not exist are refused, as on AWS.
+os.environ |= {"MOTO_ENABLE_AMI_VALIDATION": "true", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true"}
 # botocore inside moto must never look for credentials elsewhere.
 os.environ |= {"AWS_ACCESS_KEY_ID": "EMULATOR", "AWS_SECRET_ACCESS_KEY": "EMULATOR", "AWS_EC2_METADATA_DISABLED": "true"}
 os.environ.pop("AWS_ENDPOINT_URL", None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import clock
 from ec2_network import drop_interfaces, service_interface
+from moto.elbv2 import models
 from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
 from rules import Refusal, modelled, rule
 from wire import Call
@@ -24,7 +25,13 @@ NETWORK_ATTRIBUTES = {
 }
 
 
+# The middle of the ARN that the next balancer gets: `net` or `app`; moto says `app` of all. Guarded by the world's lock.
+KIND = ["app"]
+
+
 def repair() -> None:
+    inner = models.make_arn_for_load_balancer
+    models.make_arn_for_load_balancer = lambda **parts: inner(**parts).replace(":loadbalancer/app/", f":loadbalancer/{KIND[0]}/")
     # moto makes a balancer active as soon as anybody looks.
     FakeLoadBalancer.activate = lambda balancer: None
     # A group's balancers are those whose listeners forward to it now; moto only ever adds.
@@ -32,9 +39,7 @@ def repair() -> None:
 
 
 def balancers_of(group: Any) -> list[str]:
-    from moto.elbv2.models import elbv2_backends
-
-    backend = elbv2_backends[group.account_id][group.region_name]
+    backend = models.elbv2_backends[group.account_id][group.region_name]
     return [one.arn for one in backend.load_balancers.values() if any(forwards_to(listener, group.arn) for listener in one.listeners.values())]
 
 
@@ -82,10 +87,13 @@ def create(call: Call) -> dict[str, Any] | None:
     zones = [ec2.get_subnet(one).availability_zone for one in subnets]
     if len(set(zones)) < len(zones):
         raise modelled("elbv2", "InvalidConfigurationRequestException", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+    KIND[0] = {"network": "net", "gateway": "gwy"}.get(params.get("Type", ""), "app")
     answer = call.forward()
     balancer = backend.load_balancers[answer["LoadBalancers"][0]["LoadBalancerArn"]]
     if balancer.type == "network":
         balancer.attrs = dict(NETWORK_ATTRIBUTES)
+        # The zone of all network load balancers in us-east-1, which an alias record names.
+        balancer.canonical_hosted_zone_id = "Z26RNL4JYFTOTI"
     balancer.dns_name = f"{'internal-' if balancer.scheme == 'internal' and balancer.type != 'network' else ''}{balancer.name}-{balancer.arn[-16:]}.elb.{call.region}.amazonaws.com"
     balancer.groups_at_creation = bool(params.get("SecurityGroups"))
     name = "/".join(balancer.arn.split("/")[-3:])

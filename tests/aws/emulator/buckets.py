@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from key_references import key_of, usable
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
 from policies import as_list, principals, statements, unknown_principals
 from rules import Refusal, rule
 from wire import Call
@@ -12,9 +14,14 @@ from wire import Call
 CLOSED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 
 
+def repair() -> None:
+    """moto holds objects against a bucket's policy without its conditions, so that `only over TLS` refuses everything."""
+    FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.NEUTRAL
+
+
 @rule("s3", "CreateBucket")
 def create(call: Call) -> dict[str, Any] | None:
-    """Since April 2023 a new bucket blocks public access; in us-east-1, making one's own bucket again succeeds."""
+    """Since 2023 a new bucket blocks public access and is encrypted; in us-east-1, making one's own bucket again succeeds."""
     name = call.params["Bucket"]
     known = name in call.world.backend("s3").buckets
     if known and call.region != "us-east-1":
@@ -23,6 +30,8 @@ def create(call: Call) -> dict[str, Any] | None:
         return {"Location": f"/{name}"}
     call.forward()
     call.world.ask("s3", "PutPublicAccessBlock", Bucket=name, PublicAccessBlockConfiguration=CLOSED)
+    seal = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]}
+    call.world.ask("s3", "PutBucketEncryption", Bucket=name, ServerSideEncryptionConfiguration=seal)
     return None
 
 

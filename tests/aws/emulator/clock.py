@@ -29,14 +29,24 @@ class Clock:
     def __init__(self, scale: float) -> None:
         self.scale = scale
         self._begin = time.monotonic()
+        self._ahead = 0.0
         self._order = itertools.count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
     def now(self) -> float:
-        return (time.monotonic() - self._begin) / self.scale
+        return self._ahead + (time.monotonic() - self._begin) / self.scale
+
+    def advance(self, seconds: float) -> None:
+        """Time passes at once, for a test that waits for nothing."""
+        self._ahead += seconds
+        self.catch_up()
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (self.now() + seconds, next(self._order), action))
+
+    def forget(self) -> None:
+        """What was to come does not come any more."""
+        self._due.clear()
 
     def catch_up(self) -> None:
         """Does everything that is due by now, in its order."""

@@ -47,8 +47,15 @@ def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
             # Targets that fail the checks of the load balancer from now on.
             emulator.world.kept["unhealthy"] = dict.fromkeys(json.loads(body))
             return as_json(list(emulator.world.keep("unhealthy")))
+        if order == "POST advance":
+            emulator.world.clock.advance(float(json.loads(body)))
+            return as_json(emulator.world.clock.now())
         if order == "GET inventory":
             return as_json(inventory.everything(emulator.world))
+        if order == "POST reset":
+            emulator.world.reset()
+            journal.calls, journal.breaches, journal.defects, journal.faults = [], [], [], []
+            return as_json([])
         if order == "POST seed":
             return as_json(seed.network(emulator.world))
     return as_json({"error": f"there is no {order}"}, 404)

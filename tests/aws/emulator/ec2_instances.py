@@ -106,6 +106,10 @@ def finish_launch(call: Call, instance: Any) -> None:
     turn(instance, PENDING)
     instance.disable_api_termination = params.get("DisableApiTermination", False)
     instance.client_token = params.get("ClientToken")
+    given = {nic.get("NetworkInterfaceId"): nic for nic in params.get("NetworkInterfaces", [])}
+    for nic in instance.nics.values():
+        # An interface that the launch makes goes with its instance; one that existed before stays.
+        nic.delete_on_termination = nic.id not in given
     reason = ""
     asked = {mapping["DeviceName"]: mapping.get("Ebs", {}) for mapping in params.get("BlockDeviceMappings", [])}
     for device, block in list(instance.block_device_mapping.items()):

@@ -7,7 +7,7 @@ from typing import Any
 import clock
 import tokens
 from key_references import key_of, usable
-from moto.ec2.models.elastic_block_store import Volume, VolumeModification
+from moto.ec2.models.elastic_block_store import Volume, VolumeAttachment, VolumeModification
 from rules import Refusal, rule
 from wire import Call
 from world import World
@@ -18,8 +18,15 @@ def repair() -> None:
     inner = Volume.status.fget
     assert inner is not None
     Volume.status = property(lambda volume: volume.__dict__.get("held_status") or inner(volume))
+    VolumeAttachment.delete_on_termination = property(goes_with_instance)
     VolumeModification.modification_state = property(lambda one: one.__dict__.get("held_state", "completed"))
     VolumeModification.progress = property(lambda one: 100 if one.modification_state == "completed" else 1)
+
+
+def goes_with_instance(attachment: Any) -> bool:
+    """moto knows it of the instance's mapping only."""
+    block = attachment.instance.block_device_mapping.get(attachment.device)
+    return bool(block and block.delete_on_termination)
 
 
 @rule("ec2", "CreateVolume")

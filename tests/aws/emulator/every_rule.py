@@ -1,7 +1,7 @@
 """Imports every file of rules, so that each registers its own, and mends moto's classes."""
 
 import balancers
-import buckets  # noqa: F401
+import buckets
 import cache_groups  # noqa: F401
 import cache_settings  # noqa: F401
 import cache_users  # noqa: F401
@@ -18,3 +18,4 @@ import zones  # noqa: F401
 moto_repairs.repair()
 ec2_volumes.repair()
 balancers.repair()
+buckets.repair()

@@ -12,7 +12,7 @@ from wire import Call
 from world import ACCOUNT
 
 # Changing a key needs it to be there for good: not pending deletion.
-CHANGES = ("EnableKeyRotation", "DisableKeyRotation", "TagResource", "UntagResource", "UpdateKeyDescription", "EnableKey", "DisableKey")
+CHANGES = ("EnableKeyRotation", "DisableKeyRotation", "TagResource", "UntagResource", "UpdateKeyDescription", "EnableKey", "DisableKey", "CancelKeyDeletion")
 
 
 def check_policy(call: Call, text: str) -> None:
@@ -61,10 +61,14 @@ def put_policy(call: Call) -> dict[str, Any] | None:
 @rule("kms", *CHANGES)
 def change(call: Call) -> dict[str, Any] | None:
     found = key(call, call.params["KeyId"])
-    check_state(found)
+    if call.operation != "CancelKeyDeletion":
+        check_state(found)
+    elif found.key_state != "PendingDeletion":
+        raise modelled("kms", "KMSInvalidStateException", f"{found.arn} is not pending deletion.")
     if "Rotation" in call.operation and found.key_state == "Disabled":
         raise modelled("kms", "DisabledException", f"{found.arn} is disabled.")
-    call.forward()
+    # Of some operations moto takes no ARN.
+    call.forward({**call.params, "KeyId": found.id})
     if call.operation == "EnableKeyRotation":
         # 90 to 2,560 days, by default 365. moto keeps no period.
         call.world.keep("rotation periods")[found.id] = call.params.get("RotationPeriodInDays", 365)
@@ -98,8 +102,8 @@ def alias(call: Call) -> dict[str, Any] | None:
 @rule("kms", "ScheduleKeyDeletion")
 def schedule(call: Call) -> dict[str, Any] | None:
     """B2.16: 7 to 30 days, and until then the key is still listed, with its tags."""
-    check_state(key(call, call.params["KeyId"]))
-    days = call.params.get("PendingWindowInDays", 30)
-    call.forward()
     found = key(call, call.params["KeyId"])
+    check_state(found)
+    days = call.params.get("PendingWindowInDays", 30)
+    call.forward({**call.params, "KeyId": found.id})
     return {"KeyId": found.arn, "DeletionDate": found.deletion_date.replace(microsecond=0), "KeyState": "PendingDeletion", "PendingWindowInDays": days}

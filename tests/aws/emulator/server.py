@@ -20,6 +20,8 @@ from wire import Answer, Call, MotoRefused, Unreadable, read_call, refusal_answe
 from world import World
 
 Start = Callable[..., Any]
+# How a service says that a request does not fit its model.
+INVALID = {"ec2": "InvalidParameterValue", "kms": "ValidationException", "ssm": "ValidationException", "s3": "InvalidRequest", "elasticache": "InvalidParameterValue", "route53": "InvalidInput"}
 
 
 class Journal:
@@ -66,8 +68,12 @@ class Emulator:
     def answer(self, call: Call, environ: dict[str, Any]) -> Answer | None:
         """The answer, or none where it is lost."""
         with self.world.lock:
-            self.journal.breaches += conformance.breaches_of(call)
+            breaches = conformance.breaches_of(call)
+            self.journal.breaches += breaches
             fault = striking(self.journal.faults, call.service, call.operation)
+        if breaches:
+            # AWS takes none of it either.
+            return refusal_answer(call.service, Refusal(INVALID.get(call.service, "ValidationError"), breaches[0]))
         if fault is None:
             return self.execute(call)
         if fault.mode == "fail-before":
@@ -93,8 +99,7 @@ class Emulator:
             except MotoRefused as refused:
                 return self.known(call, refused.answer)
             except Exception:
-                self.journal.defects.append(f"{call.service} {call.operation}: {traceback.format_exc()}")
-                print(self.journal.defects[-1], file=sys.stderr, flush=True)
+                self.journal.defects.append(f"{call.service} {call.operation}: " + " <- ".join(traceback.format_exc(limit=-3).strip().splitlines()[::-1][:5]))
                 return refusal_answer(call.service, Refusal("EmulatorDefect", f"the emulator has no {call.operation}", 501))
 
     def by_rule(self, call: Call) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from botocore.awsrequest import HeadersDict
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
@@ -94,7 +95,7 @@ class Call:
     def parse(self, answer: Answer) -> dict[str, Any]:
         """An answer as a client of botocore reads it."""
         shape = self.model.output_shape
-        headers = {name.lower(): value for name, value in answer.headers.items()}
+        headers = HeadersDict(answer.headers)
         response: dict[str, Any] = {"status_code": answer.status, "headers": headers, "body": answer.body}
         if self.model.has_streaming_output and answer.status < 300:
             response["body"] = io.BytesIO(answer.body)

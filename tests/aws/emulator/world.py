@@ -7,6 +7,7 @@ from typing import Any
 
 from clock import Clock
 from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 ACCOUNT = "123456789012"
@@ -21,6 +22,12 @@ class World:
         self.moto = DomainDispatcherApplication(create_backend_app)
         # What rules keep, by their own name.
         self.kept: dict[str, Any] = {}
+
+    def reset(self) -> None:
+        """Nothing exists any more."""
+        BackendDict.reset()
+        self.kept.clear()
+        self.clock.forget()
 
     def keep(self, name: str) -> dict[Any, Any]:
         """A rule's own memory."""

@@ -70,7 +70,7 @@ def delete(call: Call) -> dict[str, Any] | None:
 def change(call: Call) -> dict[str, Any] | None:
     """The whole batch is checked before any of it happens."""
     zone = call.world.backend("route53").get_hosted_zone(call.params["HostedZoneId"])
-    answer = call.world.ask("route53", "ListResourceRecordSets", HostedZoneId=zone.id)
+    answer = call.world.ask("route53", "ListResourceRecordSets", HostedZoneId=zone.id.removeprefix("/hostedzone/"))
     held = {identity(one): one for one in answer["ResourceRecordSets"]}
     wrong = []
     for one in call.params["ChangeBatch"]["Changes"]:
