@@ -46,7 +46,8 @@ def create(call: Call) -> dict[str, Any] | None:
     """Neither token nor unique name: every call makes a key (B1)."""
     if call.params.get("Policy"):
         check_policy(call, call.params["Policy"])
-    call.forward()
+    # Symmetric encryption unless it is said otherwise; moto shows nothing then.
+    call.forward({"KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": False, **call.params})
     return None
 
 

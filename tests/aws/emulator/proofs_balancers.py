@@ -131,6 +131,20 @@ def targets_become_healthy(aws: Aws) -> None:
 
 
 @proof
+def addresses_are_targets_too(aws: Aws) -> None:
+    arn = aws.elbv2.create_load_balancer(**settings(aws))["LoadBalancers"][0]["LoadBalancerArn"]
+    group = aws.elbv2.create_target_group(**health(aws, TargetType="ip"))["TargetGroups"][0]["TargetGroupArn"]
+    aws.elbv2.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=4222, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+    aws.launch(NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": aws.interface("10.0.1.10")}])
+    # An address need not answer when it is registered, but it must be of the network.
+    aws.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "10.0.1.10"}, {"Id": "10.0.1.11"}])
+    refused("InvalidTarget", lambda: aws.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "8.8.8.8"}]))
+    aws.advance(200)
+    said = {one["Target"]["Id"]: one["TargetHealth"]["State"] for one in aws.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]}
+    equal(said, {"10.0.1.10": "healthy", "10.0.1.11": "unhealthy"})
+
+
+@proof
 def groups_keep_their_checks_and_attributes(aws: Aws) -> None:
     made = aws.elbv2.create_target_group(**health(aws))["TargetGroups"][0]
     equal([made[one] for one in ("HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath", "Matcher")], ["HTTP", "8222", "/healthz?js-enabled-only=true", {"HttpCode": "200-399"}])

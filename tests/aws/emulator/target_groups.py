@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from balancers import backend_of, check_name
@@ -98,6 +99,9 @@ def register(call: Call) -> dict[str, Any] | None:
             raise modelled("elbv2", "InvalidTargetException", f"The following targets are not valid instances: '{target['Id']}'")
         if group.target_type == "instance" and states[target["Id"]] != "running":
             raise modelled("elbv2", "InvalidTargetException", f"The following targets are not in a running state and cannot be registered: '{target['Id']}'")
+        # Addresses are of the VPC or of a private range beyond it.
+        if group.target_type == "ip" and not ipaddress.ip_address(target["Id"]).is_private:
+            raise modelled("elbv2", "InvalidTargetException", f"The IP address '{target['Id']}' is not within a range that is supported")
     call.forward()
     for target in call.params["Targets"]:
         call.world.keep("registered at").setdefault((group.arn, target["Id"]), call.world.clock.now())
@@ -124,7 +128,7 @@ def deregister(call: Call) -> dict[str, Any] | None:
 @rule("elbv2", "DescribeTargetHealth")
 def health(call: Call) -> dict[str, Any] | None:
     group, world = group_of(call), call.world
-    states = {instance.id: instance.state for instance in world.backend("ec2", call.region).all_instances()}
+    states = states_of(call)
     asked = [one["Id"] for one in call.params.get("Targets", [])]
     found = []
     for name, target in group.targets.items():
@@ -143,6 +147,13 @@ def health(call: Call) -> dict[str, Any] | None:
     return {"TargetHealthDescriptions": entries}
 
 
+def states_of(call: Call) -> dict[str, str]:
+    """The state of the machine behind a target, by its id and by its addresses."""
+    ec2 = call.world.backend("ec2", call.region)
+    states = {instance.id: instance.state for instance in ec2.all_instances()}
+    return states | {eni.private_ip_address: eni.instance.state for eni in ec2.enis.values() if eni.instance}
+
+
 def state_of(call: Call, group: Any, name: str, instance: str | None) -> tuple[str, str, str]:
     """B2.12: a new target serves after its first pass, so not before an interval is over."""
     world = call.world
@@ -156,6 +167,9 @@ def state_of(call: Call, group: Any, name: str, instance: str | None) -> tuple[s
         return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
     if world.clock.now() < begin + int(group.health_check_interval_seconds):
         return "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"
+    if instance != "running":
+        # Behind an address nobody answers; the balancer knows no more than that.
+        return "unhealthy", "Target.FailedHealthChecks", "Health checks failed"
     # A test says which targets fail their checks.
     if name in world.keep("unhealthy"):
         return "unhealthy", "Target.FailedHealthChecks", "Health checks failed"
