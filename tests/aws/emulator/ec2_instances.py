@@ -8,6 +8,7 @@ from typing import Any
 import clock
 import tokens
 from key_references import key_of, usable
+from moto.core.types import Base64EncodedString
 from rules import Refusal, rule
 from wire import Call
 from world import World
@@ -47,7 +48,10 @@ def launched_before(call: Call, made: str) -> dict[str, Any]:
 
 def check_launch(call: Call) -> None:
     params, world = call.params, call.world
-    user_data = base64.b64decode(params.get("UserData", ""))
+    try:
+        user_data = base64.b64decode(params.get("UserData", ""), validate=True)
+    except ValueError:
+        raise Refusal("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.") from None
     if len(user_data) > 16384:
         # B2.14: 16 KB before base64.
         raise Refusal("InvalidParameterValue", "User data is limited to 16384 bytes")
@@ -69,6 +73,13 @@ def check_profile(world: World, profile: dict[str, str]) -> None:
         raise Refusal("InvalidParameterValue", shown + "Invalid IAM Instance Profile name")
     if not known[name].roles or world.keep("profile roles known at").get(name, 0) > world.clock.now():
         raise Refusal("InvalidParameterValue", shown + "IAM Instance Profile has no associated IAM Roles")
+
+
+@rule("ec2", "AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation")
+def give_profile(call: Call) -> dict[str, Any] | None:
+    check_profile(call.world, call.params["IamInstanceProfile"])
+    call.forward()
+    return None
 
 
 def check_interface(call: Call, backend: Any, nic: dict[str, Any]) -> None:
@@ -212,6 +223,10 @@ def modify_attribute(call: Call) -> dict[str, Any] | None:
         raise Refusal("IncorrectInstanceState", f"The instance '{name}' is not in the 'stopped' state.")
     if "DisableApiTermination" in params:
         instance.disable_api_termination = params["DisableApiTermination"]["Value"]
+        return {}
+    if params.get("UserData"):
+        # moto decodes it twice.
+        instance.user_data = Base64EncodedString(base64.b64encode(params["UserData"]["Value"]).decode())
         return {}
     if params.get("Groups"):
         instance.nics[0]._group_set = [instance.ec2_backend.get_security_group_from_id(one) for one in params["Groups"]]

@@ -14,6 +14,8 @@ def repair() -> None:
     NetworkInterface.group_set = property(lambda eni: eni._group_set)
     # An instance's groups are those of its first interface. moto keeps a list of its own that no change reaches.
     Instance.security_groups = property(groups_of, lambda instance, groups: instance.__dict__.__setitem__("given_groups", groups))
+    # Its profile is that of its association; moto keeps a copy that a replacement does not reach.
+    Instance.iam_instance_profile = property(profile_of, lambda instance, profile: None)
     # A terminated instance has no interfaces any more.
     Instance.network_interfaces = property(lambda instance: [] if instance.state == "terminated" else list(instance.nics.values()))
     # The description of a rule stands with its peer, whatever kind of peer it is; moto knows it for addresses only.
@@ -26,6 +28,11 @@ def repair() -> None:
 def groups_of(instance: Any) -> list[Any]:
     nics = instance.__dict__.get("nics")
     return nics[0]._group_set if nics and 0 in nics else instance.__dict__.get("given_groups", [])
+
+
+def profile_of(instance: Any) -> dict[str, str] | None:
+    association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
+    return {"Arn": association.iam_instance_profile.arn, "Id": association.iam_instance_profile.id} if association else None
 
 
 def referenced_group(rule: Any) -> dict[str, str] | None:

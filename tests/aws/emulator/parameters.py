@@ -34,3 +34,22 @@ def put(call: Call) -> dict[str, Any] | None:
             raise modelled("ssm", "InvalidKeyId", f"Invalid KeyId {params['KeyId']}")
     call.forward({**params, "Tier": tier})
     return None
+
+
+@rule("ssm", "DescribeParameters")
+def describe(call: Call) -> dict[str, Any] | None:
+    """Up to 50 in a page; moto never gives more than 10."""
+    size, begin = call.params.get("MaxResults", 10), int(call.params.get("NextToken") or 0)
+    asked = {key: value for key, value in call.params.items() if key not in ("MaxResults", "NextToken")}
+    every: list[dict[str, Any]] = []
+    token = None
+    while True:
+        part = call.forward(asked | ({"NextToken": token} if token else {}))
+        every += part["Parameters"]
+        token = part.get("NextToken")
+        if not token:
+            break
+    answer: dict[str, Any] = {"Parameters": every[begin:begin + size]}
+    if begin + size < len(every):
+        answer["NextToken"] = str(begin + size)
+    return answer
