@@ -1,0 +1,65 @@
+"""What tests ask and order under `/_emulator/`, beside AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import inventory
+import seed
+from faults import from_json
+from wire import Answer
+
+if TYPE_CHECKING:
+    from server import Emulator
+
+
+def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
+    journal, name = emulator.journal, environ["PATH_INFO"].removeprefix("/_emulator/")
+    order = f"{environ['REQUEST_METHOD']} {name}"
+    with emulator.world.lock:
+        emulator.world.clock.catch_up()
+        if order == "GET calls":
+            return as_json(journal.calls)
+        if order == "POST reset-calls":
+            journal.calls = []
+            return as_json([])
+        if order == "GET breaches":
+            return as_json(journal.breaches)
+        if order == "GET defects":
+            return as_json(journal.defects)
+        if order == "POST faults":
+            try:
+                journal.faults += from_json(json.loads(body))
+            except (TypeError, ValueError) as error:
+                return as_json({"error": str(error)}, 400)
+            return as_json([vars(fault) for fault in journal.faults])
+        if order == "GET faults":
+            return as_json([vars(fault) for fault in journal.faults])
+        if order == "POST clear-faults":
+            journal.faults = []
+            return as_json([])
+        if order == "POST deny":
+            # Patterns of IAM actions that are refused from now on: ["ec2:RunInstances", "kms:*"].
+            emulator.world.kept["denied actions"] = dict.fromkeys(json.loads(body))
+            return as_json(list(emulator.world.keep("denied actions")))
+        if order == "POST unhealthy":
+            # Targets that fail the checks of the load balancer from now on.
+            emulator.world.kept["unhealthy"] = dict.fromkeys(json.loads(body))
+            return as_json(list(emulator.world.keep("unhealthy")))
+        if order == "POST advance":
+            emulator.world.clock.advance(float(json.loads(body)))
+            return as_json(emulator.world.clock.now())
+        if order == "GET inventory":
+            return as_json(inventory.everything(emulator.world))
+        if order == "POST reset":
+            emulator.world.reset()
+            journal.calls, journal.breaches, journal.defects, journal.faults = [], [], [], []
+            return as_json([])
+        if order == "POST seed":
+            return as_json(seed.network(emulator.world))
+    return as_json({"error": f"there is no {order}"}, 404)
+
+
+def as_json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps(value, indent=1, sort_keys=True, default=str).encode())
