@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("environment", &["model"]),
     ("contract", &["model"]),
@@ -16,6 +16,8 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("pki", &["model", "secrets"]),
     ("render", &["model", "secrets", "pki"]),
     ("plan", &["model"]),
+    ("forecast", &["model", "plan"]),
+    ("policy", &["model"]),
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),
     ("provider", &["model", "plan", "artifacts", "render", "secrets"]),
@@ -28,12 +30,14 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "artifacts",
             "contract",
             "environment",
+            "forecast",
             "graph",
             "lease",
             "model",
             "nats",
             "ops",
             "plan",
+            "policy",
             "provider",
             "render",
             "secrets",

@@ -1,5 +1,6 @@
 //! `natsops plan ENV`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anstream::{eprintln, print};
@@ -7,13 +8,15 @@ use anstream::{eprintln, print};
 use super::allow::AllowArgs;
 use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
+use super::layered_view::layered_view;
+use super::layers::Shown;
+use super::plan_markdown::markdown;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
 use super::shown::PlanShown;
 use super::{candidates, exit, paint};
 use crate::ops::survey::{observe_all, plan_all};
-use crate::plan::Plan;
 
 /// Show what an apply would do, and change nothing
 #[derive(Debug, clap::Args)]
@@ -27,6 +30,9 @@ pub struct Args {
     /// List everything one by one, what stays as it is included
     #[arg(long, short)]
     verbose: bool,
+    /// Show it as Markdown, for a comment on a pull request
+    #[arg(long, conflicts_with_all = ["json", "verbose"])]
+    markdown: bool,
     /// Save the plan to this file, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -46,20 +52,30 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Ok(plan_all(&site, &index, &world)?)
     })?;
     args.allow.check(&plan)?;
-    show(&plan, &args.environment, context.json, args.verbose);
+    let by_hand = BTreeSet::new();
+    let environment = &args.environment;
+    let shown = Shown { environment, plan: &plan, by_hand: &by_hand, forecast: None };
+    show(&shown, context.json, args);
     if let Some(out) = &args.out {
         SavedPlan::new(&args.environment, &args.allow, &plan).write(out)?;
-        let (environment, out) = (&args.environment, out.display());
+        let out = out.display();
         eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
 }
 
 /// Shows a plan on stdout.
-pub fn show(plan: &Plan, environment: &str, json: bool, verbose: bool) {
+fn show(shown: &Shown<'_>, json: bool, args: &Args) {
     if json {
-        anstream::println!("{:#}", serde_json::json!(PlanShown::new(environment, plan)));
+        anstream::println!("{:#}", serde_json::json!(PlanShown::new(shown)));
+    } else if args.markdown {
+        print!("{}", markdown(shown));
     } else {
-        print!("{}", view(plan, verbose));
+        print!("{}", words(shown, args.verbose));
     }
+}
+
+/// A plan in words: layer by layer where it can be foretold what it takes and costs, which is on AWS.
+pub fn words(shown: &Shown<'_>, all: bool) -> String {
+    if shown.forecast.is_some() { layered_view(shown, all) } else { view(shown.plan, all) }
 }

@@ -13,6 +13,46 @@ pub const PENDING: &str = "(known after apply)";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// A bucket of S3: bundles, secrets and the lease.
+    S3Bucket,
+    /// A key of KMS, with its alias.
+    EncryptionKey,
+    /// A security group.
+    SecurityGroup,
+    /// A rule of a security group.
+    SecurityRule,
+    /// A role, with its instance profile.
+    Role,
+    /// The subnets of the cache.
+    CacheSubnetGroup,
+    /// A user of the cache.
+    CacheUser,
+    /// The users that the cache lets in.
+    CacheUserGroup,
+    /// The cache as AWS makes it.
+    ReplicationGroup,
+    /// A network interface, which keeps a node's address.
+    NetworkInterface,
+    /// A data volume.
+    Volume,
+    /// A group of targets of the load balancer.
+    TargetGroup,
+    /// The load balancer.
+    LoadBalancer,
+    /// A port of the load balancer.
+    Listener,
+    /// A machine that a node runs on.
+    Instance,
+    /// A node behind a port of the load balancer.
+    Target,
+    /// A private zone of names.
+    Zone,
+    /// A name in a zone.
+    DnsRecord,
+    /// A piece of a service's credentials.
+    Parameter,
+    /// A node's folder, as it waits to be fetched.
+    BundleObject,
     /// A key in the secret store.
     Key,
     /// A certificate in the secret store.
@@ -39,6 +79,26 @@ impl Kind {
     /// The word for one of them.
     pub fn word(self) -> &'static str {
         match self {
+            Self::S3Bucket => "bucket of S3",
+            Self::EncryptionKey => "KMS key",
+            Self::SecurityGroup => "security group",
+            Self::SecurityRule => "rule",
+            Self::Role => "role",
+            Self::CacheSubnetGroup => "cache subnets",
+            Self::CacheUser => "cache user",
+            Self::CacheUserGroup => "cache user group",
+            Self::ReplicationGroup => "replication group",
+            Self::NetworkInterface => "interface",
+            Self::Volume => "volume",
+            Self::TargetGroup => "target group",
+            Self::LoadBalancer => "load balancer",
+            Self::Listener => "listener",
+            Self::Instance => "instance",
+            Self::Target => "target",
+            Self::Zone => "zone",
+            Self::DnsRecord => "record",
+            Self::Parameter => "parameter",
+            Self::BundleObject => "bundle",
             Self::Key => "key",
             Self::Certificate => "certificate",
             Self::Jwt => "JWT",
