@@ -3,7 +3,7 @@
 //! Attached beside the policy of who plans, which is not repeated here: together they would exceed what one policy
 //! may have. Nothing here lets the key be deleted.
 
-use super::{Policy, Scope, Statement};
+use super::{List, Policy, Scope, Statement};
 
 /// The tag that says whose environment a thing is.
 const REQUEST_TAG: &str = "aws:RequestTag/natsops:environment";
@@ -25,15 +25,13 @@ pub fn apply(scope: &Scope) -> Policy {
         roles(scope),
         pass_role(scope),
         service_roles(scope),
-        wait(),
+        anywhere(),
         create_key(scope),
         alias(scope),
         own_key(scope),
         grants(scope),
         bucket(scope),
-        objects(scope),
         parameters(scope),
-        create_zone(),
         zones(scope),
     ];
     statements.extend(records(scope));
@@ -79,12 +77,8 @@ fn tag_at_creation(scope: &Scope, sid: &'static str, service: &str, action: &str
 fn change(scope: &Scope) -> Statement {
     let services = ["ec2", "elasticache", "elasticloadbalancing"];
     Statement::new("ChangeOwn", services.map(|service| scope.arn(service, "*")))
-        .allow(
-            "ec2",
-            "*Instances *NetworkInterface* *SecurityGroup* *Tags *Volume ModifyInstanceAttribute \
-             ModifyInstanceMetadataOptions",
-        )
-        .allow("elasticache", "*ReplicaCount AddTagsToResource CreateSnapshot Delete* Modify*")
+        .allow("ec2", "*IamInstanceProfile* *Instances *NetworkInterface* *SecurityGroup* *Tags *Volume ModifyInstance*")
+        .allow("elasticache", "*ReplicaCount CreateSnapshot Delete* Modify*")
         .allow("elasticloadbalancing", "*Tags *Targets CreateListener Delete* Modify* Set*")
         .when("StringEquals", RESOURCE_TAG, [&scope.environment])
 }
@@ -108,7 +102,7 @@ fn cache_parts(scope: &Scope) -> Statement {
 fn roles(scope: &Scope) -> Statement {
     Statement::new("Roles", [scope.access()]).allow(
         "iam",
-        "AddRoleToInstanceProfile DeleteInstanceProfile DeleteRole DeleteRolePolicy PutRolePolicy \
+        "AddRoleToInstanceProfile DeleteInstanceProfile DeleteRole DeleteRolePolicy GetInstanceProfile PutRolePolicy \
          RemoveRoleFromInstanceProfile UpdateAssumeRolePolicy UpdateRole",
     )
 }
@@ -131,12 +125,11 @@ fn service_roles(scope: &Scope) -> Statement {
     )
 }
 
-/// What is looked at only while something is being made.
-fn wait() -> Statement {
-    Statement::new("Wait", ["*".to_owned()])
-        .allow("ec2", "DescribeVolumesModifications")
-        .allow("kms", "ListKeys")
-        .allow("ssm", "DescribeInstanceInformation")
+/// What can't be limited to single things: a zone has no tags, and a key that lost its alias is looked for among all.
+fn anywhere() -> Statement {
+    Statement::new("Anywhere", ["*".to_owned()])
+        .allow("kms", "DescribeKey ListKeys")
+        .allow("route53", "CreateHostedZone")
 }
 
 fn create_key(scope: &Scope) -> Statement {
@@ -149,8 +142,7 @@ fn create_key(scope: &Scope) -> Statement {
 
 /// An alias is a right of its own, beside the one on its key.
 fn alias(scope: &Scope) -> Statement {
-    Statement::new("Alias", [scope.arn("kms", &scope.key_alias)])
-        .allow("kms", "CreateAlias UpdateAlias")
+    Statement::new("Alias", [scope.arn("kms", &scope.key_alias)]).allow("kms", "CreateAlias")
 }
 
 /// By the tag, since an alias may take five minutes until a policy knows it, and a first apply needs the key at once.
@@ -159,8 +151,8 @@ fn own_key(scope: &Scope) -> Statement {
         .allow("kms", KEY_USE)
         .allow(
             "kms",
-            "CancelKeyDeletion CreateAlias DescribeKey EnableKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus \
-             ListResourceTags PutKeyPolicy UpdateAlias",
+            "CancelKeyDeletion CreateAlias EnableKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus \
+             ListResourceTags PutKeyPolicy",
         )
         .when("StringEquals", RESOURCE_TAG, [&scope.environment])
 }
@@ -174,40 +166,30 @@ fn grants(scope: &Scope) -> Statement {
 }
 
 fn bucket(scope: &Scope) -> Statement {
-    Statement::new("Bucket", [scope.bucket("")]).allow(
+    Statement::new("Bucket", ["", "/*"].map(|inside| scope.bucket(inside))).allow(
         "s3",
-        "CreateBucket DeleteBucket ListBucketVersions PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging \
-         PutBucketVersioning PutEncryptionConfiguration",
+        "CreateBucket DeleteBucket DeleteObject DeleteObjectVersion GetObject ListBucketVersions PutBucketPolicy \
+         PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutObject",
     )
-}
-
-fn objects(scope: &Scope) -> Statement {
-    Statement::new("Objects", [scope.bucket("/*")])
-        .allow("s3", "DeleteObject DeleteObjectVersion GetObject PutObject")
 }
 
 /// Written and removed; they are never read back.
 fn parameters(scope: &Scope) -> Statement {
     Statement::new("Parameters", [scope.parameters()])
-        .allow("ssm", "AddTagsToResource DeleteParameter DeleteParameters PutParameter")
-}
-
-fn create_zone() -> Statement {
-    Statement::new("CreateZone", ["*".to_owned()]).allow("route53", "CreateHostedZone")
+        .allow("ssm", "AddTagsToResource DeleteParameter PutParameter")
 }
 
 /// A zone goes only when it is empty, and its records are limited below.
 fn zones(scope: &Scope) -> Statement {
-    let things = ["change/*", "hostedzone/*"];
-    Statement::new("Zones", things.map(|thing| scope.global_arn("route53", "", thing)))
+    Statement::new("Zones", [scope.global_arn("route53", "", "*")])
         .allow("route53", "ChangeTagsForResource DeleteHostedZone GetChange")
 }
 
 /// Only records of the names that clients use. Without names there is none that may change.
 fn records(scope: &Scope) -> Option<Statement> {
     const NAMES: &str = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
-    let zones = scope.zones().into_iter().flat_map(|zone| [zone.to_owned(), format!("*.{zone}")]);
-    let names: Vec<String> = zones.collect();
+    let zones = scope.zones().into_iter();
+    let names: Vec<String> = zones.map(|zone| format!("*.{zone}")).collect();
     if names.is_empty() {
         return None;
     }
@@ -216,6 +198,6 @@ fn records(scope: &Scope) -> Option<Statement> {
         Statement::new("Records", [zones]).allow("route53", "ChangeResourceRecordSets");
     // An empty list would satisfy a condition on all values; the call always names a record.
     let condition = statement.condition.entry("ForAllValues:StringLike").or_default();
-    condition.insert(NAMES.to_owned(), names);
+    condition.insert(NAMES.to_owned(), List(names));
     Some(statement)
 }

@@ -9,7 +9,7 @@ mod scope;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use apply::apply;
 pub use node::node;
@@ -36,12 +36,25 @@ pub struct Statement {
     pub sid: &'static str,
     effect: &'static str,
     /// The actions, with their service.
-    pub action: Vec<String>,
+    pub action: List,
     /// On what.
-    pub resource: Vec<String>,
+    pub resource: List,
     /// When: an operator, a key, its values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub condition: BTreeMap<&'static str, BTreeMap<String, Vec<String>>>,
+    pub condition: BTreeMap<&'static str, BTreeMap<String, List>>,
+}
+
+/// One or several texts. One stands alone, as is usual in policies, and as their size thanks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List(pub Vec<String>);
+
+impl Serialize for List {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0[..] {
+            [one] => serializer.serialize_str(one),
+            several => several.serialize(serializer),
+        }
+    }
 }
 
 impl Policy {
@@ -56,8 +69,8 @@ impl Statement {
         Self {
             sid,
             effect: "Allow",
-            action: Vec::new(),
-            resource: resource.into_iter().collect(),
+            action: List::default(),
+            resource: List(resource.into_iter().collect()),
             condition: BTreeMap::new(),
         }
     }
@@ -65,7 +78,7 @@ impl Statement {
     /// Adds actions of a service, as names in a row.
     fn allow(mut self, service: &str, actions: &str) -> Self {
         let actions = actions.split_whitespace();
-        self.action.extend(actions.map(|action| format!("{service}:{action}")));
+        self.action.0.extend(actions.map(|action| format!("{service}:{action}")));
         self
     }
 
@@ -76,7 +89,7 @@ impl Statement {
         key: &str,
         values: [&str; N],
     ) -> Self {
-        let values = values.map(str::to_owned).into();
+        let values = List(values.map(str::to_owned).into());
         self.condition.entry(operator).or_default().insert(key.to_owned(), values);
         self
     }

@@ -21,14 +21,14 @@ fn look(scope: &Scope) -> Statement {
     Statement::new("Look", ["*".to_owned()])
         .allow(
             "ec2",
-            "DescribeImages DescribeInstanceAttribute DescribeInstanceTypeOfferings DescribeInstanceTypes \
+            "DescribeIamInstanceProfileAssociations DescribeInstanceAttribute DescribeInstanceTypeOfferings \
              DescribeInstances DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules \
              DescribeSecurityGroups DescribeSubnets DescribeVolumes DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs",
         )
         .allow(
             "elasticloadbalancing",
-            "DescribeListenerAttributes DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers \
-             DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth",
+            "DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags \
+             DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth",
         )
         .allow("ssm", "DescribeParameters")
         .when("StringEquals", "aws:RequestedRegion", [&scope.region])
@@ -38,8 +38,7 @@ fn cache(scope: &Scope) -> Statement {
     // Lists are asked for with `*` in the place of a name.
     Statement::new("LookAtCache", [scope.arn("elasticache", "*")]).allow(
         "elasticache",
-        "DescribeCacheClusters DescribeCacheSubnetGroups DescribeReplicationGroups DescribeUserGroups DescribeUsers \
-         ListTagsForResource",
+        "DescribeCacheClusters DescribeCacheSubnetGroups DescribeReplicationGroups DescribeUserGroups DescribeUsers",
     )
 }
 
@@ -47,18 +46,17 @@ fn cache(scope: &Scope) -> Statement {
 fn everywhere() -> Statement {
     Statement::new("LookEverywhere", ["*".to_owned()])
         .allow("iam", "ListInstanceProfiles ListRoles")
-        .allow("route53", "ListHostedZonesByName ListHostedZonesByVPC")
+        .allow("route53", "ListHostedZonesByName")
 }
 
 fn zones(scope: &Scope) -> Statement {
     // Zones have ids that nobody knows beforehand, and no tags that a policy could ask for.
     Statement::new("LookAtZones", [scope.global_arn("route53", "", "hostedzone/*")])
-        .allow("route53", "GetHostedZone ListResourceRecordSets ListTagsForResource")
+        .allow("route53", "ListResourceRecordSets")
 }
 
 fn roles(scope: &Scope) -> Statement {
-    Statement::new("LookAtRoles", [scope.access()])
-        .allow("iam", "GetInstanceProfile GetRole GetRolePolicy")
+    Statement::new("LookAtRoles", [scope.roles()]).allow("iam", "GetRolePolicy")
 }
 
 fn key(scope: &Scope) -> Statement {

@@ -32,7 +32,7 @@ fn policies(scope: &Scope) -> [Policy; 3] {
 }
 
 fn actions(policy: &Policy) -> Vec<&str> {
-    policy.statement.iter().flat_map(|statement| &statement.action).map(String::as_str).collect()
+    policy.statement.iter().flat_map(|statement| &statement.action.0).map(String::as_str).collect()
 }
 
 fn statement<'a>(policy: &'a Policy, sid: &str) -> &'a Statement {
@@ -58,8 +58,9 @@ fn who_plans_only_reads() {
     assert!(!actions(&policy).contains(&"kms:Decrypt"));
     assert!(!actions(&policy).iter().any(|action| action.starts_with("ssm:Get")));
     let objects = "arn:aws:s3:::natsops-prod-123456789012-us-east-1";
-    let reading = policy.statement.iter().filter(|s| s.action.contains(&"s3:GetObject".to_owned()));
-    let objects_read: Vec<&str> = reading.flat_map(|s| &s.resource).map(String::as_str).collect();
+    let reading =
+        policy.statement.iter().filter(|s| s.action.0.contains(&"s3:GetObject".to_owned()));
+    let objects_read: Vec<&str> = reading.flat_map(|s| &s.resource.0).map(String::as_str).collect();
     assert_eq!(objects_read, [format!("{objects}/index.json"), format!("{objects}/lease")]);
 }
 
@@ -68,7 +69,7 @@ fn what_is_made_carries_the_tag_and_only_what_carries_it_changes() {
     let policy = apply(&scope());
     let tagged = |sid: &str, key: &str| {
         let condition = &statement(&policy, sid).condition["StringEquals"];
-        assert_eq!(condition[key], ["prod"], "{sid}");
+        assert_eq!(condition[key].0, ["prod"], "{sid}");
     };
     for sid in ["Create", "Tag", "TagBalancer", "CreateKey"] {
         tagged(sid, "aws:RequestTag/natsops:environment");
@@ -78,18 +79,18 @@ fn what_is_made_carries_the_tag_and_only_what_carries_it_changes() {
     }
     for tag in ["Tag", "TagBalancer"] {
         let only_in_a_call = statement(&policy, tag).condition["Null"].values().next().unwrap();
-        assert_eq!(*only_in_a_call, ["false"]);
+        assert_eq!(only_in_a_call.0, ["false"]);
     }
     // Whatever removes something asks for the tag, or for a name.
     for statement in &policy.statement {
         let removes =
             |action: &&String| action.contains(":Delete") || action.contains(":Terminate");
-        for action in statement.action.iter().filter(removes) {
+        for action in statement.action.0.iter().filter(removes) {
             let by_tag = statement
                 .condition
                 .get("StringEquals")
                 .is_some_and(|keys| keys.contains_key("aws:ResourceTag/natsops:environment"));
-            let by_name = statement.resource.iter().all(|arn| {
+            let by_name = statement.resource.0.iter().all(|arn| {
                 arn.contains("natsops-prod")
                     || arn.contains("/natsops/prod/")
                     || arn.contains("default.")
@@ -104,10 +105,10 @@ fn who_applies_passes_roles_of_nodes_to_machines_alone() {
     let policy = apply(&scope());
     let pass = statement(&policy, "PassRole");
     let role = "arn:aws:iam::123456789012:role/natsops/prod/natsops-prod-us-east-1-*";
-    assert_eq!(pass.resource, [role]);
-    assert_eq!(pass.condition["StringEquals"]["iam:PassedToService"], ["ec2.amazonaws.com"]);
+    assert_eq!(pass.resource.0, [role]);
+    assert_eq!(pass.condition["StringEquals"]["iam:PassedToService"].0, ["ec2.amazonaws.com"]);
     let elsewhere = policy.statement.iter().filter(|s| s.sid != "PassRole");
-    assert!(elsewhere.flat_map(|s| &s.action).all(|action| action != "iam:PassRole"));
+    assert!(elsewhere.flat_map(|s| &s.action.0).all(|action| action != "iam:PassRole"));
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn only_records_of_our_zone_change() {
     let policy = apply(&scope());
     let names = &statement(&policy, "Records").condition["ForAllValues:StringLike"];
     let names = names.values().next().unwrap();
-    assert_eq!(*names, ["prod.internal", "*.prod.internal"]);
+    assert_eq!(names.0, ["*.prod.internal"]);
     let nameless = Scope { names: vec![], ..scope() };
     assert!(!actions(&apply(&nameless)).contains(&"route53:ChangeResourceRecordSets"));
 }
@@ -134,10 +135,10 @@ fn only_records_of_our_zone_change() {
 fn a_node_reads_its_own_folder_and_no_other() {
     let policy = node(&scope(), &node_name());
     let bucket = "arn:aws:s3:::natsops-prod-123456789012-us-east-1";
-    assert_eq!(statement(&policy, "OwnBundle").resource, [format!("{bucket}/nodes/nats-1/*")]);
+    assert_eq!(statement(&policy, "OwnBundle").resource.0, [format!("{bucket}/nodes/nats-1/*")]);
     let unseal = &statement(&policy, "Unseal").condition;
-    assert_eq!(unseal["StringEquals"]["kms:ViaService"], ["s3.us-east-1.amazonaws.com"]);
-    assert_eq!(unseal["ForAnyValue:StringEquals"]["kms:ResourceAliases"], ["alias/natsops-prod"]);
+    assert_eq!(unseal["StringEquals"]["kms:ViaService"].0, ["s3.us-east-1.amazonaws.com"]);
+    assert_eq!(unseal["ForAnyValue:StringEquals"]["kms:ResourceAliases"].0, ["alias/natsops-prod"]);
     let first = ["s3:GetObject", "kms:Decrypt", "ssm:UpdateInstanceInformation"];
     assert_eq!(actions(&policy)[..3], first);
     assert_eq!(actions(&policy).len(), 7);
@@ -147,9 +148,9 @@ fn a_node_reads_its_own_folder_and_no_other() {
 fn other_parts_of_aws_have_names_of_their_own() {
     let china = Scope { region: "cn-north-1".to_owned(), ..scope() };
     let policy = node(&china, &node_name());
-    assert!(statement(&policy, "OwnBundle").resource[0].starts_with("arn:aws-cn:s3:::"));
+    assert!(statement(&policy, "OwnBundle").resource.0[0].starts_with("arn:aws-cn:s3:::"));
     let unseal = &statement(&policy, "Unseal").condition;
-    assert_eq!(unseal["StringEquals"]["kms:ViaService"], ["s3.cn-north-1.amazonaws.com.cn"]);
+    assert_eq!(unseal["StringEquals"]["kms:ViaService"].0, ["s3.cn-north-1.amazonaws.com.cn"]);
     let government = Scope { region: "us-gov-west-1".to_owned(), ..scope() };
-    assert!(plan(&government).statement[4].resource[0].starts_with("arn:aws-us-gov:iam::"));
+    assert!(plan(&government).statement[4].resource.0[0].starts_with("arn:aws-us-gov:iam::"));
 }
