@@ -8,7 +8,7 @@ use std::process::Command;
 
 use regex_lite::Regex;
 
-use crate::support::{Cluster, holds_no_secret, nats_server, package};
+use crate::support::{Cluster, Project, holds_no_secret, nats_server, package};
 
 /// A command of a document, with what it is shown to say.
 struct Step {
@@ -114,6 +114,60 @@ fn readme_is_true() {
 fn operations_are_true() {
     let cluster = Cluster::idle_with_cache();
     walk(Path::new("docs/operations.md"), &cluster);
+}
+
+/// The content of a document's blocks in a language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let begin = format!("```{language}\n");
+    let blocks = document.split(&begin).skip(1);
+    blocks.map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+/// The scripts of a workflow's steps.
+fn scripts(workflow: &serde_json::Value) -> Vec<&str> {
+    let jobs = workflow["jobs"].as_object().unwrap().values();
+    let steps = jobs.flat_map(|job| job["steps"].as_array().unwrap());
+    steps.filter_map(|step| step["run"].as_str()).collect()
+}
+
+#[test]
+fn the_workflow_for_pull_requests_is_one() {
+    let text = std::fs::read_to_string(package().join("docs/operations.md")).unwrap();
+    let workflow = blocks(&text, "yaml").into_iter().find(|block| block.contains("\njobs:"));
+    let workflow: serde_json::Value = serde_yaml::from_str(&workflow.unwrap()).unwrap();
+    // It reads, signs in without a stored secret, and comments; nothing more.
+    let permissions = serde_json::json!({
+        "contents": "read", "id-token": "write", "pull-requests": "write",
+    });
+    assert_eq!(workflow["permissions"], permissions);
+    let project = Project::new();
+    let (mut commands, mut plans) = (0, false);
+    for script in scripts(&workflow) {
+        // A script that the shell refuses would only fail on a pull request.
+        let script = script.replace("${{ github.event.number }}", "1");
+        let checked = Command::new("bash").args(["-n", "-c", &script]).status().unwrap();
+        assert!(checked.success(), "{script}");
+        for line in script.lines().filter_map(|line| line.trim().strip_prefix("natsops ")) {
+            let words: Vec<&str> =
+                line.split_whitespace().take_while(|word| *word != ">").collect();
+            let code = project.run(&words).code;
+            assert_ne!(code, 64, "natsops {line}");
+            commands += 1;
+            plans |= words == ["plan", "prod", "--markdown", "--detailed-exitcode"];
+        }
+    }
+    assert!(commands == 3 && plans);
+}
+
+#[test]
+fn the_trust_of_the_workflow_is_a_policy() {
+    let text = std::fs::read_to_string(package().join("docs/operations.md")).unwrap();
+    let trust =
+        blocks(&text, "json").into_iter().find(|block| block.contains("AssumeRoleWithWebIdentity"));
+    let trust: serde_json::Value = serde_json::from_str(&trust.unwrap()).unwrap();
+    let condition = &trust["Statement"][0]["Condition"]["StringEquals"];
+    let subject = &condition["token.actions.githubusercontent.com:sub"];
+    assert_eq!(subject, "repo:OWNER/REPOSITORY:pull_request");
 }
 
 #[test]

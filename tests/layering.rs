@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("environment", &["model"]),
     ("contract", &["model"]),
@@ -16,9 +16,11 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("pki", &["model", "secrets"]),
     ("render", &["model", "secrets", "pki"]),
     ("plan", &["model"]),
+    ("forecast", &["model", "plan"]),
+    ("policy", &["model"]),
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),
-    ("provider", &["model", "plan", "artifacts", "render", "secrets"]),
+    ("provider", &["model", "plan", "artifacts", "policy", "render", "secrets"]),
     ("nats", &["model", "plan", "jwt", "pki", "secrets"]),
     ("redis", &["model", "secrets"]),
     ("ops", &["model", "plan", "artifacts", "pki", "secrets", "nats", "redis", "provider"]),
@@ -28,12 +30,14 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "artifacts",
             "contract",
             "environment",
+            "forecast",
             "graph",
             "lease",
             "model",
             "nats",
             "ops",
             "plan",
+            "policy",
             "provider",
             "render",
             "secrets",
@@ -43,7 +47,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that stay in one place.
-const AT_HOME: [(&str, &[&str]); 8] = [
+const AT_HOME: [(&str, &[&str]); 18] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -52,6 +56,16 @@ const AT_HOME: [(&str, &[&str]); 8] = [
     ("minijinja", &["render"]),
     ("rcgen", &["pki"]),
     ("indicatif", &["cli"]),
+    ("aws_config", &["provider"]),
+    ("aws_sdk_ec2", &["provider"]),
+    ("aws_sdk_elasticache", &["provider"]),
+    ("aws_sdk_elasticloadbalancingv2", &["provider"]),
+    ("aws_sdk_iam", &["provider"]),
+    ("aws_sdk_kms", &["provider"]),
+    ("aws_sdk_route53", &["provider"]),
+    ("aws_sdk_s3", &["provider"]),
+    ("aws_sdk_ssm", &["provider"]),
+    ("aws_sdk_sts", &["provider"]),
 ];
 
 fn sources() -> Vec<PathBuf> {
@@ -129,7 +143,7 @@ fn libraries_stay_at_home() {
 fn ops_never_name_an_adapter() {
     for path in sources().iter().filter(|path| module(path) == "ops") {
         let text = without_tests(path);
-        for adapter in ["provider::local", "SealedDirectory", "StandIn"] {
+        for adapter in ["provider::local", "provider::aws", "SealedDirectory", "StandIn"] {
             assert!(!text.contains(adapter), "{} names {adapter}", path.display());
         }
     }

@@ -25,6 +25,7 @@ mod losses;
 mod matrix;
 mod nsc;
 mod plans;
+mod policies;
 mod redis;
 mod schemas;
 mod shell;

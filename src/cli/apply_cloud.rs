@@ -5,7 +5,8 @@ use anstream::{eprint, eprintln, println};
 use super::cloud::Cloud;
 use super::context::block_on;
 use super::failure::Failure;
-use super::plan_view::view;
+use super::plan::words;
+use super::plan_cloud::Foreseen;
 use super::progress::Progress;
 use super::{exit, paint};
 use crate::model::Cluster;
@@ -34,8 +35,10 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
     let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
         let ground = cloud.ground(&platform, &progress, false);
-        let (plan, _) = ground.plan(&cloud.store.index()?).await?;
-        eprint!("{}", view(&plan, false));
+        let planned = ground.plan(&cloud.store.index()?).await?;
+        let foreseen = Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())?;
+        eprint!("{}", words(&foreseen.shown(environment), false));
+        let plan = foreseen.plan;
         (wish.agree)(&plan)?;
         let left = if plan.is_empty() {
             plan.clone()

@@ -13,7 +13,7 @@ use crate::model::Cluster;
 use crate::ops::platform::{destroy, plan_destroy};
 use crate::plan::{ActionKind, Kind, Plan};
 use crate::provider::Platform as _;
-use crate::secrets::{Index, SecretStore as _};
+use crate::secrets::SecretStore as _;
 
 /// What stays unless its deletion is asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,7 +61,7 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
     let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
         let ground = cloud.ground(&platform, &progress, false);
-        let (_, seen) = ground.plan(&Index::default()).await?;
+        let seen = platform.observe(false).await.map_err(crate::ops::OpsError::from)?;
         if seen.protected {
             return Err(protected(environment, "its bucket carries the mark natsops:protected"));
         }

@@ -3,7 +3,7 @@
 use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
-use crate::model::{Cluster, Service, Stream};
+use crate::model::{Cluster, Node, Service, Stream};
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -16,6 +16,13 @@ pub fn stream<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Stream, Failur
     let known = cluster.streams.iter().map(|stream| stream.name.as_str());
     let found = cluster.streams.iter().find(|stream| stream.name.as_str() == name);
     found.ok_or_else(|| unknown("stream", name, known.collect()))
+}
+
+/// The node of a name.
+pub fn node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failure> {
+    let known = cluster.nodes.iter().map(|node| node.name.as_str());
+    let found = cluster.nodes.iter().find(|node| node.name.as_str() == name);
+    found.ok_or_else(|| unknown("node", name, known.collect()))
 }
 
 fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {

@@ -14,7 +14,10 @@ mod destroy_cloud;
 mod doctor;
 mod exit;
 mod failure;
+mod forecast_text;
 mod graph;
+mod layered_view;
+mod layers;
 mod lint;
 mod lint_file;
 mod logs;
@@ -23,7 +26,9 @@ mod man;
 mod paint;
 mod plan;
 mod plan_cloud;
+mod plan_markdown;
 mod plan_view;
+mod policy;
 mod progress;
 mod render;
 mod saved_plan;
@@ -95,6 +100,7 @@ enum Command {
     Services(services::Args),
     Streams(streams::Args),
     Graph(graph::Args),
+    Policy(policy::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -146,6 +152,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Services(args) => services::run(&context()?, &args),
         Command::Streams(args) => streams::run(&context()?, &args),
         Command::Graph(args) => graph::run(&context()?, &args),
+        Command::Policy(args) => policy::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, json),

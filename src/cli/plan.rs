@@ -1,5 +1,6 @@
 //! `natsops plan ENV`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anstream::{eprintln, print};
@@ -8,6 +9,10 @@ use super::allow::AllowArgs;
 use super::cloud::{Cloud, on_aws};
 use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
+use super::layered_view::layered_view;
+use super::layers::Shown;
+use super::plan_cloud::Foreseen;
+use super::plan_markdown::markdown;
 use super::plan_view::view;
 use super::progress::Progress;
 use super::saved_plan::SavedPlan;
@@ -28,6 +33,9 @@ pub struct Args {
     /// List everything one by one, what stays as it is included
     #[arg(long, short)]
     verbose: bool,
+    /// Show it as Markdown, for a comment on a pull request
+    #[arg(long, conflicts_with_all = ["json", "verbose"])]
+    markdown: bool,
     /// Save the plan to this file, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -43,15 +51,16 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let plan = match on_aws(context, &args.environment)? {
-        Some(cluster) if args.offline => plan_cloud::offline(&cluster).plan,
-        Some(cluster) => plan_cloud::live(&Cloud::open(cluster)?, args.deep)?.plan,
-        None => local(context, args)?,
+    let foreseen = match on_aws(context, &args.environment)? {
+        Some(cluster) if args.offline => plan_cloud::offline(&cluster)?,
+        Some(cluster) => plan_cloud::live(&Cloud::open(cluster)?, args.deep)?,
+        None => Foreseen { plan: local(context, args)?, by_hand: BTreeSet::new(), forecast: None },
     };
-    show(&plan, &args.environment, context.json, args.verbose);
+    let (environment, plan) = (&args.environment, &foreseen.plan);
+    show(&foreseen.shown(environment), context.json, args);
     if let Some(out) = &args.out {
-        SavedPlan::new(&args.environment, &args.allow, &plan).write(out)?;
-        let (environment, out) = (&args.environment, out.display());
+        SavedPlan::new(environment, &args.allow, plan).write(out)?;
+        let out = out.display();
         eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { exit::CHANGES } else { exit::DONE })
@@ -78,10 +87,17 @@ fn local(context: &Context, args: &Args) -> Result<Plan, Failure> {
 }
 
 /// Shows a plan on stdout.
-pub fn show(plan: &Plan, environment: &str, json: bool, verbose: bool) {
+fn show(shown: &Shown<'_>, json: bool, args: &Args) {
     if json {
-        anstream::println!("{:#}", serde_json::json!(PlanShown::new(environment, plan)));
+        anstream::println!("{:#}", serde_json::json!(PlanShown::new(shown)));
+    } else if args.markdown {
+        print!("{}", markdown(shown));
     } else {
-        print!("{}", view(plan, verbose));
+        print!("{}", words(shown, args.verbose));
     }
+}
+
+/// A plan in words: layer by layer where it can be foretold what it takes and costs, which is on AWS.
+pub fn words(shown: &Shown<'_>, all: bool) -> String {
+    if shown.forecast.is_some() { layered_view(shown, all) } else { view(shown.plan, all) }
 }

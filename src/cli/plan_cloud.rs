@@ -1,39 +1,64 @@
 //! `natsops plan ENV` for an environment on AWS.
 
-use super::cloud::Cloud;
+use std::collections::BTreeSet;
+
+use super::cloud::{Cloud, settings};
 use super::context::block_on;
+use super::exit;
 use super::failure::Failure;
+use super::layers::Shown;
 use super::progress::Progress;
+use crate::forecast::{Forecast, forecast};
 use crate::model::Cluster;
-use crate::ops::platform;
-use crate::plan::Plan;
-use crate::provider::Seen;
+use crate::ops::platform::{self, Planned};
+use crate::plan::{Plan, RecordId};
 use crate::provider::aws::desired;
+use crate::provider::{Applied, Seen};
 use crate::secrets::{Index, SecretStore as _};
 
-/// A plan, and the number of calls that it took.
-pub struct Planned {
+/// A plan, with what it will take and cost.
+pub struct Foreseen {
     /// The plan.
     pub plan: Plan,
-    /// Calls of AWS.
-    pub calls: usize,
+    /// What somebody has changed by hand since the last apply.
+    pub by_hand: BTreeSet<RecordId>,
+    /// What it will take and cost, where that can be told.
+    pub forecast: Option<Forecast>,
+}
+
+impl Foreseen {
+    /// A plan on AWS; `calls` is how many times AWS was asked.
+    pub fn of(cluster: &Cluster, planned: Planned, calls: usize) -> Result<Self, Failure> {
+        let Planned { plan, desired, seen, by_hand } = planned;
+        let forecast = forecast(&settings(cluster).region, &plan, &desired, &seen.records);
+        let forecast = forecast.map_err(|cycle| Failure::new(exit::BUG, cycle.to_string()))?;
+        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
+        let forecast = if calls > 0 { forecast.with_calls(calls) } else { forecast };
+        Ok(Self { plan, by_hand, forecast: Some(forecast) })
+    }
+
+    /// The same, to be shown.
+    pub fn shown<'a>(&'a self, environment: &'a str) -> Shown<'a> {
+        let Self { plan, by_hand, forecast } = self;
+        Shown { environment, plan, by_hand, forecast: forecast.as_ref() }
+    }
 }
 
 /// Plans without asking anybody: everything as new.
-pub fn offline(cluster: &Cluster) -> Planned {
-    let seen = Seen::default();
-    let plan = platform::plan(cluster, &|index| desired(cluster, index), &Index::default(), &seen);
-    Planned { plan, calls: 0 }
+pub fn offline(cluster: &Cluster) -> Result<Foreseen, Failure> {
+    let desired = |index: &Index| desired(cluster, index);
+    let planned =
+        platform::plan(cluster, &desired, &Index::default(), Seen::default(), &Applied::new());
+    Foreseen::of(cluster, planned, 0)
 }
 
 /// Plans from what there is.
-pub fn live(cloud: &Cloud, deep: bool) -> Result<Planned, Failure> {
+pub fn live(cloud: &Cloud, deep: bool) -> Result<Foreseen, Failure> {
     let progress = Progress::new();
-    let plan = block_on(async |_| {
+    let planned = block_on(async |_| {
         let platform = cloud.provider().await?;
         let ground = cloud.ground(&platform, &progress, deep);
-        let index = cloud.store.index()?;
-        Ok(ground.plan(&index).await?.0)
+        Ok(ground.plan(&cloud.store.index()?).await?)
     })?;
-    Ok(Planned { plan, calls: cloud.calls.calls() })
+    Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())
 }

@@ -21,17 +21,8 @@ pub fn view(plan: &Plan, all: bool) -> String {
             groups.entry(action.id.kind).or_default().push(action);
         }
     }
-    let mut lines = Vec::new();
-    for (kind, actions) in groups {
-        let creates = actions.iter().filter(|a| a.action == ActionKind::Create).count();
-        if !all && creates == actions.len() && creates > LISTED {
-            let noun = kind.word().trim_end_matches('s');
-            let effect = effect(actions[0]);
-            lines.push(format!("{} {}{effect}", paint::good("+"), count(creates, noun)));
-        } else {
-            lines.extend(actions.into_iter().flat_map(one));
-        }
-    }
+    let entries = groups.into_values().flat_map(|actions| entries(actions, all));
+    let mut lines: Vec<String> = entries.flat_map(|entry| entry.lines()).collect();
     let word = paint::change("?");
     lines.extend(
         plan.not_observed.iter().map(|unseen| {
@@ -43,6 +34,51 @@ pub fn view(plan: &Plan, all: bool) -> String {
     lines.extend(plan.notices.iter().map(|notice| format!("{word} {notice}")));
     lines.push(summary(plan));
     lines.join("\n") + "\n"
+}
+
+/// What is shown of the actions of one kind.
+pub enum Entry<'a> {
+    /// One action.
+    One(&'a Action),
+    /// So many that they are only counted, and the first of them.
+    Many(usize, &'a Action),
+}
+
+/// The entries of the actions of one kind: many things that only come to be are counted, unless `all` are listed.
+pub fn entries(actions: Vec<&Action>, all: bool) -> Vec<Entry<'_>> {
+    let creates =
+        |action: &&Action| action.action == ActionKind::Create && action.blocked.is_none();
+    if !all && actions.len() > LISTED && actions.iter().all(creates) {
+        vec![Entry::Many(actions.len(), actions[0])]
+    } else {
+        actions.into_iter().map(Entry::One).collect()
+    }
+}
+
+impl Entry<'_> {
+    /// How many actions it stands for.
+    pub fn number(&self) -> usize {
+        match self {
+            Entry::One(_) => 1,
+            Entry::Many(number, _) => *number,
+        }
+    }
+
+    /// The lines of it.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Entry::One(action) => one(action),
+            Entry::Many(number, first) => {
+                let (sign, effect) = (paint::good("+"), effect(first));
+                vec![format!("{sign} {}{effect}", many(*number, first.id.kind))]
+            }
+        }
+    }
+}
+
+/// A number of things of one kind.
+pub fn many(number: usize, kind: Kind) -> String {
+    count(number, kind.word().trim_end_matches('s'))
 }
 
 /// The lines of one action.
@@ -72,7 +108,7 @@ fn one(action: &Action) -> Vec<String> {
 }
 
 /// What becomes of something that nobody asks for.
-fn unmanaged(id: &RecordId) -> String {
+pub fn unmanaged(id: &RecordId) -> String {
     let bare = id.name.split_once('/').map_or(id.name.as_str(), |(_, bare)| bare);
     let how = if matches!(id.kind, Kind::Stream | Kind::Bucket | Kind::Consumer) {
         format!(", unless removed with --remove {bare}")
@@ -90,7 +126,7 @@ fn effect(action: &Action) -> String {
 }
 
 /// What changes: the members that come and go where both are lists, both values otherwise.
-fn difference(from: &str, to: &str) -> String {
+pub fn difference(from: &str, to: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (from.split(", ").collect(), to.split(", ").collect());
     if old.len() < 2 && new.len() < 2 {
         return format!("{} → {}", short(from), short(to));
@@ -114,14 +150,19 @@ fn going(plan: &Plan) -> &'static str {
     if stops { "to stop" } else { "to remove" }
 }
 
-fn summary(plan: &Plan) -> String {
+/// The last line.
+pub fn summary(plan: &Plan) -> String {
+    let (head, rest) = totals(plan);
+    let head = if plan.is_empty() { paint::good(head) } else { paint::bold(head) };
+    format!("{head}: {rest}.")
+}
+
+/// What a plan comes to: a word, and the numbers behind it.
+pub fn totals(plan: &Plan) -> (&'static str, String) {
     if plan.is_empty() {
         let unseen = if plan.not_observed.is_empty() { "" } else { ", as far as could be seen" };
-        return format!(
-            "{}: {} as they should be{unseen}.",
-            paint::good("Nothing to do"),
-            count(plan.count(ActionKind::Keep), "thing"),
-        );
+        let kept = count(plan.count(ActionKind::Keep), "thing");
+        return ("Nothing to do", format!("{kept} as they should be{unseen}"));
     }
     let parts = [
         (ActionKind::Create, "to create"),
@@ -140,5 +181,5 @@ fn summary(plan: &Plan) -> String {
     if blocked > 0 {
         parts.push(format!("{blocked} blocked"));
     }
-    format!("{}: {}.", paint::bold("Plan"), parts.join(", "))
+    ("Plan", parts.join(", "))
 }

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::layers::Shown;
+use crate::forecast::Forecast;
 use crate::ops::status::Status;
-use crate::plan::Plan;
+use crate::plan::{Plan, RecordId};
 
 /// The version of what is shown; it changes when a script would have to.
 const FORMAT: u32 = 1;
@@ -22,12 +24,20 @@ pub struct PlanShown<'a> {
     empty: bool,
     /// What an apply would do.
     plan: &'a Plan,
+    /// What somebody has changed by hand since the last apply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by_hand: Vec<&'a RecordId>,
+    /// What an apply would take and cost, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'a Forecast>,
 }
 
 impl<'a> PlanShown<'a> {
     /// The form of a plan.
-    pub fn new(environment: &'a str, plan: &'a Plan) -> Self {
-        Self { format: FORMAT, environment, empty: plan.is_empty(), plan }
+    pub fn new(shown: &Shown<'a>) -> Self {
+        let &Shown { environment, plan, by_hand, forecast } = shown;
+        let by_hand = by_hand.iter().collect();
+        Self { format: FORMAT, environment, empty: plan.is_empty(), plan, by_hand, forecast }
     }
 }
 

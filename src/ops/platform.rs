@@ -11,7 +11,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::execute::{Pool, StopSign, execute_in};
 use super::{Event, OpsError, Reporter};
@@ -21,7 +23,7 @@ use crate::plan::{
     Action, ActionKind, Effect, Kind, NotObserved, Observed, Permits, Plan, Record, RecordId,
     plan_with,
 };
-use crate::provider::{Means, Platform, Seen, Supply};
+use crate::provider::{Applied, Means, Platform, Seen, Supply};
 use crate::secrets::{Entropy, Index, SecretStore};
 
 /// What can't be looked at from outside the network, and why.
@@ -52,38 +54,78 @@ pub struct Ground<'a, P> {
     pub deep: bool,
 }
 
+/// A plan, with what it was made of.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What the platform should have.
+    pub desired: Vec<Record>,
+    /// What was found.
+    pub seen: Seen,
+    /// What somebody has changed by hand since the last apply.
+    pub by_hand: BTreeSet<RecordId>,
+}
+
 /// Plans everything: keys and papers, and what the platform makes, which `desired` says. `seen` is nothing where nothing
 /// was looked at.
 pub fn plan(
     cluster: &Cluster,
     desired: &dyn Fn(&Index) -> Vec<Record>,
     index: &Index,
-    seen: &Seen,
-) -> Plan {
+    seen: Seen,
+    applied: &Applied,
+) -> Planned {
     let mut all = review(cluster, index, Timestamp::now(), &Newer::new());
     // What is still to be signed is not known yet, and neither is what follows from it.
     let signed: BTreeSet<&str> = all.changes().map(|action| action.id.name.as_str()).collect();
     let desired = desired(&index.without(|document| signed.contains(document.name())));
-    let permits = Permits { remove: stray_rules(&desired, seen), ..Permits::default() };
+    let permits = Permits { remove: stray_rules(&desired, &seen), ..Permits::default() };
     let not_observed = INSIDE.map(|kind| NotObserved { kind, reason: HIDDEN.to_owned() }).to_vec();
-    let mut made =
-        plan_with(desired, Observed { records: seen.records.clone(), not_observed }, &permits);
+    let observed = Observed { records: seen.records.clone(), not_observed };
+    let mut made = plan_with(desired.clone(), observed, &permits);
     for action in made.actions.iter_mut().filter(|action| action.id.kind == Kind::SecurityRule) {
         if action.action == ActionKind::Delete {
             action.effect = Effect::None;
             "nobody asks for it, and it is an open door".clone_into(&mut action.reason);
         }
     }
+    let by_hand = by_hand(&made, &desired, applied);
     all.extend(made);
-    all
+    Planned { plan: all, desired, seen, by_hand }
+}
+
+/// What differs although the last apply made it exactly what it should be now; and rules that nobody asks for.
+fn by_hand(plan: &Plan, desired: &[Record], applied: &Applied) -> BTreeSet<RecordId> {
+    let prints = prints(desired);
+    let changed = |action: &&Action| match action.action {
+        ActionKind::Delete => !applied.is_empty(),
+        ActionKind::Create | ActionKind::Update => {
+            let name = action.id.to_string();
+            applied.contains_key(&name) && applied.get(&name) == prints.get(&name)
+        }
+        ActionKind::Keep | ActionKind::Replace => false,
+    };
+    plan.actions.iter().filter(changed).map(|action| action.id.clone()).collect()
+}
+
+/// A digest of what each thing should be.
+fn prints(desired: &[Record]) -> Applied {
+    let print = |record: &Record| {
+        let fields = record.fields.iter().map(|(name, field)| format!("{name}={}\n", field.value));
+        let digest = Sha256::digest(fields.collect::<String>());
+        HEXLOWER.encode(&digest)[..16].to_owned()
+    };
+    desired.iter().map(|record| (record.id.to_string(), print(record))).collect()
 }
 
 impl<P: Platform> Ground<'_, P> {
     /// Looks at everything, and plans.
-    pub async fn plan(&self, index: &Index) -> Result<(Plan, Seen), OpsError> {
-        let seen = self.platform.observe(self.deep).await?;
-        let plan = plan(self.cluster, &|index| self.platform.desired(index), index, &seen);
-        Ok((plan, seen))
+    pub async fn plan(&self, index: &Index) -> Result<Planned, OpsError> {
+        let (seen, applied) =
+            tokio::join!(self.platform.observe(self.deep), self.platform.applied());
+        let desired = |index: &Index| self.platform.desired(index);
+        Ok(plan(self.cluster, &desired, index, seen?, &applied?))
     }
 }
 
@@ -101,7 +143,12 @@ pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Resu
         .await?;
     let index = phase(ground, "identity", async || identity(ground)).await?;
     phase(ground, "platform", async || perform(ground, &index, &Only::All, stop).await).await?;
-    phase(ground, "checks", async || Ok(ground.plan(&index).await?.0)).await
+    phase(ground, "checks", async || {
+        let planned = ground.plan(&index).await?;
+        ground.platform.note(&prints(&planned.desired)).await?;
+        Ok(planned.plan)
+    })
+    .await
 }
 
 async fn phase<P, T>(
@@ -144,7 +191,7 @@ async fn perform<P: Platform>(
     only: &Only<'_>,
     stop: &StopSign,
 ) -> Result<(), OpsError> {
-    let (plan, _) = ground.plan(index).await?;
+    let plan = ground.plan(index).await?.plan;
     let wanted = |kind: Kind| match only {
         Only::All => !matches!(kind, Kind::Key | Kind::Certificate | Kind::Jwt),
         Only::Kinds(kinds) => kinds.contains(&kind),

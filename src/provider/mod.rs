@@ -12,7 +12,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
-pub use platform::{Means, Platform, Seen, Supply};
+pub use platform::{Applied, Means, Platform, Seen, Supply};
 pub use settings::on_change;
 
 use crate::artifacts::Bundle;

@@ -1,5 +1,6 @@
 //! The platform port: what nodes stand on where machines have to be made first.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use super::ProviderError;
@@ -24,9 +25,19 @@ pub trait Platform: Sync {
         means: &Means<'_>,
     ) -> impl Future<Output = Result<(), ProviderError>>;
 
+    /// What the last apply made each thing, as digests by thing; nothing where that was never noted. Nothing depends on
+    /// it: it only tells a change of the files from one by hand.
+    fn applied(&self) -> impl Future<Output = Result<Applied, ProviderError>>;
+
+    /// Notes what this apply has made each thing.
+    fn note(&self, applied: &Applied) -> impl Future<Output = Result<(), ProviderError>>;
+
     /// Kinds that are removed only when that is asked for by name.
     fn kept(&self) -> &'static [Kind];
 }
+
+/// Digests of what things were made, by thing.
+pub type Applied = BTreeMap<String, String>;
 
 /// What a look found.
 #[derive(Debug, Default)]

@@ -9,8 +9,9 @@ use super::AwsProvider;
 use super::bucket::built;
 use super::error::{Answer as _, CloudError};
 use super::names::{Names, digest};
-use crate::model::{AwsSettings, Cluster, Node};
+use crate::model::{Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
+use crate::policy::{self, Scope};
 
 /// The only inline policy of a role.
 const POLICY: &str = "node";
@@ -26,60 +27,24 @@ fn trust() -> Value {
     })
 }
 
-/// What a node's machine may do: read its own bundle, and be reached by Session Manager.
-pub fn node_policy(names: Names<'_>, settings: &AwsSettings, node: &Node) -> Value {
-    let AwsSettings { account, region, .. } = settings;
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "OwnBundle",
-                "Effect": "Allow",
-                "Action": "s3:GetObject",
-                "Resource": format!("arn:aws:s3:::{}/nodes/{}/*", names.bucket(), node.name),
-            },
-            {
-                "Sid": "Unseal",
-                "Effect": "Allow",
-                "Action": "kms:Decrypt",
-                "Resource": format!("arn:aws:kms:{region}:{account}:key/*"),
-                "Condition": {
-                    "ForAnyValue:StringEquals": {"kms:ResourceAliases": settings.volume.kms_key},
-                    "StringEquals": {"kms:ViaService": format!("s3.{region}.amazonaws.com")},
-                },
-            },
-            {
-                "Sid": "SessionManager",
-                "Effect": "Allow",
-                "Action": [
-                    "ssm:UpdateInstanceInformation",
-                    "ssmmessages:CreateControlChannel",
-                    "ssmmessages:CreateDataChannel",
-                    "ssmmessages:OpenControlChannel",
-                    "ssmmessages:OpenDataChannel",
-                ],
-                "Resource": "*",
-            },
-        ],
-    })
+/// What a node's machine may do, as IAM takes it.
+fn node_policy(cluster: &Cluster, node: &Node) -> String {
+    let policy = Scope::of(cluster).map(|scope| json!(policy::node(&scope, &node.name)));
+    policy.unwrap_or_default().to_string()
 }
 
 /// The description carries a digest of the policy: the list of roles tells it, the policies would take a call each.
-fn description(names: Names<'_>, settings: &AwsSettings, node: &Node) -> String {
-    let policy = node_policy(names, settings, node).to_string();
+fn description(names: Names<'_>, cluster: &Cluster, node: &Node) -> String {
+    let policy = node_policy(cluster, node);
     format!("natsops {}: {}, policy {}", names.environment(), node.name, &digest(&policy)[..16])
 }
 
 /// What the roles should be.
-pub fn desired<'a>(
-    names: Names<'a>,
-    cluster: &'a Cluster,
-    settings: &'a AwsSettings,
-) -> impl Iterator<Item = Record> + 'a {
+pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item = Record> + 'a {
     cluster.nodes.iter().map(move |node| {
         Record::new(RecordId::new(Kind::Role, &node.name))
             .field("trust", trust(), OnChange::InPlace)
-            .field("policy", description(names, settings, node), OnChange::InPlace)
+            .field("policy", description(names, cluster, node), OnChange::InPlace)
             .field("profile", "present", OnChange::InPlace)
             .complete()
     })
@@ -131,7 +96,7 @@ async fn policy_in_force(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<St
     match call.send().await.of("GetRolePolicy") {
         Ok(answer) => {
             let found = document(answer.policy_document());
-            let ours = node_policy(aws.names, aws.settings, node).to_string();
+            let ours = node_policy(aws.cluster, node);
             Ok((found != ours).then_some(found))
         }
         Err(error) if error.is_missing() => Ok(Some("none".to_owned())),
@@ -148,7 +113,7 @@ fn document(text: &str) -> String {
 /// Makes a role with its policy and its instance profile, or gives it what it lacks. Every call may be repeated.
 pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
     let (iam, name, path) = (&aws.clients.iam, aws.names.role(node), aws.names.path());
-    let description = description(aws.names, aws.settings, node);
+    let description = description(aws.names, aws.cluster, node);
     let tags = aws.names.tags().into_iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
@@ -160,7 +125,7 @@ pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
         .assume_role_policy_document(trust().to_string())
         .set_tags(Some(tags.clone()));
     exists_or(call.send().await.of("CreateRole"))?;
-    let policy = node_policy(aws.names, aws.settings, node).to_string();
+    let policy = node_policy(aws.cluster, node);
     let call =
         iam.update_assume_role_policy().role_name(&name).policy_document(trust().to_string());
     call.send().await.of("UpdateAssumeRolePolicy")?;

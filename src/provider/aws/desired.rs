@@ -22,7 +22,7 @@ pub fn desired(cluster: &Cluster, index: &Index) -> Vec<Record> {
     records.extend(security::desired(names, cluster, settings));
     records.extend(replication_group::desired(names, cluster, settings));
     records.push(load_balancer::desired(names, cluster, settings));
-    records.extend(access::desired(names, cluster, settings));
+    records.extend(access::desired(names, cluster));
     records.extend(interface::desired(names, cluster));
     records.extend(volume::desired(names, cluster, settings));
     records.extend(instance::desired(names, cluster, settings));

@@ -119,7 +119,8 @@ where
         self.map_err(|error| {
             if let Some(refusal) = error.as_service_error() {
                 let code = refusal.code().unwrap_or_default().to_owned();
-                let message = refusal.message().unwrap_or("refused without a word").to_owned();
+                let whole = || short(&DisplayErrorContext(refusal).to_string());
+                let message = refusal.message().map_or_else(whole, str::to_owned);
                 let class = class(&code);
                 return CloudError { call, code, message, class };
             }

@@ -4,6 +4,7 @@
 //! Nothing is written down besides AWS itself: things are found by the names and tags of `names.rs`.
 
 mod access;
+mod applied;
 mod bucket;
 mod cache_subnets;
 mod cache_users;
@@ -46,7 +47,7 @@ use pace::Pacer;
 
 use crate::model::{AwsSettings, Cluster, Placement};
 use crate::plan::{Action, Kind, Record};
-use crate::provider::{Means, Platform, ProviderError, Seen};
+use crate::provider::{Applied, Means, Platform, ProviderError, Seen};
 use crate::secrets::Index;
 
 /// An environment on AWS.
@@ -91,6 +92,14 @@ impl Platform for AwsProvider<'_> {
 
     async fn perform(&self, action: &Action, means: &Means<'_>) -> Result<(), ProviderError> {
         Ok(self.act(action, means).await?)
+    }
+
+    async fn applied(&self) -> Result<Applied, ProviderError> {
+        Ok(applied::read(self).await?)
+    }
+
+    async fn note(&self, applied: &Applied) -> Result<(), ProviderError> {
+        Ok(applied::write(self, applied).await?)
     }
 
     fn kept(&self) -> &'static [Kind] {
