@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod aws;
 mod changes;
 mod checks;
 mod cli;
