@@ -107,12 +107,13 @@ fn tell(wish: &Wish<'_>, plan: &Plan) {
         );
         return;
     }
-    let kept: Vec<String> = plan
+    let mut kept: Vec<String> = plan
         .actions
         .iter()
         .filter(|action| action.action == ActionKind::Keep)
         .map(|action| action.id.to_string())
         .collect();
+    kept.sort();
     println!("{} {environment}", paint::good("destroyed"));
     if !kept.is_empty() {
         eprintln!("{} {}", paint::bold("kept:"), kept.join(", "));

@@ -21,7 +21,7 @@ fn look(scope: &Scope) -> Statement {
     Statement::new("Look", ["*".to_owned()])
         .allow(
             "ec2",
-            "DescribeIamInstanceProfileAssociations DescribeInstanceAttribute DescribeInstanceTypeOfferings \
+            "DescribeIamInstanceProfileAssociations DescribeImages DescribeInstanceAttribute DescribeInstanceTypeOfferings \
              DescribeInstances DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules \
              DescribeSecurityGroups DescribeSubnets DescribeVolumes DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs",
         )

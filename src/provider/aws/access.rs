@@ -16,6 +16,9 @@ use crate::policy::{self, Scope};
 /// The only inline policy of a role.
 const POLICY: &str = "node";
 
+/// The largest page of IAM: two hundred nodes need no second one.
+const PAGE: i32 = 1000;
+
 fn trust() -> Value {
     json!({
         "Version": "2012-10-17",
@@ -53,8 +56,14 @@ pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item
 /// Looks at the roles, in two calls however many there are. With `deep`, each policy is read as well.
 pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, CloudError> {
     let (iam, path) = (&aws.clients.iam, aws.names.path());
-    let roles = iam.list_roles().path_prefix(&path).into_paginator().items().send();
-    let profiles = iam.list_instance_profiles().path_prefix(&path).into_paginator().items().send();
+    let roles = iam.list_roles().path_prefix(&path).max_items(PAGE).into_paginator().items().send();
+    let profiles = iam
+        .list_instance_profiles()
+        .path_prefix(&path)
+        .max_items(PAGE)
+        .into_paginator()
+        .items()
+        .send();
     let (roles, profiles) =
         tokio::join!(roles.collect::<Result<Vec<_>, _>>(), profiles.collect::<Result<Vec<_>, _>>());
     let whole: BTreeSet<String> = profiles

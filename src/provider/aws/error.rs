@@ -130,7 +130,11 @@ where
             } else {
                 CloudClass::Unanswered
             };
-            let message = short(&message);
+            let message = if class == CloudClass::Credentials {
+                format!("no credentials were found that work; {}", last(&message))
+            } else {
+                short(&message)
+            };
             CloudError { call, code: String::new(), message, class }
         })
     }
@@ -140,6 +144,12 @@ where
 fn short(message: &str) -> String {
     let end = message.find(" (").unwrap_or(message.len());
     message[..end].to_owned()
+}
+
+/// The last cause, which names what is missing.
+fn last(message: &str) -> &str {
+    let message = message.find(" (").map_or(message, |end| &message[..end]);
+    message.rsplit(": ").next().unwrap_or(message)
 }
 
 #[cfg(test)]

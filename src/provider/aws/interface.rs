@@ -81,6 +81,8 @@ pub async fn create(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
     let subnet = network.subnets.get(node.zone.as_str());
     let subnet = subnet.map(|subnet| subnet.id.clone()).unwrap_or_default();
     let address = node.address.to_string();
+    // Another group is another environment of the same name: AWS remembers tokens for longer than things live.
+    let group = aws.known.id(Kind::SecurityGroup, Group::Nodes.word())?;
     let name = format!("{}-{}", aws.names.stem(), node.name);
     let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, "1")];
     aws.pacer.turn(Pace::Change).await;
@@ -88,11 +90,17 @@ pub async fn create(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
         .clients
         .ec2
         .create_network_interface()
-        .client_token(aws.names.token(&["interface", node.name.as_str(), &subnet, &address]))
+        .client_token(aws.names.token(&[
+            "interface",
+            node.name.as_str(),
+            &subnet,
+            &address,
+            &group,
+        ]))
         .description(format!("natsops {}: {}", aws.names.environment(), node.name))
         .subnet_id(&subnet)
         .private_ip_address(&address)
-        .groups(aws.known.id(Kind::SecurityGroup, Group::Nodes.word())?)
+        .groups(&group)
         .tag_specifications(tagged(aws, ResourceType::NetworkInterface, &more))
         .send()
         .await

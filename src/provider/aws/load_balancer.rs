@@ -1,8 +1,8 @@
 //! The network load balancer in front of the nodes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
     LoadBalancerTypeEnum, Tag,
@@ -32,8 +32,7 @@ fn on(set: bool) -> &'static str {
 
 /// What the load balancer should be.
 pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> Record {
-    let zones: std::collections::BTreeSet<&str> =
-        cluster.nodes.iter().map(|node| node.zone.as_str()).collect();
+    let zones: BTreeSet<&str> = cluster.nodes.iter().map(|node| node.zone.as_str()).collect();
     let scheme = if settings.internal_load_balancer { "internal" } else { "internet-facing" };
     Record::new(RecordId::new(Kind::LoadBalancer, names.stem()))
         .field(
@@ -54,17 +53,36 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> R
         .complete()
 }
 
-/// The owner that the tags name.
-pub fn owner(answer: &DescribeTagsOutput) -> Option<&str> {
-    let mut tags = answer.tag_descriptions().iter().flat_map(|one| one.tags());
-    tags.find(|tag| tag.key() == Some(ENVIRONMENT)).and_then(Tag::value)
+/// The environments that things of the load balancer belong to, by ARN.
+pub type Owners = BTreeMap<String, String>;
+
+/// Asks for the owners of several things at once: AWS takes twenty.
+pub async fn owners(aws: &AwsProvider<'_>, arns: Vec<String>) -> Result<Owners, CloudError> {
+    if arns.is_empty() {
+        return Ok(Owners::new());
+    }
+    let answer = aws.clients.elb.describe_tags().set_resource_arns(Some(arns)).send().await;
+    let answer = answer.of("DescribeTags")?;
+    let owner = |tags: &[Tag]| {
+        let tag = tags.iter().find(|tag| tag.key() == Some(ENVIRONMENT));
+        tag.and_then(Tag::value).map(str::to_owned)
+    };
+    let descriptions = answer.tag_descriptions().iter();
+    Ok(descriptions
+        .filter_map(|one| Some((one.resource_arn()?.to_owned(), owner(one.tags())?)))
+        .collect())
 }
 
-async fn find(aws: &AwsProvider<'_>) -> Result<Option<LoadBalancer>, CloudError> {
+/// The load balancer of our name.
+pub async fn find(aws: &AwsProvider<'_>) -> Result<Option<LoadBalancer>, CloudError> {
     let call = aws.clients.elb.describe_load_balancers().names(aws.names.stem());
     match call.send().await.of("DescribeLoadBalancers") {
         Err(error) if error.is_missing() => Ok(None),
-        answer => Ok(answer?.load_balancers.unwrap_or_default().into_iter().next()),
+        answer => {
+            let found = answer?.load_balancers.unwrap_or_default().into_iter().next();
+            found.iter().for_each(|found| keep(aws, found));
+            Ok(found)
+        }
     }
 }
 
@@ -82,16 +100,14 @@ fn keep(aws: &AwsProvider<'_>, found: &LoadBalancer) {
 }
 
 /// Looks at the load balancer.
-pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError> {
-    let Some(found) = find(aws).await? else {
-        return Ok(None);
-    };
-    keep(aws, &found);
+pub async fn observe(
+    aws: &AwsProvider<'_>,
+    found: &LoadBalancer,
+    owners: &Owners,
+) -> Result<Record, CloudError> {
     let arn = found.load_balancer_arn().unwrap_or_default();
-    let (attributes, tags) = tokio::join!(
-        aws.clients.elb.describe_load_balancer_attributes().load_balancer_arn(arn).send(),
-        aws.clients.elb.describe_tags().resource_arns(arn).send(),
-    );
+    let attributes =
+        aws.clients.elb.describe_load_balancer_attributes().load_balancer_arn(arn).send().await;
     let attributes = attributes.of("DescribeLoadBalancerAttributes")?;
     let set = |key: &str| {
         let mut attributes = attributes.attributes().iter();
@@ -117,10 +133,10 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError
         .field("cross_zone", set(CROSS_ZONE), OnChange::InPlace)
         .field("deletion_protection", set(PROTECTION), OnChange::InPlace)
         .complete();
-    if let Some(owner) = owner(&tags.of("DescribeTags")?) {
+    if let Some(owner) = owners.get(arn) {
         record = record.field("owner", owner, OnChange::InPlace);
     }
-    Ok(Some(record))
+    Ok(record)
 }
 
 /// Makes the load balancer with its security group, which can't be given later, and waits until it is active.
@@ -145,9 +161,7 @@ pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resu
         .send()
         .await
         .of("CreateLoadBalancer")?;
-    if let Some(made) = answer.load_balancers().first() {
-        keep(aws, made);
-    }
+    answer.load_balancers().iter().for_each(|made| keep(aws, made));
     update(aws, &["cross_zone"]).await?;
     until("the load balancer", TO_BE_ACTIVE, told, async || {
         let state = find(aws).await?.and_then(|found| found.state);

@@ -1,9 +1,11 @@
 //! The existing network: looked up, checked, never changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use aws_sdk_ec2::types::{Filter, RouteTable, Subnet as Ec2Subnet, VpcAttributeName, VpcEndpoint};
+use aws_sdk_ec2::types::{
+    Filter, LocationType, RouteTable, Subnet as Ec2Subnet, VpcAttributeName, VpcEndpoint,
+};
 use ipnet::Ipv4Net;
 
 use super::clients::Clients;
@@ -63,14 +65,15 @@ pub async fn look_up(
 ) -> Result<Network, CloudError> {
     let vpc = vpc(clients, &settings.vpc).await?;
     let of_vpc = || filter("vpc-id", &vpc);
-    let (names, answers, subnets, tables, endpoints) = tokio::join!(
+    let (names, answers, subnets, tables, endpoints, machines) = tokio::join!(
         attribute(clients, &vpc, VpcAttributeName::EnableDnsHostnames),
         attribute(clients, &vpc, VpcAttributeName::EnableDnsSupport),
         clients.ec2.describe_subnets().filters(of_vpc()).send(),
         clients.ec2.describe_route_tables().filters(of_vpc()).send(),
         clients.ec2.describe_vpc_endpoints().filters(of_vpc()).send(),
+        machines(clients, cluster, settings),
     );
-    let mut missing = Vec::new();
+    let mut missing = machines?;
     if !names? || !answers? {
         missing.push(format!(
             "{vpc} must have DNS support and DNS hostnames, since clients find the cluster by name"
@@ -87,6 +90,41 @@ pub async fn look_up(
     } else {
         Err(lacks(missing.join("; ")))
     }
+}
+
+/// What is missing for the machines: an image, or a type that a zone does not have.
+async fn machines(
+    clients: &Clients,
+    cluster: &Cluster,
+    settings: &AwsSettings,
+) -> Result<Vec<String>, CloudError> {
+    let (image, kind) = (&settings.image, &settings.instance_type);
+    let zones: BTreeSet<&str> = cluster.nodes.iter().map(|node| node.zone.as_str()).collect();
+    let (images, offers) = tokio::join!(
+        clients.ec2.describe_images().image_ids(image).send(),
+        clients
+            .ec2
+            .describe_instance_type_offerings()
+            .location_type(LocationType::AvailabilityZone)
+            .filters(filter("instance-type", kind))
+            .send(),
+    );
+    let mut missing = Vec::new();
+    let found = match images.of("DescribeImages") {
+        Err(error) if error.code.starts_with("InvalidAMIID") => false,
+        images => !images?.images().is_empty(),
+    };
+    if !found {
+        missing.push(format!("there is no image {image} in {}", settings.region));
+    }
+    let offers = offers.of("DescribeInstanceTypeOfferings")?;
+    let offered: BTreeSet<&str> =
+        offers.instance_type_offerings().iter().filter_map(|offer| offer.location()).collect();
+    let lacking: Vec<&str> = zones.difference(&offered).copied().collect();
+    if !lacking.is_empty() {
+        missing.push(format!("there is no {kind} in {}", lacking.join(", ")));
+    }
+    Ok(missing)
 }
 
 async fn vpc(clients: &Clients, wanted: &str) -> Result<String, CloudError> {
@@ -148,8 +186,7 @@ fn choose(
             missing.push(format!("there is no subnet {named} in the network"));
         }
     }
-    let zones: std::collections::BTreeSet<&str> =
-        cluster.nodes.iter().map(|node| node.zone.as_str()).collect();
+    let zones: BTreeSet<&str> = cluster.nodes.iter().map(|node| node.zone.as_str()).collect();
     for zone in zones {
         let wanted = |subnet: &&Ec2Subnet| {
             let id = subnet.subnet_id().unwrap_or_default();

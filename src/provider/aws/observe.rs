@@ -45,10 +45,15 @@ impl AwsProvider<'_> {
     }
 
     async fn observe_entry(&self) -> Result<Vec<Record>, CloudError> {
-        let (balancer, groups) =
-            tokio::join!(load_balancer::observe(self), target_group::observe(self));
-        let mut records: Vec<Record> = balancer?.into_iter().collect();
-        records.extend(groups?);
+        let (balancer, groups) = tokio::join!(load_balancer::find(self), target_group::find(self));
+        let (balancer, groups) = (balancer?, groups?);
+        let arns = balancer.iter().filter_map(|balancer| balancer.load_balancer_arn());
+        let arns = arns.chain(groups.iter().filter_map(|(_, group)| group.target_group_arn()));
+        let owners = load_balancer::owners(self, arns.map(str::to_owned).collect()).await?;
+        let mut records = target_group::observe(self, &groups, &owners).await?;
+        if let Some(balancer) = &balancer {
+            records.push(load_balancer::observe(self, balancer, &owners).await?);
+        }
         let (listeners, names) = tokio::join!(listener::observe(self), dns::observe(self));
         records.extend(listeners?);
         records.extend(names?);

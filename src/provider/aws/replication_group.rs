@@ -19,6 +19,9 @@ use crate::plan::{Kind, OnChange, Record, RecordId};
 /// The version of Redis OSS: the last one that AWS keeps up without extra charge.
 const VERSION: &str = "7.1";
 
+/// The parameters that AWS keeps for it in cluster mode; without them it takes a single shard only.
+const PARAMETERS: &str = "default.redis7.cluster.on";
+
 /// For how many days snapshots are kept.
 const SNAPSHOTS: i32 = 7;
 
@@ -60,6 +63,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> O
             .field("multi_zone", "on", OnChange::InPlace)
             .field("failover", "on", OnChange::InPlace)
             .field("snapshots", format!("{SNAPSHOTS} days"), OnChange::InPlace)
+            .field("parameters", PARAMETERS, OnChange::InPlace)
             .field("subnet_group", &stem, OnChange::Forbidden(SEALED))
             .field("security_groups", Group::Redis.word(), OnChange::InPlace)
             .field("user_group", &stem, OnChange::InPlace)
@@ -149,6 +153,11 @@ fn of_member(aws: &AwsProvider<'_>, record: Record, member: &CacheCluster) -> Re
         .field("engine", member.engine().unwrap_or_default(), OnChange::InPlace)
         .field("version", version, OnChange::InPlace)
         .field("security_groups", groups.join(", "), OnChange::InPlace);
+    let parameters =
+        member.cache_parameter_group().and_then(|group| group.cache_parameter_group_name());
+    if let Some(parameters) = parameters {
+        record = record.field("parameters", parameters, OnChange::InPlace);
+    }
     if let Some(subnets) = member.cache_subnet_group_name() {
         record = record.field("subnet_group", subnets, OnChange::InPlace);
     }
@@ -177,6 +186,7 @@ pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resu
         .replication_group_description(owner(aws.names))
         .engine(ENGINE)
         .engine_version(VERSION)
+        .cache_parameter_group_name(PARAMETERS)
         .set_cache_node_type(redis.node_type.clone())
         .num_node_groups(redis.shards.into())
         .replicas_per_node_group(redis.replicas_per_shard.into())
@@ -241,6 +251,7 @@ pub async fn update(
         .replication_group_id(aws.names.stem())
         .set_cache_node_type(differs("node_type").then(|| redis.node_type.clone()).flatten())
         .set_engine_version(differs("version").then(|| VERSION.to_owned()))
+        .set_cache_parameter_group_name(differs("parameters").then(|| PARAMETERS.to_owned()))
         .set_multi_az_enabled(differs("multi_zone").then_some(true))
         .set_automatic_failover_enabled(differs("failover").then_some(true))
         .set_snapshot_retention_limit(differs("snapshots").then_some(SNAPSHOTS))

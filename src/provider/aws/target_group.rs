@@ -8,6 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use super::AwsProvider;
 use super::access::gone_or;
 use super::error::{Answer as _, CloudError};
+use super::load_balancer::Owners;
 use super::names::Names;
 use crate::model::{Cluster, Period, Ports};
 use crate::plan::{Kind, OnChange, Record, RecordId};
@@ -98,36 +99,46 @@ pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item
     })
 }
 
-/// Looks at the target groups: three calls for each, whatever the number of nodes.
-pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
-    let elb = &aws.clients.elb;
-    let looks = Door::ALL.map(|door| async move {
-        let call = elb.describe_target_groups().names(aws.names.target_group(door.word()));
-        let found = match call.send().await.of("DescribeTargetGroups") {
-            Err(error) if error.is_missing() => return Ok(None),
-            answer => answer?.target_groups.unwrap_or_default(),
-        };
-        match found.first() {
-            Some(group) => look(aws, door, group).await.map(Some),
-            None => Ok(None),
-        }
-    });
-    let found = futures_util::future::join_all(looks).await;
-    found.into_iter().filter_map(Result::transpose).collect()
+/// The target groups of our names, in one call: naming them would fail as soon as one of them is missing.
+pub async fn find(aws: &AwsProvider<'_>) -> Result<Vec<(Door, TargetGroup)>, CloudError> {
+    let pages = aws.clients.elb.describe_target_groups().into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await.of("DescribeTargetGroups")?;
+    let door = |group: &TargetGroup| {
+        let mut doors = Door::ALL.into_iter();
+        doors.find(|door| group.target_group_name() == Some(&aws.names.target_group(door.word())))
+    };
+    let ours: Vec<_> = found.into_iter().filter_map(|group| Some((door(&group)?, group))).collect();
+    for (door, group) in &ours {
+        aws.known.keep(
+            Kind::TargetGroup,
+            door.word(),
+            group.target_group_arn().unwrap_or_default(),
+        );
+    }
+    Ok(ours)
+}
+
+/// Looks at target groups: two calls for each, whatever the number of nodes.
+pub async fn observe(
+    aws: &AwsProvider<'_>,
+    found: &[(Door, TargetGroup)],
+    owners: &Owners,
+) -> Result<Vec<Record>, CloudError> {
+    let looks = found.iter().map(|(door, group)| look(aws, *door, group, owners));
+    futures_util::future::join_all(looks).await.into_iter().collect()
 }
 
 async fn look(
     aws: &AwsProvider<'_>,
     door: Door,
     group: &TargetGroup,
+    owners: &Owners,
 ) -> Result<Record, CloudError> {
     let elb = &aws.clients.elb;
     let arn = group.target_group_arn().unwrap_or_default();
-    aws.known.keep(Kind::TargetGroup, door.word(), arn);
-    let (attributes, health, tags) = tokio::join!(
+    let (attributes, health) = tokio::join!(
         elb.describe_target_group_attributes().target_group_arn(arn).send(),
         elb.describe_target_health().target_group_arn(arn).send(),
-        elb.describe_tags().resource_arns(arn).send(),
     );
     let attributes = attributes.of("DescribeTargetGroupAttributes")?;
     let value = |key: &str| {
@@ -153,7 +164,7 @@ async fn look(
         .field("preserve_client_address", keeps, OnChange::InPlace)
         .field("targets", targets(registered), OnChange::InPlace)
         .complete();
-    if let Some(owner) = super::load_balancer::owner(&tags.of("DescribeTags")?) {
+    if let Some(owner) = owners.get(arn) {
         record = record.field("owner", owner, OnChange::InPlace);
     }
     Ok(record)

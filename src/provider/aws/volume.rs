@@ -120,7 +120,12 @@ pub async fn create(
         .clients
         .ec2
         .create_volume()
-        .client_token(aws.names.token(&["volume", node.name.as_str(), node.zone.as_str()]))
+        .client_token(aws.names.token(&[
+            "volume",
+            node.name.as_str(),
+            node.zone.as_str(),
+            &today(),
+        ]))
         .availability_zone(node.zone.as_str())
         .volume_type(VolumeType::Gp3)
         .size(number(gib(aws.settings)))
@@ -155,6 +160,12 @@ pub async fn create(
         })
     })
     .await
+}
+
+/// AWS remembers tokens for longer than volumes live, so the day stands in ours: one that was deleted can be made again.
+/// A volume that was made yesterday is found by its tags.
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 /// Changes a volume while it is in use. AWS permits four changes in a day.
