@@ -6,7 +6,7 @@ use anstream::{eprint, eprintln, println};
 
 use super::allow::AllowArgs;
 use super::ask::confirm;
-use super::cloud::on_aws;
+use super::cloud::{Cloud, on_aws};
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
@@ -33,6 +33,9 @@ pub struct Args {
     /// Apply the plan in this file, made by `plan --out`, and refuse when it is out of date
     #[arg(long, value_name = "FILE", conflicts_with_all = ["remove", "replace", "allow_interruption"])]
     plan: Option<PathBuf>,
+    /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
+    #[arg(long)]
+    require_checks: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
@@ -43,8 +46,10 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let wish = apply_cloud::Wish { environment, json: context.json, agree: &agree };
-        return apply_cloud::run(cluster, &wish);
+        let (json, require_checks) = (context.json, args.require_checks);
+        let wish = apply_cloud::Wish { environment, json, require_checks, agree: &agree };
+        let server = context.nats_server(&cluster)?;
+        return apply_cloud::run(Cloud::open(cluster)?.with_server(server), &wish);
     }
     let workplace = context.open_local(environment)?;
     let programs = context.programs(&workplace.cluster)?;
