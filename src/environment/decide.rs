@@ -166,8 +166,8 @@ fn placement(provider: ProviderSpec) -> Placement {
                 volume,
                 load_balancer,
                 monitoring,
-            } = aws;
-            Placement::Aws(AwsSettings {
+            } = *aws;
+            Placement::Aws(Box::new(AwsSettings {
                 account,
                 region,
                 image,
@@ -187,7 +187,7 @@ fn placement(provider: ProviderSpec) -> Placement {
                 },
                 internal_load_balancer: load_balancer.internal,
                 monitoring_allow: monitoring.allow,
-            })
+            }))
         }
     }
 }

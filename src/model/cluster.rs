@@ -228,7 +228,7 @@ pub enum Placement {
         volume: ByteSize,
     },
     /// As instances on AWS.
-    Aws(AwsSettings),
+    Aws(Box<AwsSettings>),
 }
 
 /// What AWS provides.

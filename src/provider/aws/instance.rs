@@ -213,7 +213,7 @@ async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError
         match run(aws, node).await {
             Ok(id) => return Ok(id),
             Err(error) if error.is("IdempotentInstanceTerminated") => {
-                next_generation(aws, node).await?
+                next_generation(aws, node).await?;
             }
             // The same token may be sent again; the profile takes a moment to be known.
             Err(error) if is_fresh_profile(&error) && tries < PROFILE_TRIES => {
