@@ -7,9 +7,10 @@ use crate::model::*;
 
 pub use crate::model::samples::{service, stream};
 
-/// A consumer that hands out what these patterns say.
+/// A consumer in GAME that hands out what these patterns say.
 pub fn consumer(stream: &str, name: &str, filter: &[&str]) -> Consumer {
     Consumer {
+        account: "GAME".parse().unwrap(),
         stream: stream.parse().unwrap(),
         name: name.parse().unwrap(),
         description: String::new(),
