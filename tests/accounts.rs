@@ -108,6 +108,7 @@ async fn an_account_that_is_not_named_gets_nothing_whatever_its_claims_say() {
             body.imports.push(Import {
                 name: subject.to_owned(),
                 subject: subject.to_owned(),
+                local_subject: String::new(),
                 account: owner.clone(),
                 token,
                 kind: Crossing::Stream,

@@ -142,7 +142,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ack, Consumer, Deliver, samples};
+    use crate::model::{Ack, Consumer, samples};
 
     fn service() -> Service {
         samples::service("llm", "GAME")
@@ -172,16 +172,8 @@ mod tests {
     fn a_consumer_opens_its_own_part_of_the_api_and_an_inbox() {
         let mut llm = service();
         llm.consumes = vec![Consumer {
-            account: "GAME".parse().unwrap(),
-            stream: "GAME_AI".parse().unwrap(),
             name: "llm".parse().unwrap(),
-            description: String::new(),
-            filter: vec![],
-            deliver: Deliver::All,
-            ack: Ack::Explicit,
-            redelivery: None,
-            max_waiting: 512,
-            replicas: None,
+            ..samples::consumer("GAME", "GAME_AI", &[])
         }];
         let publish = [
             "$JS.ACK.GAME_AI.llm.>",
