@@ -136,6 +136,23 @@ async fn a_request_that_waits_hears_what_is_published_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_anything_ends_a_request_and_what_follows_comes_again() {
+    let cluster = Cluster::applied();
+    let consumer = wallet(&cluster.project).await;
+    let identity = jetstream::new(client(&cluster.project, "identity").await);
+    publish(&identity, REGISTERED, &["one", "", "two"]).await;
+    let request = |most| consumer.batch().max_messages(most).expires(Duration::from_secs(3));
+    let first: Vec<_> = request(3).messages().await.unwrap().try_collect().await.unwrap();
+    assert_eq!(texts(&first), ["one", ""]);
+    for message in &first {
+        message.double_ack().await.unwrap();
+    }
+    let second: Vec<_> = request(1).messages().await.unwrap().try_collect().await.unwrap();
+    assert_eq!(texts(&second), ["two"]);
+    assert_eq!(second[0].info().unwrap().delivered, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_else_of_the_owners_jetstream_is_open() {
     let cluster = Cluster::applied();
     let project = &cluster.project;
