@@ -73,3 +73,15 @@ fn short_of<P>(site: &Site<'_, P>, world: &World, stream: &PlacedStream) -> Opti
     }
     Some(format!("{current} of {wanted} replicas current; {}", reasons.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::called;
+
+    #[test]
+    fn the_stream_of_a_bucket_is_called_as_people_call_the_bucket() {
+        let account = "GAME".parse().unwrap();
+        assert_eq!(called(&account, "KV_QUOTAS"), "bucket GAME/QUOTAS");
+        assert_eq!(called(&account, "GAME_AI"), "stream GAME/GAME_AI");
+    }
+}
