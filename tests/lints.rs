@@ -258,7 +258,7 @@ const PROVOCATIONS: [Provocation; 33] = [
             "refunded.v1, with: [PLAYERS]",
             "refunded.v1, with: [PLAYERS, GAME]",
         )],
-        says: "nobody in account GAME subscribes `evt.payment.charge.refunded.v1`",
+        says: "nobody in account GAME subscribes or consumes `evt.payment.charge.refunded.v1`",
     },
     Provocation {
         lint: "stream-unfed",

@@ -252,7 +252,10 @@ pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         connections,
     } = spec;
     Service {
-        consumes: consumes.into_iter().map(|spec| stores::consumer(&name, spec)).collect(),
+        consumes: consumes
+            .into_iter()
+            .map(|spec| stores::consumer(&name, &account, spec))
+            .collect(),
         reads,
         writes,
         name,
