@@ -73,12 +73,14 @@ impl Emulator {
     }
 
     /// What a command needs in its environment to take this for AWS.
-    pub fn variables(&self) -> [(&'static str, String); 5] {
+    pub fn variables(&self) -> [(&'static str, String); 6] {
         [
             ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
             ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "example".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
+            // The name that boto3 knows.
+            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

@@ -15,6 +15,7 @@ import conformance
 import control
 import policies
 from faults import Fault, striking
+from roots import rooted
 from rules import RULES, Refusal
 from werkzeug.wrappers import Request
 from wire import Answer, Call, MotoRefused, Unreadable, read_call, refusal_answer
@@ -110,7 +111,7 @@ class Emulator:
         result = own(call) if own else (call.forward(), None)[1]
         if result is None:
             assert call.passed is not None
-            return call.passed
+            return rooted(call, call.passed)
         answer = call.serialize(result)
         self.journal.defects += conformance.defects_of(call, result, call.parse(answer))
         return answer
