@@ -1,6 +1,7 @@
 //! What natsops does on AWS, against an emulator: moto's server with the calls that it lacks and the rules of AWS before
 //! it. Its own rules are proved first, so that it can be trusted to refuse what AWS refuses.
 
+mod boot;
 mod emulator;
 
 use std::process::Command;
