@@ -65,6 +65,8 @@ fn creation(kind: Kind) -> u64 {
         Kind::Instance => 70,
         // About 35 s until every server of the zone knows it (1 run). Nobody waits for a zone without records.
         Kind::DnsRecord => 35,
+        // Seconds, until every member is taken in.
+        Kind::CacheUserGroup => 20,
         // A fresh instance profile is known to EC2 after about 10 s.
         Kind::Role => 10,
         // Seconds.
