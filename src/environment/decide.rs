@@ -147,7 +147,7 @@ fn decide_redis(
         // ElastiCache makes its own.
         ProviderSpec::Aws(_) => Vec::new(),
     };
-    Redis { shards, replicas_per_shard, max_memory, node_type, nodes }
+    Redis { shards, replicas_per_shard, max_memory, node_type, nodes, endpoint: None }
 }
 
 fn placement(provider: ProviderSpec) -> Placement {

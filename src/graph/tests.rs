@@ -82,6 +82,7 @@ fn placed(mut cluster: Cluster, zones: &[usize], aws: bool, redis: Option<(u8, u
         max_memory: ByteSize::new(64 << 20),
         nodes: vec![],
         node_type: None,
+        endpoint: None,
     });
     cluster
 }

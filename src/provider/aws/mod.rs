@@ -89,6 +89,12 @@ pub struct Outputs {
 }
 
 impl AwsProvider<'_> {
+    /// Asks where the cache is reached, as HOST:PORT; none while there is none.
+    pub async fn cache_endpoint(&self) -> Result<Option<String>, CloudError> {
+        replication_group::find(self).await?;
+        Ok(self.known.get(Kind::ReplicationGroup, &self.names.stem()))
+    }
+
     /// What was found by the last look that others need.
     pub fn outputs(&self) -> Outputs {
         let dns = self.known.get(Kind::LoadBalancer, load_balancer::DNS);
