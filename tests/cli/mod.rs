@@ -1,5 +1,7 @@
 //! The program as a user meets it, without a cluster: help, errors, exit codes.
 
+mod aws;
+
 use crate::support::Project;
 
 #[test]
