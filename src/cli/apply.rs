@@ -33,6 +33,9 @@ pub struct Args {
     /// Apply the plan in this file, made by `plan --out`, and refuse when it is out of date
     #[arg(long, value_name = "FILE", conflicts_with_all = ["remove", "replace", "allow_interruption"])]
     plan: Option<PathBuf>,
+    /// Also heal what only `plan --deep` sees (environments on AWS)
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
@@ -43,8 +46,14 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let wish = apply_cloud::Wish { environment, json: context.json, agree: &agree };
+        let (json, deep) = (context.json, args.deep);
+        let wish = apply_cloud::Wish { environment, json, deep, agree: &agree };
         return apply_cloud::run(cluster, &wish);
+    }
+    if args.deep {
+        return Err(Failure::new(exit::USAGE, "--deep is for environments on AWS")
+            .safe("nothing was changed")
+            .next(format!("natsops apply {environment}")));
     }
     let workplace = context.open_local(environment)?;
     let programs = context.programs(&workplace.cluster)?;
