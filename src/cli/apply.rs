@@ -36,6 +36,9 @@ pub struct Args {
     /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
     #[arg(long)]
     require_checks: bool,
+    /// Also heal what only `plan --deep` sees (environments on AWS)
+    #[arg(long)]
+    deep: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
@@ -46,10 +49,15 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let (json, require_checks) = (context.json, args.require_checks);
-        let wish = apply_cloud::Wish { environment, json, require_checks, agree: &agree };
+        let (json, require_checks, deep) = (context.json, args.require_checks, args.deep);
+        let wish = apply_cloud::Wish { environment, json, require_checks, deep, agree: &agree };
         let server = context.nats_server(&cluster)?;
         return apply_cloud::run(Cloud::open(cluster)?.with_server(server), &wish);
+    }
+    if args.deep {
+        return Err(Failure::new(exit::USAGE, "--deep is for environments on AWS")
+            .safe("nothing was changed")
+            .next(format!("natsops apply {environment}")));
     }
     let workplace = context.open_local(environment)?;
     let programs = context.programs(&workplace.cluster)?;

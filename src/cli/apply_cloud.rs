@@ -24,6 +24,8 @@ pub struct Wish<'a> {
     pub json: bool,
     /// Whether it fails when something could not be checked.
     pub require_checks: bool,
+    /// Whether everything is looked at, whatever it costs.
+    pub deep: bool,
     /// Looks at the plan that would be carried out, and refuses it or has it agreed to.
     pub agree: &'a dyn Fn(&Plan) -> Result<(), Failure>,
 }
@@ -34,7 +36,7 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
-        let ground = cloud.ground(&platform, &progress, false);
+        let ground = cloud.ground(&platform, &progress, wish.deep);
         let planned = ground.plan(&cloud.store.index()?).await?;
         let foreseen = Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())?;
         eprint!("{}", words(&foreseen.shown(environment), false));
@@ -48,8 +50,10 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
         progress.finish();
         Ok((plan, left))
     });
-    let (plan, left) =
-        outcome.map_err(|failure| failure.next(format!("natsops plan {environment}")))?;
+    let (plan, left) = outcome.map_err(|failure| {
+        let next = next(environment, &failure);
+        failure.next(next)
+    })?;
     if wish.json {
         let value = serde_json::json!({
             "format": 1, "environment": environment, "plan": plan, "left": left, "calls": cloud.calls.calls(),
@@ -57,10 +61,9 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
         println!("{value:#}");
     }
     if !left.is_empty() {
-        let what = format!(
-            "{} things differ after the apply",
-            left.changes().count() + left.blocked().count()
-        );
+        let names: Vec<String> =
+            left.changes().chain(left.blocked()).map(|action| action.id.to_string()).collect();
+        let what = format!("after the apply, these differ: {}", names.join(", "));
         return Err(Failure::new(exit::UNHEALTHY, what)
             .safe("everything planned was done; somebody may have changed it meanwhile")
             .next(format!("natsops plan {environment}")));
@@ -82,6 +85,14 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
         );
     }
     Ok(exit::DONE)
+}
+
+/// The command to run after a failure that names none: whoever lacks a right needs to know the least that is enough.
+fn next(environment: &str, failure: &Failure) -> String {
+    if failure.code == exit::PERMISSION {
+        return format!("natsops policy {environment} apply");
+    }
+    format!("natsops plan {environment}")
 }
 
 /// Makes the anchor, takes the lease, applies, and gives the lease back however that ended.

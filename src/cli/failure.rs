@@ -218,6 +218,8 @@ impl From<OpsError> for Failure {
             OpsError::Control { .. } | OpsError::NotReloaded { .. } => {
                 Self::new(exit::FAILED, what).safe("the server goes on with what it had read")
             }
+            // Several failed: the first one says what can be done about it.
+            OpsError::Actions { first, .. } => Self { what, ..Self::from(*first) },
             OpsError::Interrupted => Self::new(exit::INTERRUPTED, what)
                 .safe("what was in flight was finished, and nothing else was started"),
             OpsError::Provider(_)
@@ -226,8 +228,7 @@ impl From<OpsError> for Failure {
             | OpsError::Stream(_)
             | OpsError::Monitor(_)
             | OpsError::Tls(_)
-            | OpsError::Redis(_)
-            | OpsError::Actions { .. } => Self::new(exit::FAILED, what),
+            | OpsError::Redis(_) => Self::new(exit::FAILED, what),
         }
     }
 }

@@ -59,6 +59,11 @@ pub fn live(cloud: &Cloud, deep: bool) -> Result<Foreseen, Failure> {
         let platform = cloud.provider().await?;
         let ground = cloud.ground(&platform, &progress, deep);
         Ok(ground.plan(&cloud.store.index()?).await?)
+    });
+    let environment = &cloud.cluster.environment;
+    let planned = planned.map_err(|failure| match failure.code {
+        exit::PERMISSION => failure.next(format!("natsops policy {environment} plan")),
+        _ => failure,
     })?;
     Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())
 }

@@ -125,7 +125,7 @@ where
         // The only failure keeps its type, and with it its exit code.
         Some(error) if failed == 1 => Err(error),
         Some(error) => {
-            Err(OpsError::Actions { failed, all: actions.len(), first: error.to_string() })
+            Err(OpsError::Actions { failed, all: actions.len(), first: Box::new(error) })
         }
         None if states.contains(&State::Waiting) => Err(OpsError::Interrupted),
         None => Ok(()),

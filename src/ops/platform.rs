@@ -98,13 +98,16 @@ pub fn plan(
 /// What differs although the last apply made it exactly what it should be now; and rules that nobody asks for.
 fn by_hand(plan: &Plan, desired: &[Record], applied: &Applied) -> BTreeSet<RecordId> {
     let prints = prints(desired);
-    let changed = |action: &&Action| match action.action {
-        ActionKind::Delete => !applied.is_empty(),
-        ActionKind::Create | ActionKind::Update => {
-            let name = action.id.to_string();
-            applied.contains_key(&name) && applied.get(&name) == prints.get(&name)
+    let changed = |action: &&Action| {
+        let name = action.id.to_string();
+        match action.action {
+            // What the last apply made itself goes because the files have changed.
+            ActionKind::Delete => !applied.is_empty() && !applied.contains_key(&name),
+            ActionKind::Create | ActionKind::Update => {
+                applied.contains_key(&name) && applied.get(&name) == prints.get(&name)
+            }
+            ActionKind::Keep | ActionKind::Replace => false,
         }
-        ActionKind::Keep | ActionKind::Replace => false,
     };
     plan.actions.iter().filter(changed).map(|action| action.id.clone()).collect()
 }

@@ -109,7 +109,7 @@ pub enum OpsError {
         /// How many there were.
         all: usize,
         /// The first failure.
-        first: String,
+        first: Box<OpsError>,
     },
     /// A health gate did not pass in time.
     #[error("the cluster did not become healthy within {seconds} s: {missing}")]

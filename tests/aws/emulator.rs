@@ -73,14 +73,16 @@ impl Emulator {
     }
 
     /// What a command needs in its environment to take this for AWS.
-    pub fn variables(&self) -> [(&'static str, String); 6] {
+    pub fn variables(&self) -> [(&'static str, String); 7] {
         [
             ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
             ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "example".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
-            // The name that boto3 knows.
+            // boto3 knows this one alone.
             ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+            // Things take a thousandth of their time here, so looking for them every second would be late.
+            ("NATSOPS_WAIT_SCALE", "0.01".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

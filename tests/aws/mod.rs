@@ -1,8 +1,17 @@
 //! What natsops does on AWS, against an emulator: moto's server with the calls that it lacks and the rules of AWS before
 //! it. Its own rules are proved first, so that it can be trusted to refuse what AWS refuses.
 
+mod blocked;
 mod boot;
+mod drift;
+mod edits;
 mod emulator;
+mod expected;
+mod faults;
+mod fields;
+mod life;
+mod refusals;
+mod stage;
 
 use std::process::Command;
 

@@ -35,6 +35,17 @@ pub struct Output {
 }
 
 impl Output {
+    /// What a finished command said. It is searched for secrets.
+    #[track_caller]
+    pub fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let code = output.status.code().unwrap_or(-1);
+        let output = Self { code, stdout: text(&output.stdout), stderr: text(&output.stderr) };
+        holds_no_secret(&output.stdout);
+        holds_no_secret(&output.stderr);
+        output
+    }
+
     /// The result as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
@@ -91,15 +102,7 @@ impl Project {
 
     /// Runs the program. Whatever it says is searched for secrets.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().unwrap();
-        let output = Output {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
-        holds_no_secret(&output.stdout);
-        holds_no_secret(&output.stderr);
-        output
+        Output::of(&self.command(arguments).output().unwrap())
     }
 
     /// Replaces a text in a file of `environments/`, which must be there.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::AwsProvider;
 use super::bucket::built;
-use super::error::{Answer as _, CloudError};
+use super::error::{Answer as _, CloudClass, CloudError};
 use super::names::{Names, digest};
 use crate::model::{Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
@@ -133,7 +133,10 @@ pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
         .description(&description)
         .assume_role_policy_document(trust().to_string())
         .set_tags(Some(tags.clone()));
-    exists_or(call.send().await.of("CreateRole"))?;
+    match call.send().await.of("CreateRole") {
+        Err(error) if error.is("EntityAlreadyExists") => is_ours(aws, &name).await?,
+        answer => answer.map(drop)?,
+    }
     let policy = node_policy(aws.cluster, node);
     let call =
         iam.update_assume_role_policy().role_name(&name).policy_document(trust().to_string());
@@ -143,16 +146,13 @@ pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
     let call =
         iam.create_instance_profile().instance_profile_name(&name).path(&path).set_tags(Some(tags));
     exists_or(call.send().await.of("CreateInstanceProfile"))?;
-    let profile = iam
-        .get_instance_profile()
-        .instance_profile_name(&name)
-        .send()
-        .await
-        .of("GetInstanceProfile")?;
-    // A profile holds one role, and refuses a second one with a limit.
-    if profile.instance_profile().is_some_and(|profile| profile.roles().is_empty()) {
+    // A profile holds one role, and refuses a second one with a limit: that of a call whose answer was lost, too.
+    if !holds_its_role(aws, &name).await? {
         let call = iam.add_role_to_instance_profile().instance_profile_name(&name).role_name(&name);
-        call.send().await.of("AddRoleToInstanceProfile")?;
+        match call.send().await.of("AddRoleToInstanceProfile") {
+            Err(error) if !holds_its_role(aws, &name).await? => return Err(error),
+            _ => {}
+        }
     }
     // Last, since it says that the policy is in force.
     iam.update_role()
@@ -162,6 +162,23 @@ pub async fn settle(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
         .await
         .of("UpdateRole")
         .map(drop)
+}
+
+/// Names of roles are unique in an account whatever their path, so one of our name may be somebody else's.
+async fn is_ours(aws: &AwsProvider<'_>, name: &str) -> Result<(), CloudError> {
+    let roles = aws.clients.iam.list_roles().path_prefix(aws.names.path()).max_items(PAGE);
+    let roles = roles.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    if roles.of("ListRoles")?.iter().any(|role| role.role_name() == name) {
+        return Ok(());
+    }
+    let message = format!("somebody else's role is called {name}");
+    Err(CloudError::found("CreateRole", CloudClass::World, message))
+}
+
+async fn holds_its_role(aws: &AwsProvider<'_>, name: &str) -> Result<bool, CloudError> {
+    let call = aws.clients.iam.get_instance_profile().instance_profile_name(name);
+    let profile = call.send().await.of("GetInstanceProfile")?.instance_profile;
+    Ok(profile.is_some_and(|profile| profile.roles().iter().any(|role| role.role_name() == name)))
 }
 
 fn exists_or<T>(answer: Result<T, CloudError>) -> Result<(), CloudError> {

@@ -22,6 +22,8 @@ const DEFAULT: &str = "default";
 const NOTHING: &str = "off -@all";
 /// What AWS calls the engine.
 pub const ENGINE: &str = "redis";
+/// How long a change of users takes: seconds while there are few.
+const SETTLES: Duration = Duration::from_secs(60);
 
 /// A user of the cache.
 struct CacheUser {
@@ -148,11 +150,20 @@ pub async fn create_user(
     exists_or(call.send().await.of("CreateUser"))
 }
 
-/// Gives a user its rules again.
-pub async fn update_user(aws: &AwsProvider<'_>, id: &str) -> Result<(), CloudError> {
+/// Gives a user its rules again, and waits until it has them: meanwhile AWS refuses every further change.
+pub async fn update_user(
+    aws: &AwsProvider<'_>,
+    id: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
     let user = find(aws, id)?;
     let call = aws.clients.cache.modify_user().user_id(id).access_string(user.access);
-    call.send().await.of("ModifyUser").map(drop)
+    call.send().await.of("ModifyUser")?;
+    until(&format!("the user {id}"), SETTLES, told, async || {
+        let status = user_status(aws, id).await?.unwrap_or("not seen yet".to_owned());
+        Ok(if status == "active" { Look::Ready } else { Look::NotYet(status) })
+    })
+    .await
 }
 
 /// Makes the group.
@@ -175,12 +186,9 @@ pub async fn create_group(
 
 /// A group serves once it is active.
 async fn active(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
-    until("the users of the cache", Duration::from_secs(60), told, async || {
-        let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
-        let answer = call.send().await.of("DescribeUserGroups")?;
-        let status =
-            answer.user_groups().first().and_then(|group| group.status()).unwrap_or("not seen yet");
-        Ok(if status == "active" { Look::Ready } else { Look::NotYet(status.to_owned()) })
+    until("the users of the cache", SETTLES, told, async || {
+        let status = group_status(aws).await?.unwrap_or("not seen yet".to_owned());
+        Ok(if status == "active" { Look::Ready } else { Look::NotYet(status) })
     })
     .await
 }
@@ -210,27 +218,52 @@ pub async fn update_group(
     active(aws, told).await
 }
 
-/// Removes the group, and waits until its users are free.
+/// The state of the group; none where there is no group.
+async fn group_status(aws: &AwsProvider<'_>) -> Result<Option<String>, CloudError> {
+    let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
+    match call.send().await.of("DescribeUserGroups") {
+        Err(error) if error.is_missing() => Ok(None),
+        answer => Ok(answer?.user_groups().first().and_then(|group| group.status.clone())),
+    }
+}
+
+/// The state of a user; none where there is no such user.
+async fn user_status(aws: &AwsProvider<'_>, id: &str) -> Result<Option<String>, CloudError> {
+    match aws.clients.cache.describe_users().user_id(id).send().await.of("DescribeUsers") {
+        Err(error) if error.is_missing() => Ok(None),
+        answer => Ok(answer?.users().first().and_then(|user| user.status.clone())),
+    }
+}
+
+/// Removes the group, and waits until its users are free. One that is on its way out already is refused by AWS, so it is
+/// looked at first.
 pub async fn delete_group(
     aws: &AwsProvider<'_>,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let call = aws.clients.cache.delete_user_group().user_group_id(aws.names.stem());
-    gone_or(call.send().await.of("DeleteUserGroup"))?;
-    until("the users of the cache", Duration::from_secs(60), told, async || {
-        let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
-        match call.send().await.of("DescribeUserGroups") {
-            Err(error) if error.is_missing() => Ok(Look::Ready),
-            answer => Ok(match answer?.user_groups().first() {
-                Some(group) => Look::NotYet(group.status().unwrap_or("deleting").to_owned()),
-                None => Look::Ready,
-            }),
+    until("the users of the cache", SETTLES, told, async || {
+        let status = group_status(aws).await?;
+        if status.as_deref() == Some("active") {
+            let call = aws.clients.cache.delete_user_group().user_group_id(aws.names.stem());
+            gone_or(call.send().await.of("DeleteUserGroup"))?;
         }
+        Ok(status.map_or(Look::Ready, Look::NotYet))
     })
     .await
 }
 
-/// Removes a user.
-pub async fn delete_user(aws: &AwsProvider<'_>, id: &str) -> Result<(), CloudError> {
-    gone_or(aws.clients.cache.delete_user().user_id(id).send().await.of("DeleteUser"))
+/// Removes a user, and waits until its id is free: an apply right afterwards makes it again.
+pub async fn delete_user(
+    aws: &AwsProvider<'_>,
+    id: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
+    until(&format!("the user {id}"), SETTLES, told, async || {
+        let status = user_status(aws, id).await?;
+        if status.as_deref() == Some("active") {
+            gone_or(aws.clients.cache.delete_user().user_id(id).send().await.of("DeleteUser"))?;
+        }
+        Ok(status.map_or(Look::Ready, Look::NotYet))
+    })
+    .await
 }

@@ -60,7 +60,8 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
     let sets = answer.of("ListResourceRecordSets")?.resource_record_sets;
     let balancer = aws.known.get(Kind::LoadBalancer, DNS).unwrap_or_default();
     let balancer = balancer.split_once(' ').map_or("", |(name, _)| name);
-    for set in sets.iter().filter(|set| !matches!(set.r#type(), RrType::Ns | RrType::Soa)) {
+    // Other types may stand beside ours under the same name, and are nobody's business here.
+    for set in sets.iter().filter(|set| matches!(set.r#type(), RrType::A | RrType::Cname)) {
         let name = set.name().trim_end_matches('.');
         let target = match set.alias_target() {
             Some(alias) if same_name(alias.dns_name(), balancer) => "the load balancer".to_owned(),
@@ -183,19 +184,35 @@ pub async fn put(
         .name(name)
         .r#type(RrType::A)
         .alias_target(alias.build().map_err(built)?);
-    change(aws, ChangeAction::Upsert, set.build().map_err(built)?, told).await
+    // A name with a CNAME can have nothing else, so that goes in the same batch.
+    let alias = sets_of(aws, name).await?.into_iter().filter(|set| *set.r#type() == RrType::Cname);
+    let changes = alias.map(|set| (ChangeAction::Delete, set));
+    let ours = (ChangeAction::Upsert, set.build().map_err(built)?);
+    change(aws, changes.chain([ours]).collect(), told).await
 }
 
+/// The record sets of a name.
+async fn sets_of(aws: &AwsProvider<'_>, name: &str) -> Result<Vec<ResourceRecordSet>, CloudError> {
+    let zone = aws.known.id(Kind::Zone, &aws.settings.dns_zone)?;
+    aws.pacer.turn(Pace::Dns).await;
+    let answer = aws.clients.route53.list_resource_record_sets().hosted_zone_id(zone).send().await;
+    let mut sets = answer.of("ListResourceRecordSets")?.resource_record_sets;
+    sets.retain(|set| set.name().trim_end_matches('.') == name);
+    Ok(sets)
+}
+
+/// Changes record sets, all or none, and waits until every server of the zone knows.
 async fn change(
     aws: &AwsProvider<'_>,
-    action: ChangeAction,
-    set: ResourceRecordSet,
+    changes: Vec<(ChangeAction, ResourceRecordSet)>,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
     let zone = aws.known.id(Kind::Zone, &aws.settings.dns_zone)?;
-    let change =
-        Change::builder().action(action).resource_record_set(set).build().map_err(built)?;
-    let batch = ChangeBatch::builder().changes(change).build().map_err(built)?;
+    let changes = changes.into_iter().map(|(action, set)| {
+        Change::builder().action(action).resource_record_set(set).build().map_err(built)
+    });
+    let changes = changes.collect::<Result<Vec<_>, _>>()?;
+    let batch = ChangeBatch::builder().set_changes(Some(changes)).build().map_err(built)?;
     aws.pacer.turn(Pace::Dns).await;
     let call =
         aws.clients.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
@@ -215,20 +232,16 @@ async fn change(
     .await
 }
 
-/// Removes a record as it is.
+/// Removes the records of a name as they are.
 pub async fn delete_record(
     aws: &AwsProvider<'_>,
     name: &str,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let zone = aws.known.id(Kind::Zone, &aws.settings.dns_zone)?;
-    aws.pacer.turn(Pace::Dns).await;
-    let answer = aws.clients.route53.list_resource_record_sets().hosted_zone_id(zone).send().await;
-    let sets = answer.of("ListResourceRecordSets")?.resource_record_sets;
-    match sets.into_iter().find(|set| set.name().trim_end_matches('.') == name) {
-        Some(set) => change(aws, ChangeAction::Delete, set, told).await,
-        None => Ok(()),
-    }
+    // Whatever stands under the name goes: a zone with records can not be deleted.
+    let sets = sets_of(aws, name).await?.into_iter().map(|set| (ChangeAction::Delete, set));
+    let sets: Vec<_> = sets.collect();
+    if sets.is_empty() { Ok(()) } else { change(aws, sets, told).await }
 }
 
 /// Removes the zone.

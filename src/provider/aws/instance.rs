@@ -143,6 +143,7 @@ fn seen(aws: &AwsProvider<'_>, node: &str, instance: &Instance, volumes: &[Volum
     let strict = options.is_some_and(|options| {
         options.http_tokens() == Some(&HttpTokensState::Required)
             && options.http_put_response_hop_limit() == Some(1)
+            && options.http_endpoint() != Some(&InstanceMetadataEndpointState::Disabled)
     });
     let record = Record::new(RecordId::new(Kind::Instance, node))
         .field("owner", aws.names.environment(), OnChange::InPlace)
@@ -215,6 +216,13 @@ async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError
             Err(error) if error.is("IdempotentInstanceTerminated") => {
                 next_generation(aws, node).await?;
             }
+            // The file has changed since: the machine of then is either ours still, or gone and with it the token.
+            Err(error) if error.is("IdempotentParameterMismatch") => {
+                match live_of(aws, node).await? {
+                    Some(id) => return Ok(id),
+                    None => next_generation(aws, node).await?,
+                }
+            }
             // The same token may be sent again; the profile takes a moment to be known.
             Err(error) if is_fresh_profile(&error) && tries < PROFILE_TRIES => {
                 tries += 1;
@@ -223,6 +231,13 @@ async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The machine of a node that lives, if one does.
+async fn live_of(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<String>, CloudError> {
+    let found = live(aws, of_environment(aws)).await?;
+    let same = |instance: &&Instance| tag(instance.tags(), NODE) == Some(node.name.as_str());
+    Ok(found.iter().find(same).and_then(|instance| instance.instance_id.clone()))
 }
 
 fn is_fresh_profile(error: &CloudError) -> bool {
@@ -392,8 +407,10 @@ pub async fn update(
         let call = ec2
             .modify_instance_metadata_options()
             .instance_id(&id)
-            .http_tokens(HttpTokensState::Required);
-        call.http_put_response_hop_limit(1).send().await.of("ModifyInstanceMetadataOptions")?;
+            .http_tokens(HttpTokensState::Required)
+            .http_put_response_hop_limit(1);
+        let call = call.http_endpoint(InstanceMetadataEndpointState::Enabled);
+        call.send().await.of("ModifyInstanceMetadataOptions")?;
     }
     if fields.contains(&"termination_protection") {
         protect(aws, &id, true).await?;

@@ -12,6 +12,9 @@ use super::pace::Pace;
 use crate::model::AwsSettings;
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
+/// How often AWS may say that we make keys too fast, of which it takes five in a second.
+const THROTTLED: u32 = 10;
+
 /// Who may use the key: the account's own rights decide, and nodes read their bundles by S3.
 ///
 /// Roles are named by a pattern, since KMS refuses a policy that names a role which does not exist yet.
@@ -122,10 +125,24 @@ async fn make(aws: &AwsProvider<'_>) -> Result<KeyMetadata, CloudError> {
         .create_key()
         .description(description(aws))
         .policy(policy(aws.names, aws.settings).to_string())
-        .set_tags(Some(tags))
-        .customize()
-        .config_override(aws_sdk_kms::config::Builder::new().retry_config(RetryConfig::disabled()));
-    match call.send().await.of("CreateKey") {
+        .set_tags(Some(tags));
+    let once = || {
+        let never = RetryConfig::disabled();
+        let alone = aws_sdk_kms::config::Builder::new().retry_config(never);
+        call.clone().customize().config_override(alone).send()
+    };
+    let mut outcome = once().await.of("CreateKey");
+    for _ in 0..THROTTLED {
+        match &outcome {
+            // A refusal for asking too fast makes nothing, so this one may be repeated.
+            Err(error) if error.is("ThrottlingException") => {
+                super::wait::pause(std::time::Duration::from_secs(2)).await;
+                outcome = once().await.of("CreateKey");
+            }
+            _ => break,
+        }
+    }
+    match outcome {
         Ok(answer) => answer.key_metadata.ok_or_else(|| built("an answer without a key")),
         // It may have been made all the same. A key takes a moment to be listed.
         Err(error) if error.class == CloudClass::Unanswered => {

@@ -68,15 +68,16 @@ impl CloudLease {
 
     /// Gives it back.
     pub async fn give_back(self) -> Result<(), CloudError> {
+        // A renewal that is on its way ends first: its tag is the one that counts.
+        let tag = self.tag.lock().await;
         self.renewal.abort();
-        let tag = self.tag.lock().await.clone();
         let LeaseObject { clients, bucket, .. } = &self.object;
         match clients
             .s3
             .delete_object()
             .bucket(bucket)
             .key(OBJECT)
-            .if_match(tag)
+            .if_match(tag.as_str())
             .send()
             .await
             .of("DeleteObject")

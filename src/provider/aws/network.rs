@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::types::{
-    Filter, LocationType, RouteTable, Subnet as Ec2Subnet, VpcAttributeName, VpcEndpoint,
+    Filter, LocationType, RouteTable, State, Subnet as Ec2Subnet, VpcAttributeName, VpcEndpoint,
 };
 use ipnet::Ipv4Net;
 
@@ -17,6 +17,9 @@ const RESERVED_FIRST: u32 = 4;
 
 /// What nodes must reach without the internet: bundles, and the door for operators.
 const SERVICES: [&str; 3] = ["s3", "ssm", "ssmmessages"];
+
+/// States of an endpoint that lets nothing through, now or later.
+const GONE: [&str; 5] = ["deleting", "deleted", "failed", "rejected", "expired"];
 
 /// The network that the cluster lives in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,7 +267,10 @@ fn ways_out(
                     // A private name is answered in the whole network, whichever subnet the endpoint stands in.
                     let private = endpoint.private_dns_enabled() == Some(true)
                         || !endpoint.subnet_ids().is_empty();
-                    endpoint.service_name() == Some(&name) && (gateway || private)
+                    // One that was deleted stays listed for a while. The model writes states in capitals, AWS does not.
+                    let state = endpoint.state().map_or("available", State::as_str);
+                    let serves = !GONE.iter().any(|gone| gone.eq_ignore_ascii_case(state));
+                    endpoint.service_name() == Some(&name) && serves && (gateway || private)
                 };
                 !endpoints.iter().any(|endpoint| reaches(&endpoint))
             })

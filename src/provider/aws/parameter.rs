@@ -192,14 +192,31 @@ pub async fn put(
         .r#type(ParameterType::SecureString)
         .tier(ParameterTier::Standard)
         .key_id(key);
+    let first = call.clone().set_tags(Some(tags)).overwrite(false);
     aws.pacer.turn(Pace::Parameters).await;
-    match call.clone().set_tags(Some(tags)).overwrite(false).send().await.of("PutParameter") {
+    let outcome = match first.clone().send().await.of("PutParameter") {
         Err(error) if error.is("ParameterAlreadyExists") => {
             aws.pacer.turn(Pace::Parameters).await;
-            call.overwrite(true).send().await.of("PutParameter").map(drop)
+            call.overwrite(true).send().await.of("PutParameter")
         }
-        answer => answer.map(drop),
+        outcome => outcome,
+    };
+    match outcome {
+        // There is no way down from the advanced tier, so the parameter is made anew.
+        Err(error) if error.is("ValidationException") && is_advanced(aws, name).await? => {
+            delete(aws, name).await?;
+            aws.pacer.turn(Pace::Parameters).await;
+            first.send().await.of("PutParameter").map(drop)
+        }
+        outcome => outcome.map(drop),
     }
+}
+
+async fn is_advanced(aws: &AwsProvider<'_>, name: &str) -> Result<bool, CloudError> {
+    let filter = ParameterStringFilter::builder().key("Name").values(name).build();
+    let call = aws.clients.ssm.describe_parameters().parameter_filters(filter.map_err(built)?);
+    let answer = call.send().await.of("DescribeParameters")?;
+    Ok(answer.parameters().iter().any(|found| found.tier() == Some(&ParameterTier::Advanced)))
 }
 
 /// Removes a parameter.

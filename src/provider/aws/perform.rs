@@ -70,7 +70,7 @@ impl AwsProvider<'_> {
             Kind::EncryptionKey => key::settle(self).await,
             Kind::Role => access::settle(self, self.node(action)?).await,
             Kind::CacheSubnetGroup => cache_subnets::update(self).await,
-            Kind::CacheUser => cache_users::update_user(self, name).await,
+            Kind::CacheUser => cache_users::update_user(self, name, told).await,
             Kind::CacheUserGroup => cache_users::update_group(self, told).await,
             Kind::ReplicationGroup => replication_group::update(self, &fields, told).await,
             Kind::NetworkInterface => interface::update(self, self.node(action)?).await,
@@ -97,7 +97,7 @@ impl AwsProvider<'_> {
             Kind::SecurityRule => security::delete_rule(self, name).await,
             Kind::Role => access::delete(self, name).await,
             Kind::CacheSubnetGroup => cache_subnets::delete(self).await,
-            Kind::CacheUser => cache_users::delete_user(self, name).await,
+            Kind::CacheUser => cache_users::delete_user(self, name, told).await,
             Kind::CacheUserGroup => cache_users::delete_group(self, told).await,
             Kind::ReplicationGroup => {
                 replication_group::delete(self, means.snapshot.clone(), told).await

@@ -245,6 +245,10 @@ pub async fn update(
     }
     let differs = |field: &str| others.iter().any(|other| **other == field);
     let group = aws.known.id(Kind::SecurityGroup, Group::Redis.word())?;
+    let users = find(aws).await?.and_then(|found| found.user_group_ids).unwrap_or_default();
+    let (ours, strangers): (Vec<String>, Vec<String>) =
+        users.into_iter().partition(|id| *id == aws.names.stem());
+    let lacking = ours.is_empty().then(|| vec![aws.names.stem()]);
     let call = aws
         .clients
         .cache
@@ -257,7 +261,10 @@ pub async fn update(
         .set_automatic_failover_enabled(differs("failover").then_some(true))
         .set_snapshot_retention_limit(differs("snapshots").then_some(SNAPSHOTS))
         .set_security_group_ids(differs("security_groups").then(|| vec![group]))
-        .set_user_group_ids_to_add(differs("user_group").then(|| vec![aws.names.stem()]))
+        .set_user_group_ids_to_add(lacking.filter(|_| differs("user_group")))
+        .set_user_group_ids_to_remove(
+            Some(strangers).filter(|ids| differs("user_group") && !ids.is_empty()),
+        )
         .apply_immediately(true);
     call.send().await.of("ModifyReplicationGroup")?;
     available(aws, told).await
@@ -280,20 +287,27 @@ async fn replicas(aws: &AwsProvider<'_>, redis: &Redis) -> Result<(), CloudError
     }
 }
 
-/// Removes the cache and waits until it is gone. A last snapshot is taken unless that is refused by name.
+/// Removes the cache and waits until it is gone. A last snapshot is taken unless that is refused by name. A cache that is on
+/// its way out already, or that still changes, is refused by AWS, so it is looked at first.
 pub async fn delete(
     aws: &AwsProvider<'_>,
     snapshot: Option<String>,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let call = aws.clients.cache.delete_replication_group().replication_group_id(aws.names.stem());
-    let call = call.set_final_snapshot_identifier(snapshot);
-    gone_or(call.send().await.of("DeleteReplicationGroup"))?;
     until("the cache", TO_BE_AVAILABLE, told, async || {
-        Ok(match find(aws).await? {
-            Some(group) => Look::NotYet(group.status.unwrap_or_default()),
-            None => Look::Ready,
-        })
+        let Some(group) = find(aws).await? else {
+            return Ok(Look::Ready);
+        };
+        let status = group.status.unwrap_or_default();
+        if status == "available" || status == "create-failed" {
+            let call = aws.clients.cache.delete_replication_group();
+            let call = call.replication_group_id(aws.names.stem());
+            // A cache that was never there has nothing to keep.
+            let call = call
+                .set_final_snapshot_identifier(snapshot.clone().filter(|_| status == "available"));
+            gone_or(call.send().await.of("DeleteReplicationGroup"))?;
+        }
+        Ok(Look::NotYet(status))
     })
     .await
 }

@@ -21,6 +21,9 @@ pub const ROLE: &str = "natsops:role";
 pub const DATA: &str = "data";
 
 const SHRINKS: &str = "a volume only grows: take the data to a new node instead";
+/// How many volumes a node may have had within the time that AWS remembers tokens.
+const TOKENS: u32 = 20;
+
 const SEALED: &str = "what encrypts a volume, and its zone, are settled when it is made";
 
 /// What the data volumes should be.
@@ -112,32 +115,7 @@ pub async fn create(
     node: &Node,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let key = aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?;
-    let name = format!("{}-{}-data", aws.names.stem(), node.name);
-    let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, DATA)];
-    aws.pacer.turn(Pace::Change).await;
-    let answer = aws
-        .clients
-        .ec2
-        .create_volume()
-        .client_token(aws.names.token(&[
-            "volume",
-            node.name.as_str(),
-            node.zone.as_str(),
-            &today(),
-        ]))
-        .availability_zone(node.zone.as_str())
-        .volume_type(VolumeType::Gp3)
-        .size(number(gib(aws.settings)))
-        .iops(number(aws.settings.volume.iops.into()))
-        .throughput(number(mib(aws.settings)))
-        .encrypted(true)
-        .kms_key_id(key)
-        .tag_specifications(tagged(aws, ResourceType::Volume, &more))
-        .send()
-        .await
-        .of("CreateVolume")?;
-    let id = answer.volume_id.unwrap_or_default();
+    let id = make(aws, node).await?;
     aws.known.keep(Kind::Volume, node.name.as_str(), &id);
     let what = format!("the volume of {}", node.name);
     until(&what, Duration::from_secs(30), told, async || {
@@ -162,10 +140,62 @@ pub async fn create(
     .await
 }
 
-/// AWS remembers tokens for longer than volumes live, so the day stands in ours: one that was deleted can be made again.
-/// A volume that was made yesterday is found by its tags.
-fn today() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+/// Makes a volume with the first token that is not that of a volume of the past: AWS remembers tokens for longer than
+/// volumes live. The tokens follow one another in the same order each time, so a repeated call makes nothing twice.
+async fn make(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
+    let mut turn = 0;
+    loop {
+        let used = match ask(aws, node, turn).await {
+            Ok(id) => return Ok(id),
+            Err(error) if error.is("IdempotentParameterMismatch") || error.is_missing() => error,
+            Err(error) => return Err(error),
+        };
+        // Other settings were asked for with it: what it made is either there still, or gone.
+        if let Some(id) = standing(aws, node).await? {
+            return Ok(id);
+        }
+        turn += 1;
+        if turn == TOKENS {
+            return Err(used);
+        }
+    }
+}
+
+/// The data volume of a node that is there already.
+async fn standing(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<String>, CloudError> {
+    let there = seen(aws, &look(aws).await?);
+    let same = |record: &&Record| record.id.name == node.name.as_str();
+    Ok(there.iter().find(same).and_then(|_| aws.known.get(Kind::Volume, node.name.as_str())))
+}
+
+/// Asks for a volume, with the token of a turn.
+async fn ask(aws: &AwsProvider<'_>, node: &Node, turn: u32) -> Result<String, CloudError> {
+    let key = aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?;
+    let name = format!("{}-{}-data", aws.names.stem(), node.name);
+    let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, DATA)];
+    aws.pacer.turn(Pace::Change).await;
+    let answer = aws
+        .clients
+        .ec2
+        .create_volume()
+        .client_token(aws.names.token(&[
+            "volume",
+            node.name.as_str(),
+            node.zone.as_str(),
+            &turn.to_string(),
+        ]))
+        .availability_zone(node.zone.as_str())
+        .volume_type(VolumeType::Gp3)
+        .size(number(gib(aws.settings)))
+        .iops(number(aws.settings.volume.iops.into()))
+        .throughput(number(mib(aws.settings)))
+        .encrypted(true)
+        .kms_key_id(key)
+        .tag_specifications(tagged(aws, ResourceType::Volume, &more))
+        .send()
+        .await
+        .of("CreateVolume")?;
+    Ok(answer.volume_id.unwrap_or_default())
 }
 
 /// Changes a volume while it is in use. AWS permits four changes in a day.

@@ -136,7 +136,7 @@ def modify(call: Call) -> dict[str, Any] | None:
         raise fault("InvalidParameterCombinationException", "An engine version can not go down.")
     names = {"ReplicationGroupDescription": "description", "CacheNodeType": "node_type", "AutomaticFailoverEnabled": "failover", "MultiAZEnabled": "multi_az",
              "SnapshotRetentionLimit": "retention", "SnapshotWindow": "snapshot_window", "PreferredMaintenanceWindow": "maintenance",
-             "AutoMinorVersionUpgrade": "minor", "CacheParameterGroupName": "parameter_group"}
+             "AutoMinorVersionUpgrade": "minor", "CacheParameterGroupName": "parameter_group", "Engine": "engine"}
     for given, field in names.items():
         if given in params:
             group[field] = params[given]

@@ -84,6 +84,9 @@ def change(call: Call) -> dict[str, Any] | None:
             wrong.append(f"Tried to delete resource record set [name='{name[0]}', type='{name[1]}'] but it was not found or the values provided do not match the current values")
         elif action == "DELETE":
             del held[name]
+        # A CNAME has its name for itself (the documentation of Route 53 on CNAME records).
+        elif conflicts := [other[1] for other in held if other[0] == name[0] and other[1] != name[1] and "CNAME" in (other[1], name[1])]:
+            wrong.append(f"RRSet of type {name[1]} with DNS name {name[0]} is not permitted because a conflicting RRSet of type {conflicts[0]} with the same DNS name already exists in zone {absolute(zone.name)}")
         else:
             held[name] = record
     if wrong:

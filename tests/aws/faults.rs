@@ -1,0 +1,240 @@
+//! Whatever fails, is lost or dies in the middle: the same command again makes the same environment, and nothing twice.
+
+use std::collections::BTreeSet;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Map, Value, json};
+
+use super::expected::resources;
+use super::stage::Stage;
+use crate::support::{Dice, Output, signal};
+
+/// Cases of the whole matrix that are tried in a run of all tests; `NATSOPS_FAULTS=all` tries every one.
+const SAMPLE: usize = 6;
+
+/// What is drawn from; a failing draw can be repeated.
+const SEED: u64 = 20_261_128;
+
+/// How many things of each kind there are.
+fn counts(inventory: &Value) -> Value {
+    let kinds = inventory.as_object().unwrap().iter();
+    kinds
+        .map(|(kind, ids)| (kind.clone(), json!(ids.as_array().unwrap().len())))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Operations that change something in a first apply, in the order of their first calls; and what there is in the end.
+fn clean(stage: &mut Stage) -> (Vec<(String, String)>, Value) {
+    stage.begin_again();
+    stage.apply().expect(0);
+    let mut seen = BTreeSet::new();
+    let calls = stage.changes().into_iter().map(|call| (call.service, call.operation));
+    let operations = calls.filter(|call| seen.insert(call.clone())).collect();
+    (operations, counts(&stage.aws.inventory()))
+}
+
+/// An apply ends well, the next plan is empty, everything is there once, with the tags that say whose it is.
+#[track_caller]
+fn converges(stage: &Stage, wanted: &Value, case: &str) {
+    stage.aws.post("clear-faults", &json!(null));
+    let output = stage.apply();
+    assert_eq!(output.code, 0, "{case}\n{}", output.stderr);
+    stage.in_sync();
+    assert_eq!(&counts(&stage.aws.inventory()), wanted, "{case}");
+}
+
+/// The reader finds every attribute, tags included, as after an apply that nothing disturbed.
+#[track_caller]
+fn is_whole(stage: &Stage) {
+    let mut wanted = resources(&stage.image);
+    for parameter in wanted["parameter"].as_object_mut().unwrap().values_mut() {
+        // One whose answer was lost is written a second time.
+        parameter.as_object_mut().unwrap().remove("version");
+    }
+    let read = stage.aws.read(&json!({"environment": "prod", "resources": wanted}));
+    assert_eq!(read["differences"], json!([]));
+    stage.aws.trusted();
+}
+
+/// A run that is still going on.
+struct Running(Child);
+
+impl Running {
+    fn start(stage: &Stage) -> Self {
+        Self(stage.command(&["apply", "prod", "--yes"]).spawn().unwrap())
+    }
+
+    fn send(&self, what: Signal) {
+        signal(i32::try_from(self.0.id()).unwrap(), what);
+    }
+
+    fn end(self) -> Output {
+        Output::of(&self.0.wait_with_output().unwrap())
+    }
+
+    /// As when the machine of its engineer dies.
+    fn kill(self) {
+        self.send(Signal::KILL);
+        assert_eq!(self.end().code, -1, "it was killed in the middle");
+    }
+}
+
+/// Waits for something that must come.
+#[track_caller]
+fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !come() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what} does not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn has_called(stage: &Stage, operation: &str) -> bool {
+    stage.aws.calls().iter().any(|call| call.operation == operation)
+}
+
+/// At the first call of each operation, the network goes: before AWS has heard it, or before we hear the answer.
+#[test]
+fn a_network_that_goes_at_every_first_call_does_no_harm() {
+    let mut stage = Stage::new();
+    let (operations, wanted) = clean(&mut stage);
+    assert!(operations.len() > 30, "{operations:?}");
+    for mode in ["fail-before", "fail-after"] {
+        stage.begin_again();
+        let fault = |(service, operation): &(String, String)| json!({"mode": mode, "service": service, "operation": operation});
+        stage.aws.faults(&operations.iter().map(fault).collect());
+        let first = stage.apply();
+        assert!([0, 1].contains(&first.code), "{mode}: {}\n{}", first.code, first.stderr);
+        converges(&stage, &wanted, mode);
+        is_whole(&stage);
+    }
+}
+
+/// Killed while a call is on its way, or when AWS has done what it asked: the next run finds what there is.
+#[test]
+fn a_run_that_is_killed_at_a_call_is_continued_by_the_next() {
+    let mut stage = Stage::new();
+    let (operations, wanted) = clean(&mut stage);
+    let cases = operations.iter().flat_map(|call| [(call, false), (call, true)]);
+    let mut cases: Vec<_> = cases.collect();
+    if std::env::var("NATSOPS_FAULTS").as_deref() != Ok("all") {
+        let mut dice = Dice::new(SEED);
+        cases = (0..SAMPLE).map(|_| cases.swap_remove(dice.roll(cases.len()))).collect();
+    }
+    for ((service, operation), executed) in cases {
+        let case = format!("{service} {operation}, executed: {executed}");
+        stage.begin_again();
+        // Longer than any test: its answer never comes.
+        stage.aws.faults(&json!({
+            "mode": "stall", "service": service, "operation": operation, "executed": executed, "seconds": 1e6,
+        }));
+        let run = Running::start(&stage);
+        wait_for(&case, || stage.aws.get("faults")[0]["seen"] != 0);
+        // A call that is executed is executed at once.
+        std::thread::sleep(Duration::from_millis(100));
+        run.kill();
+        converges(&stage, &wanted, &case);
+    }
+    is_whole(&stage);
+}
+
+/// Killed again and again, wherever it was.
+#[test]
+fn a_run_that_is_killed_anywhere_is_continued_by_the_next() {
+    let mut stage = Stage::new();
+    let (_, wanted) = clean(&mut stage);
+    stage.begin_again();
+    let mut dice = Dice::new(SEED);
+    for round in 1..=3 {
+        stage.aws.post("reset-calls", &json!(null));
+        let run = Running::start(&stage);
+        let calls = 45 * round + dice.roll(120);
+        wait_for("the moment", || stage.aws.calls().len() >= calls);
+        run.kill();
+    }
+    let lease = "print(s3.get_object(Bucket=BUCKET, Key='lease.json')['Body'].read().decode())";
+    assert!(
+        stage.by_hand(lease).contains("natsops apply prod"),
+        "the dead one still has the lease"
+    );
+    converges(&stage, &wanted, "killed three times");
+    is_whole(&stage);
+}
+
+/// AWS refuses whoever asks too often, and means it for a while.
+#[test]
+fn a_run_that_is_throttled_waits_and_goes_on() {
+    let stage = Stage::new();
+    stage.aws.faults(&json!([
+        {"mode": "throttle", "mutating": true, "nth": 5, "times": 5},
+        {"mode": "throttle", "service": "ec2", "nth": 30, "times": 10},
+        {"mode": "throttle", "service": "elbv2", "nth": 10, "times": 3},
+        {"mode": "error", "service": "iam", "nth": 8, "times": 2, "status": 503, "code": "ServiceUnavailable"},
+    ]));
+    stage.apply().expect(0);
+    stage.in_sync();
+    is_whole(&stage);
+}
+
+/// Ctrl-C: nothing new begins, what is on its way is named, the lease is given back, within two seconds.
+#[test]
+fn an_interrupted_run_says_what_is_in_flight_and_gives_the_lease_back() {
+    let stage = Stage::slow();
+    let run = Running::start(&stage);
+    wait_for("the cache", || has_called(&stage, "CreateReplicationGroup"));
+    run.send(Signal::INT);
+    let begin = Instant::now();
+    let output = run.end();
+    let took = begin.elapsed();
+    assert_eq!(output.code, 130, "{}", output.stderr);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(output.stderr.contains("replication group natsops-prod"), "{}", output.stderr);
+    assert!(output.stderr.contains("natsops plan prod"), "{}", output.stderr);
+    let objects = "print([one['Key'] for one in s3.list_objects_v2(Bucket=BUCKET)['Contents']])";
+    let objects = stage.by_hand(objects);
+    assert!(objects.contains("index.json") && !objects.contains("lease.json"), "{objects}");
+    let made = stage.changes().len();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(stage.changes().len(), made, "nothing goes on behind its back");
+    stage.aws.post("advance", &json!(3600));
+    let again = stage.hurried(Running::start(&stage));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    stage.in_sync();
+    is_whole(&stage);
+}
+
+impl Stage {
+    /// Lets time pass until a run of a slow emulator has ended.
+    fn hurried(&self, mut run: Running) -> Output {
+        while run.0.try_wait().unwrap().is_none() {
+            self.aws.post("advance", &json!(60));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        run.end()
+    }
+}
+
+/// Two at once: the second one names the first and changes nothing. Without the lease, both may run, and still nothing is
+/// made twice.
+#[test]
+fn two_runs_at_once_make_nothing_twice() {
+    let stage = Stage::slow();
+    let first = Running::start(&stage);
+    let holder = format!("process {}", first.0.id());
+    wait_for("the cache", || has_called(&stage, "CreateReplicationGroup"));
+    let second = stage.apply().expect(6);
+    assert!(second.stderr.contains(&holder), "{}", second.stderr);
+    assert!(second.stderr.contains("nothing was changed"), "{}", second.stderr);
+
+    stage.by_hand("s3.delete_object(Bucket=BUCKET, Key='lease.json')");
+    let second = Running::start(&stage);
+    let second = stage.hurried(second);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    let first = stage.hurried(first);
+    assert!([0, 6].contains(&first.code), "{}: {}", first.code, first.stderr);
+    stage.in_sync();
+    is_whole(&stage);
+}
