@@ -1,16 +1,17 @@
 //! Measures natsops against floors taken in the same run: `make bench`, or `cargo bench -- NAME` for one of
-//! `start`, `roll`, `edit`, `offline`, `sign`. Figures, never verdicts: a test on a busy machine proves nothing.
+//! `start`, `roll`, `edit`, `offline`, `platform`, `sign`. Figures, never verdicts: a test on a busy machine proves nothing.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that can not go on has failed")]
 
 mod measure {
     pub mod cluster;
     pub mod offline;
+    pub mod platform;
     pub mod project;
     pub mod sign;
 }
 
-use measure::{cluster, offline, sign};
+use measure::{cluster, offline, platform, sign};
 
 fn main() {
     let wanted: Vec<String> =
@@ -21,6 +22,7 @@ fn main() {
         ("start", cluster::start),
         ("edit", cluster::edit),
         ("roll", cluster::roll),
+        ("platform", platform::apply),
     ] {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             measure();

@@ -108,6 +108,7 @@ async fn an_account_that_is_not_named_gets_nothing_whatever_its_claims_say() {
             body.imports.push(Import {
                 name: subject.to_owned(),
                 subject: subject.to_owned(),
+                local_subject: String::new(),
                 account: owner.clone(),
                 token,
                 kind: Crossing::Stream,
@@ -366,6 +367,22 @@ fn a_share_that_nobody_uses_is_a_finding() {
 }
 
 #[test]
+fn a_share_of_a_version_that_nobody_takes_is_told_with_the_one_that_a_consumer_takes() {
+    let project = Project::new();
+    let publishes = "      - evt.identity.account.registered.v1\n";
+    let share = "      - {subject: evt.identity.account.registered.v1, with: [COMMERCE]}\n";
+    for line in [publishes, share] {
+        let both = format!("{line}{}", line.replace("v1", "v2"));
+        project.edit("catalog/players.yaml", line, &both);
+    }
+    let json = project.run(&["validate", "local", "--json"]).expect(0).json();
+    let found = json["diagnostics"].as_array().unwrap();
+    assert_eq!((found.len(), &found[0]["code"]), (1, &"share-unused".into()), "{json}");
+    let help = found[0]["help"].as_str().unwrap();
+    assert!(help.contains("it takes `evt.identity.account.registered.v1`"), "{help}");
+}
+
+#[test]
 fn the_questions_see_across_accounts() {
     let project = Project::new();
     let who = |subject: &str| {
@@ -375,6 +392,15 @@ fn the_questions_see_across_accounts() {
     let crosses = who("evt.match.formed.v1")["crosses"].clone();
     assert_eq!(crosses.as_array().unwrap().len(), 1);
     assert_eq!((&crosses[0]["from"], &crosses[0]["to"]), (&"PLAYERS".into(), &"GAME".into()));
+    // It is heard in one account and pulled by another.
+    let registered = who("evt.identity.account.registered.v1");
+    assert_eq!(registered["crosses"][0]["kind"], "stored");
+    let wallet = &registered["consumes"][1];
+    assert_eq!((&wallet["account"], &wallet["owner"]), (&"COMMERCE".into(), &"PLAYERS".into()));
+    let show = ["services", "show", "local", "wallet", "--json"];
+    let across = project.run(&show).expect(0).json()["service"]["across"].clone();
+    let pulled = across.as_array().unwrap().iter().find(|entry| entry["verb"] == "consumes");
+    assert_eq!(pulled.unwrap()["account"], "PLAYERS", "{across}");
     let audit = who("audit.wallet.entry.posted.v1");
     assert_eq!(
         (&audit["crosses"][0]["to"], &audit["stored"][0]["account"]),

@@ -150,10 +150,12 @@ fn the_workflow_for_pull_requests_is_one() {
         for line in script.lines().filter_map(|line| line.trim().strip_prefix("natsops ")) {
             let words: Vec<&str> =
                 line.split_whitespace().take_while(|word| *word != ">").collect();
-            let code = project.run(&words).code;
-            assert_ne!(code, 64, "natsops {line}");
+            let plan = words == ["plan", "prod", "--markdown", "--detailed-exitcode"];
+            // There is no account to ask here. Everything is new then.
+            let (offline, code) = if plan { (&["--offline"][..], 2) } else { (&[][..], 0) };
+            project.run(&[&words, offline].concat()).expect(code);
             commands += 1;
-            plans |= words == ["plan", "prod", "--markdown", "--detailed-exitcode"];
+            plans |= plan;
         }
     }
     assert!(commands == 3 && plans);

@@ -258,7 +258,7 @@ const PROVOCATIONS: [Provocation; 33] = [
             "refunded.v1, with: [PLAYERS]",
             "refunded.v1, with: [PLAYERS, GAME]",
         )],
-        says: "nobody in account GAME subscribes `evt.payment.charge.refunded.v1`",
+        says: "nobody in account GAME subscribes or consumes `evt.payment.charge.refunded.v1`",
     },
     Provocation {
         lint: "stream-unfed",
@@ -374,7 +374,7 @@ fn a_lone_node_is_shown_with_what_it_costs_and_what_each_way_out_brings() {
     expose(&project, "prod.yaml", "uneven-zones");
     let output = project.run(&["lint", "prod"]).expect(5);
     for words in [
-        "prod.yaml:29:28",
+        "prod.yaml:36:28",
         "5 x 425 GB / 3 = 708 GB",
         "370 GB are reserved of 425 GB",
         "its only node leads about half of them, here 7 of 13",

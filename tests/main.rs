@@ -14,6 +14,7 @@ mod configs;
 mod docs;
 mod effects;
 mod faults;
+mod forecasts;
 mod fuzz;
 mod golden;
 mod graph;

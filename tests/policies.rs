@@ -3,6 +3,7 @@
 //! The reference comes with cfn-lint, which moto brings along. It gives for each action the kinds of things that it
 //! can be limited to, and for each kind its ARNs and the conditions that it knows.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use regex_lite::Regex;
@@ -10,17 +11,14 @@ use serde_json::Value;
 
 use crate::support::{Project, package};
 
+/// The account of the shipped production.
 const ACCOUNT: &str = "123456789012";
 
 /// The policies of production, each with what it is for.
 fn policies() -> Vec<(&'static str, Value)> {
     let project = Project::new();
-    let print = |words: &[&str]| {
-        let mut arguments = vec!["policy", "prod"];
-        arguments.extend(words);
-        arguments.extend(["--account", ACCOUNT]);
-        project.run(&arguments).expect(0).json()
-    };
+    let print =
+        |words: &[&str]| project.run(&[&["policy", "prod"], words].concat()).expect(0).json();
     vec![
         ("plan", print(&["plan"])),
         ("apply", print(&["apply"])),
@@ -158,9 +156,9 @@ const APART: [&str; 2] = ["GetCallerIdentity", "ScheduleKeyDeletion"];
 #[test]
 fn every_call_that_the_provider_makes_is_allowed() {
     let folder = package().join("src/provider/aws");
-    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let source: String =
-        files.map(|file| std::fs::read_to_string(file.path()).unwrap_or_default()).collect();
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let source: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let call = Regex::new(r#"\.of\("([A-Za-z0-9]+)"\)"#).unwrap();
     let policies = policies();
     let allowed: Vec<&str> = policies[..2]
@@ -169,7 +167,10 @@ fn every_call_that_the_provider_makes_is_allowed() {
         .flat_map(|statement| list(&statement["Action"]))
         .filter_map(|action| action.split_once(':').map(|(_, name)| name))
         .collect();
-    for call in call.captures_iter(&source).map(|found| found.get(1).unwrap().as_str()) {
+    let calls: BTreeSet<&str> =
+        call.captures_iter(&source).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(calls.len() > 100, "the calls of the provider are written in another way: {calls:?}");
+    for call in calls {
         let right =
             OTHERWISE.iter().find(|(name, _)| *name == call).map_or(call, |(_, right)| right);
         let found = APART.contains(&call) || allowed.iter().any(|pattern| fits(pattern, right));
@@ -196,15 +197,10 @@ fn each_has_a_form_that_iam_takes() {
 #[test]
 fn what_is_missing_or_wrong_is_said() {
     let project = Project::new();
-    let open = project.run(&["policy", "prod", "plan"]).expect(0);
-    assert!(open.stderr.contains("note: the account stands as `*`"), "{}", open.stderr);
-    assert!(open.stdout.contains("arn:aws:s3:::natsops-prod-*-us-east-1"), "{}", open.stdout);
-    let apply = project.run(&["policy", "prod", "apply", "--account", ACCOUNT]).expect(0);
+    let apply = project.run(&["policy", "prod", "apply"]).expect(0);
     assert!(apply.stderr.contains("beside the policy of `plan`"), "{}", apply.stderr);
     let local = project.run(&["policy", "local", "plan"]).expect(64);
     assert!(local.stderr.contains("`local` does not live on AWS"), "{}", local.stderr);
-    let slip = project.run(&["policy", "prod", "plan", "--account", "1234"]).expect(64);
-    assert!(slip.stderr.contains("twelve digits"), "{}", slip.stderr);
     project.run(&["policy", "prod", "node"]).expect(64);
     let node = project.run(&["policy", "prod", "node", "--node", "nats-9"]).expect(64);
     assert!(node.stderr.contains("there is no node `nats-9`"), "{}", node.stderr);

@@ -47,7 +47,7 @@ pub enum Content {
     Secret(Secret<String>),
 }
 
-/// Why a folder can't be put together: a template that does not fit, which is a bug of ours.
+/// Why a folder can't be put together, which is a bug of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The template.
@@ -56,6 +56,9 @@ pub enum BundleError {
     /// What it produced.
     #[error("the rendered nats.conf can't be read back: {0}")]
     Config(#[from] ConfigError),
+    /// The archive of them.
+    #[error("the archive can't be written: {0}")]
+    Archive(#[from] std::io::Error),
 }
 
 /// Renders a node's configuration. What does not exist yet is shown as pending.

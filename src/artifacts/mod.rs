@@ -6,6 +6,7 @@
 //! 4. [`bundle`] and [`redis_bundle`] put a node's folder together; [`client_files`] a client's;
 //!    [`leafnode_files`] that of a server at the edge.
 
+mod archive;
 mod bundle;
 mod certificates;
 mod claims;
@@ -19,6 +20,7 @@ mod redis_bundle;
 mod review;
 mod sharing;
 
+pub use archive::{archive, archive_print};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};

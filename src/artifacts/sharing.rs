@@ -9,11 +9,14 @@ use super::claims::{counted, unsigned};
 use super::issue::IssueError;
 use super::paper::{Paper, public};
 use crate::jwt::{AccountBody, ActivationBody, Claims, Crossing, Export, Import, decode, sign};
-use crate::model::{AccountName, Cluster, Passage};
+use crate::model::{AccountName, Cluster, Flow, Lane};
 use crate::plan::PENDING;
 use crate::secrets::{Index, KeyName, SecretStore};
 
 /// How long an answer may take: what a service may take to answer, in nanoseconds.
+///
+/// Of several answers, each may take as long after the one before. A client that pulls is told within that time that
+/// there is nothing, or that its request still waits.
 const RESPONSE_THRESHOLD: i64 = 120_000_000_000;
 
 /// What an owner lets one other account import.
@@ -30,13 +33,13 @@ pub struct Activation {
 }
 
 impl Activation {
-    /// The activation that a passage needs.
-    fn of(passage: &Passage) -> Self {
+    /// The activation that a lane needs.
+    fn of(lane: &Lane) -> Self {
         Self {
-            owner: passage.owner.clone(),
-            user: passage.user.clone(),
-            subject: passage.exported.to_string(),
-            service: passage.kind.is_service(),
+            owner: lane.owner.clone(),
+            user: lane.user.clone(),
+            subject: lane.exported.clone(),
+            service: lane.flow.is_service(),
         }
     }
 
@@ -47,7 +50,7 @@ impl Activation {
 
 /// Every activation that the cluster needs, once.
 pub fn activations(cluster: &Cluster) -> impl Iterator<Item = Activation> {
-    let all = cluster.passages.iter().map(|passage| (Activation::of(passage), ()));
+    let all = cluster.lanes().map(|lane| (Activation::of(&lane), ()));
     all.collect::<BTreeMap<_, _>>().into_keys()
 }
 
@@ -69,31 +72,40 @@ pub fn activation(activation: &Activation, index: &Index) -> Claims<ActivationBo
 
 /// What an account gives to others: each subject once, whoever takes it.
 pub fn exports(cluster: &Cluster, account: &AccountName) -> Vec<Export> {
-    let exported: BTreeMap<String, Activation> = cluster
-        .exports_of(account)
-        .map(|passage| (passage.exported.to_string(), Activation::of(passage)))
-        .collect();
-    let export = |activation: Activation| Export {
-        name: activation.subject.clone(),
-        kind: activation.crossing(),
+    let exported: BTreeMap<String, Lane> =
+        cluster.exports_of(account).map(|lane| (lane.exported.clone(), lane)).collect();
+    let export = |lane: Lane| Export {
+        name: lane.exported.clone(),
+        kind: Activation::of(&lane).crossing(),
         token_req: true,
-        response_type: if activation.service { "Singleton".to_owned() } else { String::new() },
-        response_threshold: activation.service.then_some(RESPONSE_THRESHOLD),
-        subject: activation.subject,
+        response_type: answers(lane.flow).to_owned(),
+        response_threshold: lane.flow.is_service().then_some(RESPONSE_THRESHOLD),
+        subject: lane.exported,
     };
     exported.into_values().map(export).collect()
 }
 
+/// How many answers a request has, in the words of claims. After the first, a server would drop the others.
+fn answers(flow: Flow) -> &'static str {
+    match flow {
+        Flow::Messages => "",
+        Flow::Requests => "Singleton",
+        Flow::Pulls => "Stream",
+    }
+}
+
 /// What an account takes from others.
 pub fn imports(cluster: &Cluster, account: &AccountName, index: &Index) -> Vec<Import> {
-    let import = |passage: &Passage| {
-        let activation = Activation::of(passage);
+    let import = |lane: Lane| {
+        let activation = Activation::of(&lane);
         let kind = activation.crossing();
         let token = index.document(&Paper::Activation(activation).document());
+        let renamed = lane.local != lane.subject;
         Import {
-            name: passage.subject.to_string(),
-            subject: passage.subject.to_string(),
-            account: public(index, &KeyName::of_account(&passage.owner)),
+            name: lane.subject.clone(),
+            subject: lane.subject,
+            local_subject: if renamed { lane.local } else { String::new() },
+            account: public(index, &KeyName::of_account(&lane.owner)),
             token: token.unwrap_or(PENDING).to_owned(),
             kind,
         }

@@ -6,7 +6,7 @@ use anstream::{eprint, eprintln, println};
 
 use super::allow::AllowArgs;
 use super::ask::confirm;
-use super::cloud::on_aws;
+use super::cloud::{Cloud, on_aws};
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
@@ -36,6 +36,9 @@ pub struct Args {
     /// Also heal what only `plan --deep` sees (environments on AWS)
     #[arg(long)]
     deep: bool,
+    /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
+    #[arg(long)]
+    require_checks: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
@@ -46,9 +49,10 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let (json, deep) = (context.json, args.deep);
-        let wish = apply_cloud::Wish { environment, json, deep, agree: &agree };
-        return apply_cloud::run(cluster, &wish);
+        let (json, deep, require_checks) = (context.json, args.deep, args.require_checks);
+        let wish = apply_cloud::Wish { environment, json, deep, require_checks, agree: &agree };
+        let server = context.nats_server(&cluster)?;
+        return apply_cloud::run(Cloud::open(cluster)?.with_server(server), &wish);
     }
     if args.deep {
         return Err(Failure::new(exit::USAGE, "--deep is for environments on AWS")

@@ -9,7 +9,6 @@ use super::plan::words;
 use super::plan_cloud::Foreseen;
 use super::progress::Progress;
 use super::{exit, paint};
-use crate::model::Cluster;
 use crate::ops::execute::StopSign;
 use crate::ops::platform::{self, Ground};
 use crate::plan::Plan;
@@ -25,14 +24,15 @@ pub struct Wish<'a> {
     pub json: bool,
     /// Whether everything is looked at, whatever it costs.
     pub deep: bool,
+    /// Whether it fails when something could not be checked.
+    pub require_checks: bool,
     /// Looks at the plan that would be carried out, and refuses it or has it agreed to.
     pub agree: &'a dyn Fn(&Plan) -> Result<(), Failure>,
 }
 
 /// Runs it.
-pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
+pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
     let environment = wish.environment;
-    let cloud = Cloud::open(cluster)?;
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
@@ -68,13 +68,15 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
             .safe("everything planned was done; somebody may have changed it meanwhile")
             .next(format!("natsops plan {environment}")));
     }
-    for unseen in &left.not_observed {
-        eprintln!(
-            "{} {}: not observed: {}",
-            paint::change("note:"),
-            unseen.kind.word(),
-            unseen.reason
-        );
+    if let Some(unseen) = left.not_observed.first() {
+        let kinds: Vec<&str> = left.not_observed.iter().map(|unseen| unseen.kind.word()).collect();
+        let what = format!("{} not checked: {}", kinds.join(", "), unseen.reason);
+        if wish.require_checks {
+            return Err(Failure::new(exit::UNHEALTHY, what)
+                .safe("everything planned was done")
+                .next(format!("natsops apply {environment}, without --require-checks")));
+        }
+        eprintln!("{} {what}", paint::change("note:"));
     }
     if !wish.json {
         println!(

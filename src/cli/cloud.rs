@@ -1,10 +1,11 @@
 //! Environments on AWS: clients, store and what an apply hands over, put together.
 
+use std::path::PathBuf;
+
 use super::context::Context;
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::artifacts::Content;
-use crate::artifacts::client_files;
+use crate::artifacts::{Content, archive, client_files};
 use crate::model::{AwsSettings, Cluster, Placement};
 use crate::ops::platform::Ground;
 use crate::provider::Supply;
@@ -19,6 +20,8 @@ pub struct Cloud {
     pub store: BucketStore,
     /// Counts the calls of AWS.
     pub calls: Counter,
+    /// The program that nodes run; nothing where none is handed over.
+    server: PathBuf,
 }
 
 impl Cloud {
@@ -26,7 +29,12 @@ impl Cloud {
     pub fn open(cluster: Cluster) -> Result<Self, Failure> {
         let calls = Counter::default();
         let store = BucketStore::new(names(&cluster), settings(&cluster), calls.clone())?;
-        Ok(Self { cluster, store, calls })
+        Ok(Self { cluster, store, calls, server: PathBuf::new() })
+    }
+
+    /// The same with the server's program, which an apply hands to the machines.
+    pub fn with_server(self, server: PathBuf) -> Self {
+        Self { server, ..self }
     }
 
     /// The provider, with credentials of the right account.
@@ -118,6 +126,19 @@ impl Supply for Cloud {
             Content::Secret(secret) => secret,
             Content::Public(text) => Secret::new(text),
         })
+    }
+
+    fn archive(&self, node: &str) -> Result<Secret<Vec<u8>>, String> {
+        let words = |error: &dyn std::fmt::Display| error.to_string();
+        let node = self.cluster.nodes.iter().find(|known| known.name.as_str() == node);
+        let node = node.ok_or("there is no such node")?;
+        let index = self.store.index().map_err(|error| words(&error))?;
+        let key = self.store.open(&KeyName::node(&node.name)).map_err(|error| words(&error))?;
+        archive(&self.cluster, node, &index, key).map_err(|error| words(&error))
+    }
+
+    fn server(&self) -> Result<Vec<u8>, String> {
+        fs_err::read(&self.server).map_err(|error| error.to_string())
     }
 
     fn password(&self, user: &str) -> Result<Secret<String>, String> {

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use anstream::{eprintln, println};
 
-use super::context::Context;
+use super::cloud::{Cloud, on_aws};
+use super::context::{Context, Workplace, block_on};
 use super::failure::Failure;
 use super::{candidates, exit, lookup, paint};
 use crate::artifacts::{Content, client_files};
+use crate::model::Cluster;
 use crate::render::{environment_script, nats_context};
-use crate::secrets::{SecretStore as _, private_folder, write_private};
+use crate::secrets::{SecretStore, private_folder, write_private};
 
 /// Credentials of services
 #[derive(Debug, clap::Args)]
@@ -58,14 +60,33 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
 }
 
+/// Where an environment's credentials come from.
+struct Source {
+    cluster: Cluster,
+    store: Box<dyn SecretStore>,
+}
+
+fn source(context: &Context, args: &ExportArgs) -> Result<Source, Failure> {
+    let Some(cluster) = on_aws(context, &args.environment)? else {
+        let Workplace { cluster, store, .. } = context.open(&args.environment)?;
+        return Ok(Source { cluster, store: Box::new(store) });
+    };
+    let cloud = Cloud::open(cluster)?;
+    let endpoint = block_on(async |_| Ok(cloud.provider().await?.cache_endpoint().await?))?;
+    let Cloud { mut cluster, store, .. } = cloud;
+    if let Some(redis) = &mut cluster.redis {
+        redis.endpoint = endpoint;
+    }
+    Ok(Source { cluster, store: Box::new(store) })
+}
+
 fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
-    let workplace = context.open(&args.environment)?;
-    let service = lookup::service(&workplace.cluster, &args.service)?;
-    let index = workplace.store.index()?;
-    let files =
-        client_files(&workplace.cluster, service, &index, &workplace.store).map_err(|error| {
-            Failure::from(error).next(format!("natsops apply {}", args.environment))
-        })?;
+    let Source { cluster, store } = source(context, args)?;
+    let service = lookup::service(&cluster, &args.service)?;
+    let index = store.index()?;
+    let files = client_files(&cluster, service, &index, &*store).map_err(|error| {
+        Failure::from(error).next(format!("natsops apply {}", args.environment))
+    })?;
     private_folder(&args.out)?;
     let folder = std::path::absolute(&args.out)?;
     let mut written = Vec::new();
@@ -79,19 +100,18 @@ fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
     }
     for format in &args.format {
         let (name, text) = match format {
-            Format::NatsContext => ("json", nats_context(&workplace.cluster, service, &folder)),
-            Format::Env => ("env", environment_script(&workplace.cluster, service, &folder)),
+            Format::NatsContext => ("json", nats_context(&cluster, service, &folder)),
+            Format::Env => ("env", environment_script(&cluster, service, &folder)),
         };
         let path = folder.join(format!("{}.{name}", service.name));
         fs_err::write(&path, text)?;
         written.push(path);
     }
     if context.json {
-        let redis = workplace.cluster.cache_of(service);
         let value = serde_json::json!({
             "format": 1, "service": service.name, "files": written,
-            "urls": workplace.cluster.client_urls(), "inbox_prefix": service.inbox_prefix(),
-            "redis_urls": redis.map(|redis| redis.client_urls()),
+            "urls": cluster.client_urls(), "inbox_prefix": service.inbox_prefix(),
+            "redis_urls": cluster.cache_of(service).map(|redis| redis.client_urls()),
         });
         println!("{value:#}");
         return Ok(exit::DONE);

@@ -23,6 +23,7 @@ mod lint_file;
 mod logs;
 mod lookup;
 mod man;
+mod output;
 mod paint;
 mod plan;
 mod plan_cloud;
@@ -101,6 +102,7 @@ enum Command {
     Streams(streams::Args),
     Graph(graph::Args),
     Policy(policy::Args),
+    Output(output::Args),
 }
 
 /// Runs the program, and gives its exit code.
@@ -153,6 +155,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Streams(args) => streams::run(&context()?, &args),
         Command::Graph(args) => graph::run(&context()?, &args),
         Command::Policy(args) => policy::run(&context()?, &args),
+        Command::Output(args) => output::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, json),

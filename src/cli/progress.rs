@@ -1,22 +1,30 @@
 //! Shows what workflows tell: a live line on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anstream::eprintln;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::forecast_text::span;
 use super::paint;
+use crate::forecast::typical;
 use crate::ops::checks::Outcome;
 use crate::ops::{Event, Reporter};
-use crate::plan::{Action, ActionKind, Effect};
+use crate::plan::{Action, ActionKind, Effect, RecordId};
 
 /// Off a terminal, a wait is mentioned this often at most.
 const MENTION: Duration = Duration::from_secs(2);
 
+/// A step that usually takes so many seconds has a line of its own.
+const LONG: u64 = 5;
+
 /// Shows events on stderr.
 pub struct Progress {
+    /// The live lines: the last one for what goes on, and one above it for each step that takes long.
+    all: MultiProgress,
     bar: ProgressBar,
     live: bool,
     state: Mutex<State>,
@@ -27,21 +35,26 @@ struct State {
     mentioned: Instant,
     /// In the order of their beginnings; some run beside each other.
     phases: Vec<(String, Option<Duration>)>,
+    /// The steps that take long and go on now.
+    rows: BTreeMap<RecordId, ProgressBar>,
 }
 
 impl Progress {
     /// A live line where stderr is a terminal.
     pub fn new() -> Self {
         let live = std::io::stderr().is_terminal();
-        let bar = if live { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let all = MultiProgress::new();
+        let bar = if live { all.add(ProgressBar::new_spinner()) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
             bar.set_style(style);
         }
         let now = Instant::now();
+        let (phases, rows) = (Vec::new(), BTreeMap::new());
         Self {
+            all,
             bar,
             live,
-            state: Mutex::new(State { begin: now, mentioned: now, phases: Vec::new() }),
+            state: Mutex::new(State { begin: now, mentioned: now, phases, rows }),
         }
     }
 
@@ -60,12 +73,14 @@ impl Progress {
         let phases: Vec<String> =
             phases.iter().map(|(name, elapsed)| format!("{name} {}", seconds(*elapsed))).collect();
         let total = seconds(self.lock().begin.elapsed());
-        eprintln!("{}", paint::faint(format!("{}; {total} in all", phases.join(", "))));
+        let parts =
+            if phases.is_empty() { String::new() } else { format!("{}; ", phases.join(", ")) };
+        eprintln!("{}", paint::faint(format!("{parts}{total} in all")));
     }
 
     fn line(&self, text: &str) {
         if self.live {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.all.suspend(|| eprintln!("{text}"));
         } else {
             eprintln!("{text}");
         }
@@ -74,6 +89,30 @@ impl Progress {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic elsewhere leaves the state usable: it only counts time.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Shows a step that takes long as a line of its own, with the time that it usually takes.
+    fn begin(&self, action: &Action) {
+        self.bar.set_message(describe(action));
+        let usual = typical(action);
+        if !self.live || usual < LONG {
+            return;
+        }
+        let row = self.all.insert_before(&self.bar, ProgressBar::new_spinner());
+        let style = format!("  {{spinner}} {{msg}} {{elapsed:.dim}} (usually {})", span(usual));
+        if let Ok(style) = ProgressStyle::with_template(&style) {
+            row.set_style(style);
+        }
+        row.set_message(describe(action));
+        row.enable_steady_tick(Duration::from_millis(100));
+        self.lock().rows.insert(action.id.clone(), row);
+    }
+
+    /// Takes a step's line away.
+    fn end(&self, action: &Action) {
+        if let Some(row) = self.lock().rows.remove(&action.id) {
+            row.finish_and_clear();
+        }
     }
 
     /// Shows what is waited for.
@@ -106,16 +145,19 @@ impl Reporter for Progress {
                     *length = Some(*elapsed);
                 }
             }
-            Event::Started(action) => self.bar.set_message(describe(action)),
+            Event::Started(action) => self.begin(action),
             Event::Done(action, elapsed) => {
+                self.end(action);
                 let text = describe(action);
                 let elapsed = paint::faint(seconds(*elapsed));
                 self.line(&format!("  {} {text} {elapsed}", paint::good("done")));
             }
             Event::Failed(action, reason) => {
+                self.end(action);
                 self.line(&format!("  {} {}: {reason}", paint::error("failed"), action.id));
             }
             Event::Left(action) => {
+                self.end(action);
                 self.line(&format!("  {} {}", paint::change("goes on"), describe(action)));
             }
             Event::Waiting(text) => self.wait(text),

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::{exit, lookup, paint, tables};
 use crate::contract::{Borders, Grant, Verb, grants, meet, pulled, who};
-use crate::model::{BucketName, Cluster, Consumer, PassageKind, Service};
+use crate::model::{AccountName, BucketName, Cluster, Consumer, PassageKind, Service};
 
 /// The services of the catalog
 #[derive(Debug, clap::Args)]
@@ -130,8 +130,11 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             })
             .collect();
         if grant.verb == Verb::Publishes {
-            let pull = all.consumes.iter().filter(|other| *other.account == service.account);
-            names.extend(pull.map(|other| other.service.to_string()));
+            let pull = all.consumes.iter().filter(|other| *other.owner == service.account);
+            names.extend(pull.map(|other| match *other.account == service.account {
+                true => other.service.to_string(),
+                false => format!("{}/{}", other.account, other.service),
+            }));
             names.sort_unstable();
         }
         names.dedup();
@@ -150,6 +153,14 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
     tables::trimmed(&table)
 }
 
+/// A service, with its account where that is not `home`.
+pub fn named(service: &Service, home: &AccountName) -> String {
+    match service.account == *home {
+        true => service.name.to_string(),
+        false => format!("{}/{}", service.account, service.name),
+    }
+}
+
 fn joined(names: &[&str]) -> String {
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
@@ -163,15 +174,20 @@ fn stored(cluster: &Cluster, service: &Service) -> Vec<Vec<String>> {
     for (index, consumer) in service.consumes.iter().enumerate() {
         let grants = pulled(cluster);
         let own = |grant: &&Grant<'_>| grant.service == &service.name && grant.index == index;
-        let mut from: Vec<&str> = Vec::new();
+        let mut from: Vec<String> = Vec::new();
         for grant in grants.iter().filter(own) {
-            let publishers = cluster.services_of(&service.account);
+            let publishers = cluster.services_of(&consumer.account);
             let publishers = publishers.filter(|other| other.publishes.contains(grant.subject));
-            from.extend(publishers.map(|other| other.name.as_str()));
+            from.extend(publishers.map(|other| named(other, &service.account)));
         }
         from.sort_unstable();
         from.dedup();
-        rows.push(row("consumes", consumer.path(), &from));
+        let from: Vec<&str> = from.iter().map(String::as_str).collect();
+        let path = match consumer.is_abroad(&service.account) {
+            true => format!("{} of {}", consumer.path(), consumer.account),
+            false => consumer.path(),
+        };
+        rows.push(row("consumes", path, &from));
     }
     let others = |bucket: &BucketName, list: fn(&Service) -> &Vec<BucketName>| {
         let all = cluster.services_of(&service.account);
@@ -214,7 +230,8 @@ fn held(service: &Service) -> String {
 pub fn consumer_value(consumer: &Consumer) -> Value {
     let redelivery = consumer.redelivery.as_ref();
     json!({
-        "stream": consumer.stream, "consumer": consumer.name, "description": consumer.description,
+        "account": consumer.account, "stream": consumer.stream, "consumer": consumer.name,
+        "description": consumer.description,
         "filter": consumer.filter, "deliver": consumer.deliver, "ack": consumer.ack,
         "ack_wait": redelivery.map(|r| r.ack_wait),
         "max_deliver": redelivery.and_then(|r| r.max_deliver),
@@ -226,7 +243,8 @@ pub fn consumer_value(consumer: &Consumer) -> Value {
 
 fn value(cluster: &Cluster, service: &Service) -> Value {
     let borders = Borders::new(cluster);
-    let across = grants(service).into_iter().filter_map(|grant| {
+    let pulls = pulled(cluster).into_iter().filter(|grant| grant.service == &service.name);
+    let across = grants(service).into_iter().chain(pulls).filter_map(|grant| {
         let passage = borders.crossing(&grant)?;
         Some(json!({
             "verb": grant.verb, "subject": grant.subject, "kind": passage.kind,

@@ -58,3 +58,58 @@ impl<'a> StatusShown<'a> {
         Self { format: FORMAT, status }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use schemars::generate::SchemaSettings;
+
+    use super::*;
+    use crate::forecast::forecast;
+    use crate::plan::{Kind, Observed, OnChange, Record, plan};
+
+    fn shown(region: &str) -> serde_json::Value {
+        let id = RecordId::new(Kind::Instance, "nats-1");
+        let instance = |kind: &str| {
+            let record = Record::new(id.clone()).field("type", kind, OnChange::InPlace);
+            vec![record.field("root_size", "20 GiB", OnChange::InPlace)]
+        };
+        let (desired, found) = (instance("m6i.xlarge"), instance("m6i.large"));
+        let observed = Observed { records: found.clone(), not_observed: vec![] };
+        let plan = plan(desired.clone(), observed);
+        let forecast = forecast(region, &plan, &desired, &found).unwrap().with_calls(46);
+        let by_hand = BTreeSet::from([id]);
+        let forecast = Some(&forecast);
+        let shown = Shown { environment: "prod", plan: &plan, by_hand: &by_hand, forecast };
+        serde_json::json!(PlanShown::new(&shown))
+    }
+
+    #[test]
+    fn a_script_reads_what_a_plan_takes_and_costs() {
+        let plan = shown("us-east-1");
+        assert_eq!(plan["by_hand"][0]["name"], "nats-1");
+        let forecast = &plan["forecast"];
+        assert_eq!(forecast["duration"]["seconds"], 100);
+        assert_eq!(forecast["duration"]["chain"][0]["kind"], "instance");
+        let cost = &forecast["cost"]["priced"];
+        assert_eq!((&cost["after"], &cost["change"]), (&"141.76".into(), &"70.08".into()));
+        assert_eq!(forecast["api_calls"], 46);
+        let elsewhere = shown("eu-north-1");
+        assert_eq!(elsewhere["forecast"]["cost"]["no-prices"], "eu-north-1");
+    }
+
+    #[test]
+    fn what_is_shown_fits_its_schema() {
+        let generator = SchemaSettings::draft07().for_serialize().into_generator();
+        let schema = generator.into_root_schema_for::<PlanShown<'_>>().to_value();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for region in ["us-east-1", "eu-north-1"] {
+            let mut plan = shown(region);
+            let errors: Vec<String> = validator.iter_errors(&plan).map(|e| e.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new());
+            plan["forecast"]["duration"]["seconds"] = "soon".into();
+            assert!(!validator.is_valid(&plan));
+        }
+    }
+}

@@ -111,6 +111,7 @@ fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
         let all = consumers(&cluster, stream).into_iter().map(|(service, consumer)| {
             let mut value = services::consumer_value(consumer);
             value["service"] = json!(service.name);
+            value["service_account"] = json!(service.account);
             value
         });
         value["consumers"] = all.collect();
@@ -152,7 +153,7 @@ fn consumer_table(all: &[(&Service, &Consumer)]) -> String {
         let redelivery = consumer.redelivery.as_ref();
         table.add_row(vec![
             consumer.name.to_string(),
-            service.name.to_string(),
+            services::named(service, &consumer.account),
             filter,
             word(&json!(consumer.deliver)),
             word(&json!(consumer.ack)),

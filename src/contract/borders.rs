@@ -32,18 +32,30 @@ impl<'a> Borders<'a> {
         borders
     }
 
-    /// The passage by which a grant reaches another account: what it calls or hears there, or who keeps its records.
+    /// The passage by which a grant reaches another account: what it calls, hears or pulls there, or who keeps its
+    /// records.
     pub fn crossing(&self, grant: &Grant<'_>) -> Option<&'a Passage> {
-        let taken = self.taken.get(grant.account)?.covering(grant.subject.as_str());
+        let (taken, subject) = (self.taken.get(grant.account)?, grant.subject.as_str());
+        // A consumer may be handed a part of what is published.
+        let taken = match grant.consumer {
+            Some(_) => taken.overlapping(subject),
+            None => taken.covering(subject),
+        };
         taken.into_iter().copied().find(|passage| match passage.kind {
             PassageKind::Events => grant.verb == Verb::Subscribes,
             PassageKind::Requests => grant.verb == Verb::Calls,
             PassageKind::Audit => grant.verb == Verb::Publishes,
+            PassageKind::Stored => {
+                grant.consumer.is_some_and(|consumer| consumer.account == passage.owner)
+            }
         })
     }
 
     /// The account in which a grant's subject is at home: that of whoever serves or publishes it.
     pub fn home(&self, grant: &Grant<'a>) -> &'a AccountName {
+        if let Some(consumer) = grant.consumer {
+            return &consumer.account;
+        }
         match self.crossing(grant) {
             Some(passage) if passage.kind != PassageKind::Audit => &passage.owner,
             _ => grant.account,

@@ -174,7 +174,9 @@ fn basis<'a>(service: &'a Service, entry: &str, queue: Option<&str>, speaks: boo
 fn stored<'a>(service: &'a Service, entry: &str) -> Basis<'a> {
     let has = |subjects: Vec<String>| subjects.iter().any(|subject| subject == entry);
     let mut consumers = service.consumes.iter().enumerate();
-    if let Some((index, consumer)) = consumers.find(|(_, c)| has(c.publish_subjects())) {
+    if let Some((index, consumer)) =
+        consumers.find(|(_, c)| has(c.publish_subjects(&service.account)))
+    {
         return Basis::Consumer(index, consumer);
     }
     let mut reads = service.reads.iter().enumerate();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Cluster, Consumer, ConsumerName, QueueName, Service, ServiceName, Stream, Subject,
+    AccountName, Cluster, Consumer, QueueName, Service, ServiceName, Stream, Subject,
     SubjectPattern,
 };
 
@@ -60,7 +60,7 @@ pub struct Grant<'a> {
     /// The queue group that it is bound to.
     pub queue: Option<&'a QueueName>,
     /// The consumer that it is pulled through.
-    pub consumer: Option<&'a ConsumerName>,
+    pub consumer: Option<&'a Consumer>,
 }
 
 impl Grant<'_> {
@@ -72,16 +72,19 @@ impl Grant<'_> {
 
 /// All grants of a service, in the order of the catalog.
 pub fn grants(service: &Service) -> Vec<Grant<'_>> {
+    each_grant(service).collect()
+}
+
+/// The same, one by one.
+pub fn each_grant(service: &Service) -> impl Iterator<Item = Grant<'_>> {
     let serves = service.serves.iter().map(|(subject, queue)| (subject, Some(queue)));
     let calls = service.calls.iter().map(|subject| (subject, None));
     let publishes = service.publishes.iter().map(|subject| (subject, None));
     let subscribes = service.subscribes.iter().map(|(subject, queue)| (subject, queue.as_ref()));
-    let mut all = Vec::new();
-    all.extend(of(service, Verb::Serves, serves));
-    all.extend(of(service, Verb::Calls, calls));
-    all.extend(of(service, Verb::Publishes, publishes));
-    all.extend(of(service, Verb::Subscribes, subscribes));
-    all
+    of(service, Verb::Serves, serves)
+        .chain(of(service, Verb::Calls, calls))
+        .chain(of(service, Verb::Publishes, publishes))
+        .chain(of(service, Verb::Subscribes, subscribes))
 }
 
 fn of<'a>(
@@ -106,15 +109,18 @@ pub fn handed_out<'a>(consumer: &'a Consumer, stream: &'a Stream) -> &'a [Subjec
 }
 
 /// Every consumer with its service, its place there, and its stream.
-pub fn consumers(cluster: &Cluster) -> impl Iterator<Item = (&Service, usize, &Consumer, &Stream)> {
+pub fn consumers<'a>(
+    cluster: &'a Cluster,
+) -> impl Iterator<Item = (&'a Service, usize, &'a Consumer, &'a Stream)> {
     let all = cluster.services.values().flat_map(|service| {
         let consumers = service.consumes.iter().enumerate();
         consumers.map(move |(index, consumer)| (service, index, consumer))
     });
-    all.filter_map(|(service, index, consumer)| {
-        let same =
-            |stream: &&Stream| stream.account == service.account && stream.name == consumer.stream;
-        Some((service, index, consumer, cluster.streams.iter().find(same)?))
+    let named = |stream: &'a Stream| ((&stream.account, &stream.name), stream);
+    let streams: BTreeMap<_, &Stream> = cluster.streams.iter().map(named).collect();
+    all.filter_map(move |(service, index, consumer)| {
+        let stream = streams.get(&(&consumer.account, &consumer.stream))?;
+        Some((service, index, consumer, *stream))
     })
 }
 
@@ -132,7 +138,7 @@ pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
         let reached = |subject: &&&Subject| {
             patterns.iter().any(|pattern| overlaps(pattern.as_str(), subject.as_str()))
         };
-        let subjects = published.get(&service.account).into_iter().flatten();
+        let subjects = published.get(&consumer.account).into_iter().flatten();
         all.extend(subjects.filter(reached).map(|subject| Grant {
             service: &service.name,
             account: &service.account,
@@ -140,7 +146,7 @@ pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
             index,
             subject,
             queue: None,
-            consumer: Some(&consumer.name),
+            consumer: Some(consumer),
         }));
     }
     all

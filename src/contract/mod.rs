@@ -13,7 +13,7 @@ mod who;
 pub use borders::{Borders, meet, reaches};
 pub use can::{Answer, Ask, Basis, Rule, RuleName, can};
 pub use diff::{Change, Effect, diff};
-pub use grant::{Grant, Verb, grants, handed_out, pulled};
+pub use grant::{Grant, Verb, each_grant, grants, handed_out, pulled};
 pub use tree::{Branch, tree};
 pub use who::{Crossing, Party, Puller, Store, Who, subjects, who};
 

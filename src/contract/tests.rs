@@ -7,19 +7,9 @@ use crate::model::*;
 
 pub use crate::model::samples::{service, stream};
 
-/// A consumer that hands out what these patterns say.
+/// A consumer in GAME that hands out what these patterns say.
 pub fn consumer(stream: &str, name: &str, filter: &[&str]) -> Consumer {
-    Consumer {
-        stream: stream.parse().unwrap(),
-        name: name.parse().unwrap(),
-        description: String::new(),
-        filter: filter.iter().map(|pattern| pattern.parse().unwrap()).collect(),
-        deliver: Deliver::All,
-        ack: Ack::Explicit,
-        redelivery: None,
-        max_waiting: 512,
-        replicas: None,
-    }
+    Consumer { name: name.parse().unwrap(), ..samples::consumer("GAME", stream, filter) }
 }
 
 /// A bucket of a day.

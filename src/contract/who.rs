@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grant::{consumers, handed_out};
-use super::{Borders, Grant, Verb, grants, pulled};
+use super::{Borders, Grant, Verb, each_grant, grants, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Category, Cluster, ConsumerName, PassageKind, Service, ServiceName, StreamName,
-    Subject,
+    AccountName, Category, Cluster, ConsumerName, PassageKind, Service, ServiceName, Stem,
+    StreamName, Subject,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -66,6 +66,8 @@ pub struct Puller<'a> {
     pub account: &'a AccountName,
     /// The stream.
     pub stream: &'a StreamName,
+    /// The account of the stream.
+    pub owner: &'a AccountName,
     /// The consumer.
     pub consumer: &'a ConsumerName,
     /// The pattern by which the consumer hands it out.
@@ -95,9 +97,12 @@ impl Who<'_> {
 /// Everybody whose subject shares a message with `asked`, which may be a pattern and any subject of NATS.
 pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
     let mut who = Who::default();
+    // Most subjects begin with other words, which is told without reading them.
+    let stem = Stem::of(asked);
+    let may_be = |grant: &Grant<'_>| stem.is_none_or(|stem| stem == grant.subject.stem());
+    let hits = |grant: &Grant<'_>| overlaps(grant.subject.as_str(), asked);
     for service in cluster.services.values() {
-        let granted = grants(service);
-        for grant in granted.iter().filter(|grant| overlaps(grant.subject.as_str(), asked)) {
+        for grant in each_grant(service).filter(|grant| may_be(grant) && hits(grant)) {
             let party = Party {
                 service: &service.name,
                 account: &service.account,
@@ -113,7 +118,7 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
                 Verb::Consumes => {}
             }
         }
-        beyond_the_contract(service, &granted, asked, &mut who);
+        beyond_the_contract(service, asked, &mut who);
     }
     who.consumes = pullers(cluster, asked);
     who.stored = stored(cluster, asked);
@@ -125,7 +130,7 @@ fn crosses<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Crossing<'a>> {
     let found = cluster.passages.iter().filter(|p| overlaps(p.subject.as_str(), asked));
     let crossing = found.map(|passage| {
         let (owner, user) = (&passage.owner, &passage.user);
-        let (from, to) = if passage.kind.is_service() { (user, owner) } else { (owner, user) };
+        let (from, to) = if passage.kind.goes_to_owner() { (user, owner) } else { (owner, user) };
         Crossing { kind: passage.kind, subject: &passage.subject, from, to }
     });
     crossing.collect()
@@ -139,6 +144,7 @@ fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
             service: &service.name,
             account: &service.account,
             stream: &stream.name,
+            owner: &stream.account,
             consumer: &consumer.name,
             pattern: pattern.as_str(),
         }));
@@ -147,16 +153,11 @@ fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
 }
 
 /// What permissions hold besides the grants themselves: inboxes, and where traces go. None of it has a category.
-fn beyond_the_contract<'a>(
-    service: &'a Service,
-    granted: &[Grant<'_>],
-    asked: &str,
-    who: &mut Who<'a>,
-) {
+fn beyond_the_contract<'a>(service: &'a Service, asked: &str, who: &mut Who<'a>) {
     if Category::of_subject(asked).is_some() {
         return;
     }
-    let permissions = service.permissions();
+    let (permissions, granted) = (service.permissions(), grants(service));
     let further = |subject: &str| {
         overlaps(subject, asked) && !granted.iter().any(|grant| grant.subject.as_str() == subject)
     };

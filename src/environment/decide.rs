@@ -147,7 +147,7 @@ fn decide_redis(
         // ElastiCache makes its own.
         ProviderSpec::Aws(_) => Vec::new(),
     };
-    Redis { shards, replicas_per_shard, max_memory, node_type, nodes }
+    Redis { shards, replicas_per_shard, max_memory, node_type, nodes, endpoint: None }
 }
 
 fn placement(provider: ProviderSpec) -> Placement {
@@ -166,8 +166,8 @@ fn placement(provider: ProviderSpec) -> Placement {
                 volume,
                 load_balancer,
                 monitoring,
-            } = aws;
-            Placement::Aws(AwsSettings {
+            } = *aws;
+            Placement::Aws(Box::new(AwsSettings {
                 account,
                 region,
                 image,
@@ -187,7 +187,7 @@ fn placement(provider: ProviderSpec) -> Placement {
                 },
                 internal_load_balancer: load_balancer.internal,
                 monitoring_allow: monitoring.allow,
-            })
+            }))
         }
     }
 }
@@ -252,7 +252,10 @@ pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
         connections,
     } = spec;
     Service {
-        consumes: consumes.into_iter().map(|spec| stores::consumer(&name, spec)).collect(),
+        consumes: consumes
+            .into_iter()
+            .map(|spec| stores::consumer(&name, &account, spec))
+            .collect(),
         reads,
         writes,
         name,

@@ -65,7 +65,7 @@ pub enum ProviderSpec {
     /// Processes of this machine.
     Local(LocalSpec),
     /// Instances on AWS.
-    Aws(AwsSpec),
+    Aws(Box<AwsSpec>),
 }
 
 /// Processes of this machine, each with a loopback address and a folder of its own.

@@ -63,8 +63,10 @@ fn creation(kind: Kind) -> u64 {
         Kind::LoadBalancer => 160,
         // 13 to 35 s to `running` (8 runs), then 21 to 37 s until its volume is attached (6 runs).
         Kind::Instance => 70,
-        // About 35 s until every server of the zone knows it (1 run).
-        Kind::Zone | Kind::DnsRecord => 35,
+        // About 35 s until every server of the zone knows it (1 run). Nobody waits for a zone without records.
+        Kind::DnsRecord => 35,
+        // Seconds, until every member is taken in.
+        Kind::CacheUserGroup => 20,
         // A fresh instance profile is known to EC2 after about 10 s.
         Kind::Role => 10,
         // Seconds.
@@ -81,7 +83,7 @@ fn removal(kind: Kind) -> u64 {
         Kind::LoadBalancer => 2 * 60,
         // 20 to 31 s (5 runs).
         Kind::Instance => 30,
-        Kind::Zone | Kind::DnsRecord => 35,
+        Kind::DnsRecord => 35,
         // Seconds to minutes in `deleting`.
         Kind::Volume => 30,
         _ => CALL,
@@ -223,7 +225,7 @@ mod tests {
         Kind::ReplicationGroup,
         Kind::LoadBalancer,
         Kind::Instance,
-        Kind::Zone,
+        Kind::DnsRecord,
         Kind::Role,
         Kind::SecurityRule,
     ];

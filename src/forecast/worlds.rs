@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_taken_to_be_as_it_should() {
         let bare = Record::new(RecordId::new(Kind::Instance, "a"));
-        let worlds = around(&[record("a", "1")], &[bare.clone()], &Permits::default());
+        let worlds = around(&[record("a", "1")], std::slice::from_ref(&bare), &Permits::default());
         assert_eq!(types(&worlds.before), ["a 1"]);
         let worlds = around(&[record("a", "1")], &[bare.complete()], &Permits::default());
         assert_eq!(types(&worlds.before), ["a -"]);

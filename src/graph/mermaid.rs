@@ -57,7 +57,7 @@ fn kept(out: &mut String, cluster: &Cluster, services: &BTreeMap<&ServiceName, u
         let number = services[name];
         for consumer in &service.consumes {
             let own = |stream: &Stream| {
-                stream.account == service.account && stream.name == consumer.stream
+                stream.account == consumer.account && stream.name == consumer.stream
             };
             let Some(id) = cluster.streams.iter().position(own) else {
                 continue;

@@ -154,7 +154,8 @@ fn rows<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]
             Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
         if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
     }
-    for passage in cluster.exports_of(&account.name).filter(|p| p.kind == PassageKind::Audit) {
+    let audit = |p: &&Passage| p.kind == PassageKind::Audit && p.owner == account.name;
+    for passage in cluster.passages.iter().filter(audit) {
         rows.entry(&passage.subject).or_insert_with(|| row(&passage.subject));
     }
     for (subject, row) in &mut rows {
@@ -180,6 +181,7 @@ fn row(subject: &Subject) -> Row<'_> {
 fn abroad(passage: &Passage) -> String {
     match passage.kind {
         PassageKind::Events => format!("events of {}", passage.owner),
+        PassageKind::Stored => format!("stored by {}", passage.owner),
         PassageKind::Requests => format!("requests to {}", passage.owner),
         PassageKind::Audit => format!("audit records, kept by {}", passage.owner),
     }
@@ -187,7 +189,11 @@ fn abroad(passage: &Passage) -> String {
 
 /// Who takes a subject of the account elsewhere.
 fn away(passage: &Passage) -> String {
-    let word = if passage.kind.is_service() { "from" } else { "to" };
+    let word = match passage.kind {
+        PassageKind::Events => "to",
+        PassageKind::Requests | PassageKind::Audit => "from",
+        PassageKind::Stored => "pulled by",
+    };
     format!("{word} {}", passage.user)
 }
 
@@ -221,7 +227,7 @@ fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
 fn label(grant: &Grant<'_>) -> String {
     match (grant.queue, grant.consumer) {
         (Some(queue), _) => queue.to_string(),
-        (None, Some(consumer)) => format!("pulls {consumer}"),
+        (None, Some(consumer)) => format!("pulls {}", consumer.name),
         (None, None) => "every instance".to_owned(),
     }
 }

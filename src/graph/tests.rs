@@ -71,20 +71,10 @@ fn placed(mut cluster: Cluster, zones: &[usize], aws: bool, redis: Option<(u8, u
         });
     }
     if aws {
-        cluster.placement = Placement::Aws(AwsSettings {
-            region: "us-east-1".to_owned(),
-            instance_type: "m6i.large".to_owned(),
-            volume: Volume {
-                kind: "gp3".to_owned(),
-                size: ByteSize::new(500_000_000_000),
-                iops: 3000,
-                throughput: "125 MiB/s".parse().unwrap(),
-                kms_key: "alias/key".to_owned(),
-            },
+        cluster.placement = Placement::Aws(Box::new(AwsSettings {
             vpc: "a-network-with-a-name-that-is-longer-than-most".to_owned(),
-            internal_load_balancer: true,
-            monitoring_allow: vec![],
-        });
+            ..samples::aws_settings()
+        }));
     }
     cluster.redis = redis.map(|(shards, replicas_per_shard)| Redis {
         shards,
@@ -92,6 +82,7 @@ fn placed(mut cluster: Cluster, zones: &[usize], aws: bool, redis: Option<(u8, u
         max_memory: ByteSize::new(64 << 20),
         nodes: vec![],
         node_type: None,
+        endpoint: None,
     });
     cluster
 }

@@ -33,13 +33,16 @@ pub struct Export {
     pub response_threshold: Option<i64>,
 }
 
-/// Something that an account takes from another, under the same subject.
+/// Something that an account takes from another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// A name for readers.
     pub name: String,
-    /// The subject.
+    /// The subject, as the exporter calls it.
     pub subject: String,
+    /// The same, as the importer calls it; empty where it is the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub local_subject: String,
     /// The public key of the exporter.
     pub account: String,
     /// The exporter's activation.

@@ -73,13 +73,15 @@ impl Cluster {
         self.buckets.iter().filter(move |bucket| &bucket.account == account)
     }
 
-    /// The consumers of an account's services, each with its service.
+    /// The consumers of an account's streams, each with its service, whichever account that lives in.
     pub fn consumers_of<'a>(
         &'a self,
         account: &'a AccountName,
     ) -> impl Iterator<Item = (&'a Service, &'a Consumer)> {
-        self.services_of(account)
+        self.services
+            .values()
             .flat_map(|service| service.consumes.iter().map(move |consumer| (service, consumer)))
+            .filter(move |(_, consumer)| consumer.account == *account)
     }
 
     /// The leafnodes of one account.
@@ -88,16 +90,6 @@ impl Cluster {
         account: &'a AccountName,
     ) -> impl Iterator<Item = &'a Leafnode> {
         self.leafnodes.values().filter(move |leafnode| &leafnode.account == account)
-    }
-
-    /// What an account takes from others.
-    pub fn imports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
-        self.passages.iter().filter(move |passage| &passage.user == account)
-    }
-
-    /// What an account gives to others.
-    pub fn exports_of<'a>(&'a self, account: &'a AccountName) -> impl Iterator<Item = &'a Passage> {
-        self.passages.iter().filter(move |passage| &passage.owner == account)
     }
 
     /// The node of a name.
@@ -228,7 +220,7 @@ pub enum Placement {
         volume: ByteSize,
     },
     /// As instances on AWS.
-    Aws(AwsSettings),
+    Aws(Box<AwsSettings>),
 }
 
 /// What AWS provides.

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConsumerName, Period, StreamName, SubjectPattern};
+use super::{AccountName, ConsumerName, Period, StreamName, SubjectPattern};
 
 /// A durable pull consumer. It belongs to the service that pulls, which alone is permitted to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consumer {
+    /// The account whose stream it reads, and that keeps how far it has come: mostly that of its service.
+    pub account: AccountName,
     /// The stream that it reads.
     pub stream: StreamName,
     /// Its name, once on each stream.

@@ -8,6 +8,7 @@ mod cluster;
 mod consumer;
 mod jetstream_api;
 mod key_pattern;
+mod lane;
 mod leafnode;
 mod lint;
 mod name;
@@ -29,6 +30,7 @@ pub use cluster::{
 };
 pub use consumer::{Ack, Consumer, Deliver, Redelivery};
 pub use key_pattern::KeyPattern;
+pub use lane::{Flow, Lane};
 pub use leafnode::{Crossing, Leafnode};
 pub use lint::{Lint, Severity};
 pub use name::{
@@ -41,7 +43,7 @@ pub use quantity::{ByteRate, ByteSize, Period};
 pub use redis::{Redis, RedisNode, SLOTS};
 pub use service::{ConnectionKind, Service, ServiceLimits};
 pub use stream::{Compression, Discard, Retention, Stream};
-pub use subject::{Category, Parts, Subject, SubjectIndex, SubjectPattern, matching};
+pub use subject::{Category, Parts, Stem, Subject, SubjectIndex, SubjectPattern, matching};
 
 /// The role under which natsops itself signs in to an account.
 pub const OWN_ROLE: &str = "natsops";

@@ -5,12 +5,15 @@
 //! | events | the account that publishes them and shares them | the account that subscribes | a stream |
 //! | requests | the account that serves them and shares them | the account that calls | a service |
 //! | audit records | the account whose stream keeps them | the account that publishes | a service |
+//! | stored events | the account that keeps them and shares them | the account that pulls | services: the API of its consumer |
 //!
 //! Audit records go the other way, because a stream import would bring no acknowledgement back to the publisher.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, AccountName, Category, Service, ServiceName, Stream, Subject, SubjectIndex};
+use super::{
+    Account, AccountName, Category, Consumer, Service, ServiceName, Stream, Subject, SubjectIndex,
+};
 
 /// One subject that crosses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,11 +40,13 @@ pub enum PassageKind {
     Requests,
     /// Records of the user, which a stream of the owner keeps and acknowledges.
     Audit,
+    /// Messages that a stream of the owner keeps, for a consumer of the user.
+    Stored,
 }
 
 impl PassageKind {
-    /// Whether it is a service to NATS, whose messages go from the user to the owner.
-    pub fn is_service(self) -> bool {
+    /// Whether its messages go from the user to the owner.
+    pub fn goes_to_owner(self) -> bool {
         matches!(self, Self::Requests | Self::Audit)
     }
 }
@@ -63,6 +68,9 @@ pub fn passages(
         }
         for subject in service.publishes.iter().filter(|s| s.category() == Category::Audit) {
             all.extend(kept(&trails, service, subject));
+        }
+        for consumer in service.consumes.iter().filter(|c| c.is_abroad(&service.account)) {
+            all.extend(pulled(&shares, service, consumer));
         }
     }
     widest(all)
@@ -126,15 +134,34 @@ fn kept(
     })
 }
 
+/// Whoever may hear what is shared may also pull it.
+fn pulled(shares: &Shares<'_>, service: &Service, consumer: &Consumer) -> Vec<Passage> {
+    let Some(offered) = shares.get(&service.account) else {
+        return Vec::new();
+    };
+    let found = consumer.filter.iter().flat_map(|filter| offered.covering(filter.as_str()));
+    let own = found.filter(|(owner, _)| **owner == consumer.account);
+    own.map(|(_, subject)| Passage {
+        owner: consumer.account.clone(),
+        user: service.account.clone(),
+        kind: PassageKind::Stored,
+        subject: (*subject).clone(),
+        exported: (*subject).clone(),
+    })
+    .collect()
+}
+
+/// Two accounts with one of the ways between both.
+type Way<'a> = (&'a AccountName, &'a AccountName, PassageKind);
+
 fn widest(all: BTreeSet<Passage>) -> Vec<Passage> {
-    let mut index: BTreeMap<(&AccountName, &AccountName), SubjectIndex<'_, &Subject>> =
-        BTreeMap::new();
+    let mut index: BTreeMap<Way<'_>, SubjectIndex<'_, &Subject>> = BTreeMap::new();
     for passage in &all {
-        let of = index.entry((&passage.owner, &passage.user)).or_default();
+        let of = index.entry((&passage.owner, &passage.user, passage.kind)).or_default();
         of.insert(passage.subject.as_str(), &passage.subject);
     }
     let covered = |passage: &Passage| {
-        let found = index.get(&(&passage.owner, &passage.user));
+        let found = index.get(&(&passage.owner, &passage.user, passage.kind));
         let found = found.map(|index| index.covering(passage.subject.as_str()));
         found.unwrap_or_default().into_iter().any(|other| **other != passage.subject)
     };

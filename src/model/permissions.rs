@@ -90,7 +90,8 @@ impl Service {
     /// 1. Requests are answered only as a member of the queue group that the catalog names.
     /// 2. Whoever calls or publishes needs an inbox (for replies and for acknowledgements of streams): its own, never everyone's.
     /// 3. Whoever pulls, reads or writes may ask JetStream about its own consumers and buckets, and nothing else.
-    ///    What it is handed arrives in its inbox.
+    ///    What it is handed arrives in its inbox. Consumers of another account's stream it asks for under that
+    ///    account's prefix.
     /// 4. Whoever publishes may also address its own inbox, so that a message can be traced to the sender
     ///    (`Nats-Trace-Dest`), which is how the checks prove a grant without delivering anything.
     pub fn permissions(&self) -> Permissions {
@@ -99,7 +100,9 @@ impl Service {
             .iter()
             .chain(&self.publishes)
             .map(|subject| subject.as_str().to_owned())
-            .chain(self.consumes.iter().flat_map(|consumer| consumer.publish_subjects()))
+            .chain(
+                self.consumes.iter().flat_map(|consumer| consumer.publish_subjects(&self.account)),
+            )
             .chain(self.reads.iter().flat_map(|bucket| bucket.read_subjects()))
             .chain(self.writes.iter().flat_map(|bucket| bucket.write_subjects()))
             .collect();
@@ -139,7 +142,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Ack, Consumer, Deliver, samples};
+    use crate::model::{Ack, Consumer, samples};
 
     fn service() -> Service {
         samples::service("llm", "GAME")
@@ -169,15 +172,8 @@ mod tests {
     fn a_consumer_opens_its_own_part_of_the_api_and_an_inbox() {
         let mut llm = service();
         llm.consumes = vec![Consumer {
-            stream: "GAME_AI".parse().unwrap(),
             name: "llm".parse().unwrap(),
-            description: String::new(),
-            filter: vec![],
-            deliver: Deliver::All,
-            ack: Ack::Explicit,
-            redelivery: None,
-            max_waiting: 512,
-            replicas: None,
+            ..samples::consumer("GAME", "GAME_AI", &[])
         }];
         let publish = [
             "$JS.ACK.GAME_AI.llm.>",
@@ -190,6 +186,17 @@ mod tests {
         assert_eq!(llm.permissions().subscribe[0].claim(), "_INBOX.llm.>");
         llm.consumes[0].ack = Ack::None;
         assert_eq!(llm.permissions().publish, publish[1..]);
+        // In another account only the consumer itself is open, under a prefix.
+        llm.account = "SHOP".parse().unwrap();
+        let abroad = [
+            "$JS.GAME.API.CONSUMER.INFO.GAME_AI.llm",
+            "$JS.GAME.API.CONSUMER.MSG.NEXT.GAME_AI.llm",
+            "_INBOX.llm.trace",
+        ];
+        assert_eq!(llm.permissions().publish, abroad);
+        llm.consumes[0].ack = Ack::Explicit;
+        let acknowledges = "$JS.ACK.GAME_AI.llm.1.2.3.4.5";
+        assert!(llm.permissions().may_publish(acknowledges).is_some());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Redis {
     pub node_type: Option<String>,
     /// The nodes, shard by shard; none where the platform makes them.
     pub nodes: Vec<RedisNode>,
+    /// Where the cache is reached as HOST:PORT, once the platform has made it and was asked.
+    pub endpoint: Option<String>,
 }
 
 /// One redis-server with a fixed identity.
@@ -58,8 +60,8 @@ impl Redis {
 
     /// The URLs that a client is given: whichever it reaches tells it about the others.
     pub fn client_urls(&self) -> Vec<String> {
-        let urls = self.nodes.iter();
-        urls.map(|node| format!("rediss://{}:{}", node.address, Self::PORT)).collect()
+        let nodes = self.nodes.iter().map(|node| format!("{}:{}", node.address, Self::PORT));
+        nodes.chain(self.endpoint.clone()).map(|place| format!("rediss://{place}")).collect()
     }
 }
 
@@ -76,6 +78,7 @@ mod tests {
                 max_memory: ByteSize::new(1),
                 node_type: None,
                 nodes: Vec::new(),
+                endpoint: None,
             };
             let ranges: Vec<(u16, u16)> = (1..=shards).map(|shard| redis.slots(shard)).collect();
             assert_eq!(ranges[0].0, 0);

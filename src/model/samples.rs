@@ -1,8 +1,8 @@
 //! Small things to test with.
 
 use super::{
-    AwsSettings, ByteRate, ByteSize, Compression, ConnectionKind, Discard, Period, Retention,
-    Service, ServiceLimits, Stream, Volume,
+    Ack, AwsSettings, ByteRate, ByteSize, Compression, ConnectionKind, Consumer, Deliver, Discard,
+    Period, Retention, Service, ServiceLimits, Stream, Volume,
 };
 
 /// A service without grants.
@@ -22,6 +22,22 @@ pub fn service(name: &str, account: &str) -> Service {
         limits: ServiceLimits::default(),
         networks: vec![],
         connections: vec![ConnectionKind::Standard],
+    }
+}
+
+/// A consumer `puller` that hands out what these patterns say.
+pub fn consumer(account: &str, stream: &str, filter: &[&str]) -> Consumer {
+    Consumer {
+        account: account.parse().unwrap(),
+        stream: stream.parse().unwrap(),
+        name: "puller".parse().unwrap(),
+        description: String::new(),
+        filter: filter.iter().map(|pattern| pattern.parse().unwrap()).collect(),
+        deliver: Deliver::All,
+        ack: Ack::Explicit,
+        redelivery: None,
+        max_waiting: 512,
+        replicas: None,
     }
 }
 

@@ -221,9 +221,12 @@ pub struct AccountInForce {
 /// An import, as a server has it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LiveImport {
-    /// The subject.
+    /// The subject, as the exporter calls it.
     #[serde(default)]
     pub subject: String,
+    /// The same, as the importer calls it.
+    #[serde(default)]
+    pub local_subject: String,
     /// The public key of the exporter.
     #[serde(default)]
     pub account: String,

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::Site;
-use crate::model::{Account, AccountName, Category, Node};
-use crate::nats::{AccountInForce, MonitorError};
+use crate::model::{Account, AccountName, Lane, Node, SYSTEM_ACCOUNT};
+use crate::nats::{AccountInForce, LiveImport, MonitorError};
 use crate::provider::Provider;
 use crate::secrets::{Index, KeyName};
 
@@ -50,9 +50,13 @@ pub async fn lacking<P: Provider>(site: &Site<'_, P>, index: &Index) -> BTreeSet
 
 /// The imports of an account: those that the catalog asks for, and those that a server has in force.
 pub struct Imports<'a> {
-    wanted: BTreeMap<(&'a str, &'a str), &'a AccountName>,
-    found: BTreeSet<(&'a str, &'a str)>,
+    wanted: BTreeMap<Way, AccountName>,
+    found: BTreeSet<Way>,
+    account: &'a AccountName,
 }
+
+/// How the importer calls something, how the exporter calls it, and the exporter's public key.
+type Way = (String, String, String);
 
 impl<'a> Imports<'a> {
     /// Those of one account on one server.
@@ -62,28 +66,42 @@ impl<'a> Imports<'a> {
         account: &'a Account,
         in_force: &'a AccountInForce,
     ) -> Self {
-        let key = |name| index.public(&KeyName::of_account(name)).unwrap_or_default();
-        let passages = site.cluster.imports_of(&account.name);
-        let wanted = passages.map(|p| ((p.subject.as_str(), key(&p.owner)), &p.owner)).collect();
-        // What has no category is the servers' own, such as the way to JetStream.
-        let found = in_force
-            .imports
-            .iter()
-            .filter(|import| !import.invalid && Category::of_subject(&import.subject).is_some())
-            .map(|import| (import.subject.as_str(), import.account.as_str()))
-            .collect();
-        Self { wanted, found }
+        let key = |name: &AccountName| public(index, name).to_owned();
+        let way = |lane: Lane| ((lane.local, lane.subject, key(&lane.owner)), lane.owner);
+        let wanted = site.cluster.imports_of(&account.name).map(way).collect();
+        // What comes from the system account is the servers' own doing: the way to JetStream.
+        let system = index.public(&KeyName::account(SYSTEM_ACCOUNT)).unwrap_or_default();
+        let valid = in_force.imports.iter().filter(|i| !i.invalid && i.account != system);
+        Self { wanted, found: valid.map(found).collect(), account: &account.name }
     }
 
-    /// What is not in force: the subject and its owner.
-    pub fn missing(&self) -> Vec<(&'a str, &'a AccountName)> {
-        let missing = self.wanted.iter().filter(|(key, _)| !self.found.contains(*key));
-        missing.map(|((subject, _), owner)| (*subject, *owner)).collect()
+    /// What is not in force, each in words.
+    pub fn missing(&self) -> Vec<String> {
+        let missing = self.wanted.iter().filter(|(way, _)| !self.found.contains(*way));
+        missing
+            .map(|((_, subject, _), owner)| {
+                format!("{} does not get `{subject}` from {owner}", self.account)
+            })
+            .collect()
     }
 
-    /// What is in force and not in the catalog.
-    pub fn stray(&self) -> Vec<&'a str> {
-        let stray = self.found.iter().filter(|key| !self.wanted.contains_key(*key));
-        stray.map(|(subject, _)| *subject).collect()
+    /// What is in force and not in the catalog, each in words.
+    pub fn stray(&self) -> Vec<String> {
+        let stray = self.found.iter().filter(|way| !self.wanted.contains_key(*way));
+        stray
+            .map(|(_, subject, _)| {
+                format!("{} imports `{subject}`, which the catalog does not say", self.account)
+            })
+            .collect()
     }
+}
+
+fn public<'a>(index: &'a Index, account: &AccountName) -> &'a str {
+    index.public(&KeyName::of_account(account)).unwrap_or_default()
+}
+
+fn found(import: &LiveImport) -> Way {
+    let LiveImport { subject, local_subject, account, invalid: _ } = import;
+    let local = if local_subject.is_empty() { subject } else { local_subject };
+    (local.clone(), subject.clone(), account.clone())
 }

@@ -2,6 +2,7 @@
 
 use super::survey::{Inside, World};
 use super::{Site, quorum};
+use crate::model::{AccountName, Bucket};
 use crate::nats::PlacedStream;
 
 /// Everything there is to say, the worst first.
@@ -13,8 +14,10 @@ pub fn notices<P>(site: &Site<'_, P>, world: &World) -> Vec<String> {
     notices.extend(zones_away(site, world));
     if let Inside::Seen(contents) = &world.inside {
         for (account, streams) in &contents.streams {
-            let short = streams.iter().filter_map(|(_, stream)| short_of(site, world, stream));
-            notices.extend(short.map(|what| format!("stream {account}/{what}")));
+            let short = streams.iter().filter_map(|(_, stream)| {
+                Some((called(account, &stream.name), short_of(site, world, stream)?))
+            });
+            notices.extend(short.map(|(name, what)| format!("{name}: {what}")));
         }
     }
     notices
@@ -35,11 +38,18 @@ fn zones_away<P>(site: &Site<'_, P>, world: &World) -> Vec<String> {
     away.into_iter().map(|zone| format!("zone {zone} is away: none of its nodes answers")).collect()
 }
 
+/// What people call a stream of the servers: that of a bucket by the bucket's name.
+pub fn called(account: &AccountName, stream: &str) -> String {
+    match stream.strip_prefix(Bucket::STREAM_PREFIX) {
+        Some(bucket) => format!("bucket {account}/{bucket}"),
+        None => format!("stream {account}/{stream}"),
+    }
+}
+
 /// The replicas that a stream lacks, in words; none when all are there and current.
-pub fn short_of<P>(site: &Site<'_, P>, world: &World, stream: &PlacedStream) -> Option<String> {
-    let name = &stream.name;
+fn short_of<P>(site: &Site<'_, P>, world: &World, stream: &PlacedStream) -> Option<String> {
     if stream.leader.is_none() && site.cluster.nodes.len() > 1 {
-        return Some(format!("{name}: it has no leader, so nothing can be stored or read"));
+        return Some("it has no leader, so nothing can be stored or read".to_owned());
     }
     let (current, wanted) = (stream.current().count(), stream.wanted);
     if current >= wanted {
@@ -61,5 +71,17 @@ pub fn short_of<P>(site: &Site<'_, P>, world: &World, stream: &PlacedStream) -> 
     if members < wanted {
         reasons.push(format!("{} fell off and nobody took the place", wanted - members));
     }
-    Some(format!("{name}: {current} of {wanted} replicas current; {}", reasons.join(", ")))
+    Some(format!("{current} of {wanted} replicas current; {}", reasons.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::called;
+
+    #[test]
+    fn the_stream_of_a_bucket_is_called_as_people_call_the_bucket() {
+        let account = "GAME".parse().unwrap();
+        assert_eq!(called(&account, "KV_QUOTAS"), "bucket GAME/QUOTAS");
+        assert_eq!(called(&account, "GAME_AI"), "stream GAME/GAME_AI");
+    }
 }

@@ -217,46 +217,38 @@ async fn walk<P: Platform>(
     execute_in(&pool, actions, async |action| ground.platform.perform(action, &means).await).await
 }
 
-/// Plans the way to nothing: whatever needs a thing goes before it. Kinds in `keep` stay.
+/// Plans the way to nothing: whatever needs a thing goes before it. Kinds in `keep` stay, and so does what is not ours.
 pub fn plan_destroy<P: Platform>(
     ground: &Ground<'_, P>,
     index: &Index,
     seen: &Seen,
     keep: &[Kind],
 ) -> Plan {
-    let mut users: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
     let desired = ground.platform.desired(index);
-    for record in &desired {
-        for needed in &record.needs {
-            users.entry(needed.clone()).or_default().push(record.id.clone());
-        }
-    }
-    // Rules of strangers name groups too.
-    for rule in stray_rules(&desired, seen) {
-        for group in seen.records.iter().filter(|record| record.id.kind == Kind::SecurityGroup) {
-            users.entry(group.id.clone()).or_default().push(rule.clone());
-        }
-    }
+    let strays = stray_rules(&desired, seen);
+    let users = users(&desired, &strays, seen);
+    let strangers = strangers(&desired, seen);
     let mut plan = Plan::empty();
     for record in &seen.records {
-        let kept = keep.contains(&record.id.kind);
-        let stops = matches!(record.id.kind, Kind::Instance);
-        let loses = matches!(
-            record.id.kind,
-            Kind::Volume | Kind::S3Bucket | Kind::EncryptionKey | Kind::ReplicationGroup
-        );
-        let (action, reason, effect) = match (kept, stops, loses) {
-            (true, ..) => (
-                ActionKind::Keep,
-                "it stays unless its deletion is asked for by name",
-                Effect::None,
-            ),
-            (false, true, _) => (ActionKind::Delete, "destroy removes every machine", Effect::Stop),
-            (false, false, true) => (ActionKind::Delete, "destroy removes it", Effect::LosesData),
-            (false, false, false) => (ActionKind::Delete, "destroy removes it", Effect::None),
+        let id = record.id.clone();
+        let stays = if strangers.contains(&id) {
+            Some("it is not ours")
+        } else if keep.contains(&id.kind) {
+            Some("it stays unless its deletion is asked for by name")
+        } else {
+            None
         };
-        let needs = users.get(&record.id).cloned().unwrap_or_default();
-        let (id, reason) = (record.id.clone(), reason.to_owned());
+        let (action, effect) = match (stays, id.kind) {
+            (Some(_), _) => (ActionKind::Keep, Effect::None),
+            (None, Kind::Instance) => (ActionKind::Delete, Effect::Stop),
+            (
+                None,
+                Kind::Volume | Kind::S3Bucket | Kind::EncryptionKey | Kind::ReplicationGroup,
+            ) => (ActionKind::Delete, Effect::LosesData),
+            (None, _) => (ActionKind::Delete, Effect::None),
+        };
+        let reason = stays.unwrap_or("destroy removes it").to_owned();
+        let needs = users.get(&id).cloned().unwrap_or_default();
         plan.actions.push(Action {
             id,
             action,
@@ -268,6 +260,48 @@ pub fn plan_destroy<P: Platform>(
         });
     }
     plan
+}
+
+/// For each thing, what needs it and so must go before it. Rules of strangers may name any of our groups.
+fn users(
+    desired: &[Record],
+    strays: &BTreeSet<RecordId>,
+    seen: &Seen,
+) -> BTreeMap<RecordId, Vec<RecordId>> {
+    let mut users: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
+    for record in desired {
+        for needed in &record.needs {
+            users.entry(needed.clone()).or_default().push(record.id.clone());
+        }
+    }
+    for group in seen.records.iter().filter(|record| record.id.kind == Kind::SecurityGroup) {
+        users.entry(group.id.clone()).or_default().extend(strays.iter().cloned());
+    }
+    users
+}
+
+/// What carries our name and not our mark, what belongs to such a thing, and what nobody asks for, but for what lies in
+/// places of our own.
+fn strangers(desired: &[Record], seen: &Seen) -> BTreeSet<RecordId> {
+    const OWNER: &str = "owner";
+    let wanted: BTreeMap<&RecordId, &Record> = desired.iter().map(|r| (&r.id, r)).collect();
+    let owner = |record: &Record| record.fields.get(OWNER).map(|field| field.value.clone());
+    let foreign: BTreeSet<&RecordId> = seen
+        .records
+        .iter()
+        .filter(|found| wanted.get(&found.id).is_some_and(|wanted| owner(wanted) != owner(found)))
+        .map(|found| &found.id)
+        .collect();
+    let of_foreign = |id: &RecordId| match wanted.get(id) {
+        Some(wanted) => wanted.needs.iter().any(|needed| foreign.contains(needed)),
+        // The name of a rule begins with that of its group.
+        None if id.kind == Kind::SecurityRule => foreign.iter().any(|group| {
+            group.kind == Kind::SecurityGroup && id.name.split(' ').next() == Some(&group.name)
+        }),
+        None => !matches!(id.kind, Kind::Parameter | Kind::BundleObject),
+    };
+    let ids = seen.records.iter().map(|record| &record.id);
+    ids.filter(|id| foreign.contains(id) || of_foreign(id)).cloned().collect()
 }
 
 /// Performs a plan to nothing. `snapshot` names the last snapshot of the cache.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::cache::{self, CacheWorld};
 use super::gate::{NodeHealth, look};
-use super::notices::notices;
+use super::notices::{called, notices};
 use super::session::Session;
 use super::{OpsError, Site};
 use crate::artifacts::{Newer, prepare_node, review};
@@ -181,8 +181,8 @@ fn block_interruptions<P>(site: &Site<'_, P>, world: &World, plan: &mut Plan) {
         action.blocked = if size < 3 && size - 1 < size / 2 + 1 {
             Some(format!("a cluster of {size} stops while a node restarts; {INTERRUPTION}"))
         } else {
-            let stream = stream.map(|(account, stream)| format!("{account}/{}", stream.name));
-            stream.map(|name| format!("stream {name} stops meanwhile; {INTERRUPTION}"))
+            let stream = stream.map(|(account, stream)| called(account, &stream.name));
+            stream.map(|name| format!("{name} stops meanwhile; {INTERRUPTION}"))
         };
     }
 }

@@ -52,7 +52,7 @@ fn everywhere() -> Statement {
 fn zones(scope: &Scope) -> Statement {
     // Zones have ids that nobody knows beforehand, and no tags that a policy could ask for.
     Statement::new("LookAtZones", [scope.global_arn("route53", "", "hostedzone/*")])
-        .allow("route53", "ListResourceRecordSets")
+        .allow("route53", "GetHostedZone ListResourceRecordSets")
 }
 
 fn roles(scope: &Scope) -> Statement {

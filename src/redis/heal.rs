@@ -163,6 +163,7 @@ mod tests {
             max_memory: ByteSize::new(1 << 26),
             node_type: None,
             nodes: (1..=4).map(node).collect(),
+            endpoint: None,
         }
     }
 

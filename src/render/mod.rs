@@ -1,5 +1,6 @@
 //! Model to files: one file here per produced file.
 
+mod boot;
 mod client;
 mod config_tree;
 mod leafnode_config;
@@ -10,6 +11,7 @@ mod redis_users;
 mod server_config;
 mod templates;
 
+pub use boot::{BootPlaces, boot_script};
 pub use client::{environment_script, nats_context};
 pub use config_tree::{ConfigError, ConfigTree};
 pub use leafnode_config::{LeafnodeServer, Link, Papers, leafnode_config};

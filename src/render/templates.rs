@@ -15,7 +15,8 @@ pub struct RenderError {
 }
 
 /// Each produced file with its template.
-const ALL: [(&str, &str); 4] = [
+const ALL: [(&str, &str); 5] = [
+    ("boot.sh", include_str!("../../templates/boot.sh.j2")),
     ("leafnode.conf", include_str!("../../templates/leafnode.conf.j2")),
     ("nats.conf", include_str!("../../templates/nats.conf.j2")),
     ("redis.conf", include_str!("../../templates/redis.conf.j2")),

@@ -79,6 +79,11 @@ pub const MADE: &[Edit] = &[
         "lame_duck: {duration: 2m",
         "lame_duck: {duration: 3m",
         &[
+            ("bundle-object", "nats-1", &["content"]),
+            ("bundle-object", "nats-2", &["content"]),
+            ("bundle-object", "nats-3", &["content"]),
+            ("bundle-object", "nats-4", &["content"]),
+            ("bundle-object", "nats-5", &["content"]),
             ("target-group", "client", &["deregistration_delay"]),
             ("target-group", "leafnode", &["deregistration_delay"]),
             ("target-group", "monitor", &["deregistration_delay"]),

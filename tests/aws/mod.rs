@@ -2,6 +2,7 @@
 //! it. Its own rules are proved first, so that it can be trusted to refuse what AWS refuses.
 
 mod blocked;
+mod boot;
 mod drift;
 mod edits;
 mod emulator;

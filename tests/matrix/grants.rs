@@ -43,15 +43,20 @@ fn speaks(_: &str, entry: &Value) -> Vec<Grant> {
     vec![speak(entry.as_str().unwrap())]
 }
 
-/// What a client says to JetStream to pull from a durable consumer, and to acknowledge.
+/// What a client says to JetStream to pull from a durable consumer, and to acknowledge. In another account it does not
+/// get to see the stream.
 fn pulls(service: &str, entry: &Value) -> Vec<Grant> {
     let stream = entry["stream"].as_str().unwrap();
     let consumer = entry["consumer"].as_str().unwrap_or(service);
+    let account = entry["account"].as_str();
+    let api = account.map_or_else(|| "$JS.API".to_owned(), |account| format!("$JS.{account}.API"));
     let mut said = vec![
-        format!("$JS.API.STREAM.INFO.{stream}"),
-        format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
+        format!("{api}.CONSUMER.INFO.{stream}.{consumer}"),
+        format!("{api}.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
     ];
+    if account.is_none() {
+        said.push(format!("{api}.STREAM.INFO.{stream}"));
+    }
     if entry["ack"] != "none" {
         said.push(format!("$JS.ACK.{stream}.{consumer}.>"));
     }

@@ -17,7 +17,7 @@ const SYSTEM: [&str; 6] = [
 ];
 
 /// Patterns that would open far too much.
-const WIDE: [&str; 16] = [
+const WIDE: [&str; 17] = [
     ">",
     "*",
     "*.>",
@@ -29,6 +29,7 @@ const WIDE: [&str; 16] = [
     "$SYS.>",
     "$JS.>",
     "$JS.API.>",
+    "$JS.*.API.>",
     "$JS.ACK.>",
     "$JS.EVENT.>",
     "$KV.>",
@@ -37,7 +38,7 @@ const WIDE: [&str; 16] = [
 ];
 
 /// What the owner of a stream asks of JetStream, and nobody else does.
-const OF_STREAMS: [&str; 15] = [
+const OF_STREAMS: [&str; 20] = [
     "$JS.API.STREAM.INFO.{stream}",
     "$JS.API.STREAM.CREATE.{stream}",
     "$JS.API.STREAM.UPDATE.{stream}",
@@ -52,6 +53,11 @@ const OF_STREAMS: [&str; 15] = [
     "$JS.API.CONSUMER.DURABLE.CREATE.{stream}.matrix",
     "$JS.API.CONSUMER.MSG.NEXT.{stream}.matrix",
     "$JS.{account}.API.STREAM.INFO.{stream}",
+    "$JS.{account}.API.STREAM.PURGE.{stream}",
+    "$JS.{account}.API.STREAM.MSG.GET.{stream}",
+    "$JS.{account}.API.CONSUMER.CREATE.{stream}",
+    "$JS.{account}.API.CONSUMER.INFO.{stream}.matrix",
+    "$JS.{account}.API.CONSUMER.MSG.NEXT.{stream}.matrix",
     "$JS.ACK.{stream}.matrix.1.1.1.1.1",
 ];
 

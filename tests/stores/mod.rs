@@ -1,5 +1,6 @@
 //! Consumers and buckets: their rules, their life on real servers, and what unmodified clients do with them.
 
+mod abroad;
 mod buckets;
 mod connections;
 mod consumers;

@@ -25,6 +25,7 @@ const fn mistake(
 const GAME: &str = "catalog/game.yaml";
 const PLAYERS: &str = "catalog/players.yaml";
 const COMMERCE: &str = "catalog/commerce.yaml";
+const LOCAL: &str = "local.yaml";
 
 const MISTAKES: &[Mistake] = &[
     mistake(
@@ -47,6 +48,69 @@ const MISTAKES: &[Mistake] = &[
         "      - stream: PLAYERS_CHAT\n",
         "stream-elsewhere",
         "PLAYERS_CHAT",
+    ),
+    mistake(
+        COMMERCE,
+        "        account: PLAYERS\n",
+        "        account: GAME\n",
+        "stream-elsewhere",
+        "GAME\n",
+    ),
+    mistake(
+        COMMERCE,
+        "      - stream: PLAYERS_EVENTS\n        account: PLAYERS\n",
+        "      - stream: PLAYERS_EVENTS\n",
+        "stream-elsewhere",
+        "PLAYERS_EVENTS",
+    ),
+    mistake(
+        COMMERCE,
+        "        filter: [evt.identity.account.registered.v1]\n",
+        "        filter: [evt.identity.account.registered.v1, evt.identity.account.>]\n",
+        "unshared",
+        "evt.identity.account.>]",
+    ),
+    mistake(
+        COMMERCE,
+        "        filter: [evt.identity.account.registered.v1]\n",
+        "        deliver: new\n",
+        "unshared",
+        "",
+    ),
+    mistake(
+        COMMERCE,
+        "        filter: [evt.identity.account.registered.v1]\n",
+        "        filter: [evt.match.formed.v1]\n",
+        "unshared",
+        "evt.match.formed.v1]",
+    ),
+    mistake(
+        COMMERCE,
+        "      - stream: PLAYERS_EVENTS\n        account: PLAYERS\n        filter: [evt.identity.account.registered.v1]\n",
+        "      - stream: PLAYERS_AUDIT\n        account: AUDIT\n        filter: [audit.session.opened.v1]\n",
+        "unshared",
+        "audit.session.opened.v1]",
+    ),
+    mistake(
+        COMMERCE,
+        "        filter: [evt.identity.account.registered.v1]\n",
+        "        consumer: profile\n        filter: [evt.identity.account.registered.v1]\n",
+        "duplicate-consumer",
+        "",
+    ),
+    mistake(
+        PLAYERS,
+        "        consumers: 200\n",
+        "        consumers: 3\n",
+        "account-consumers",
+        "3\n",
+    ),
+    mistake(
+        LOCAL,
+        "    max_memory: 256 MiB\n",
+        "    max_memory: 256 MiB\n    domain: PLAYERS\n",
+        "prefix-taken",
+        "",
     ),
     mistake(
         COMMERCE,

@@ -1,4 +1,5 @@
-//! Catalogs of any size, for measuring: services that serve, call, publish and subscribe, and streams that keep it all.
+//! Catalogs of any size, for measuring: services that serve, call, publish, subscribe and consume, streams that keep it
+//! all, and accounts that share with the next one.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,10 +18,11 @@ pub fn write(project: &Path, subjects: usize) {
     let environments = project.join("environments");
     std::fs::create_dir_all(environments.join("generated")).unwrap();
     std::fs::write(environments.join("large.yaml"), ENVIRONMENT).unwrap();
-    let accounts: Vec<usize> = (0..subjects / (2 * EACH * NEIGHBOURS)).collect();
+    let total = subjects / (2 * EACH * NEIGHBOURS);
+    let accounts: Vec<usize> = (0..total).collect();
     for (number, accounts) in accounts.chunks(ACCOUNTS_OF_A_FILE).enumerate() {
         let path = environments.join(format!("generated/part-{number}.yaml"));
-        std::fs::write(path, file(accounts)).unwrap();
+        std::fs::write(path, file(accounts, total)).unwrap();
     }
 }
 
@@ -39,7 +41,7 @@ nats:
   jetstream: {max_file: 80 GB, max_memory: 64 MiB}
 ";
 
-fn file(accounts: &[usize]) -> String {
+fn file(accounts: &[usize], total: usize) -> String {
     let mut text = String::from("accounts:\n");
     for account in accounts {
         write!(
@@ -49,6 +51,9 @@ fn file(accounts: &[usize]) -> String {
              jetstream: {{disk: 100 MB, streams: 4, consumers: 40}}\n"
         )
         .unwrap();
+        if account + 1 < total {
+            shares(&mut text, *account);
+        }
     }
     text.push_str("services:\n");
     for account in accounts {
@@ -65,6 +70,19 @@ fn file(accounts: &[usize]) -> String {
     }
     text
 }
+
+/// What the next account may have: an event to hear, one to pull, and a request to send.
+fn shares(text: &mut String, account: usize) {
+    text.push_str("    shares:\n");
+    let events = [HEARD, PULLED].map(|event| format!("evt.d{account}.s0.happened{event}.v1"));
+    for subject in events.into_iter().chain([format!("svc.d{account}.s0.v1.op0")]) {
+        writeln!(text, "      - {{subject: {subject}, with: [ACCOUNT_{}]}}", account + 1).unwrap();
+    }
+}
+
+/// The events of an account's first service that the first of the next account hears and pulls.
+const HEARD: usize = 1;
+const PULLED: usize = 2;
 
 /// A service that calls the next one of its account, and hears the events of the one after.
 fn service(text: &mut String, account: usize, number: usize) {
@@ -87,6 +105,10 @@ fn service(text: &mut String, account: usize, number: usize) {
     for op in 0..EACH {
         writeln!(text, "      - svc.d{account}.s{next}.v1.op{op}").unwrap();
     }
+    let before = account.checked_sub(1).filter(|_| number == 0);
+    if let Some(before) = before {
+        writeln!(text, "      - svc.d{before}.s0.v1.op0").unwrap();
+    }
     text.push_str("    publishes:\n");
     for event in 0..EACH {
         writeln!(text, "      - evt.d{account}.s{number}.happened{event}.v1{}", entity(event))
@@ -98,6 +120,15 @@ fn service(text: &mut String, account: usize, number: usize) {
             text,
             "      - {{subject: evt.d{account}.s{after}.happened{event}.v1{}, queue: q.d{account}.s{number}}}",
             entity(event)
+        )
+        .unwrap();
+    }
+    if let Some(before) = before {
+        write!(
+            text,
+            "      - {{subject: evt.d{before}.s0.happened{HEARD}.v1}}\n    consumes:\n      \
+             - {{stream: STREAM_{before}, account: ACCOUNT_{before}, \
+             filter: [evt.d{before}.s0.happened{PULLED}.v1]}}\n"
         )
         .unwrap();
     }

@@ -48,7 +48,7 @@ fn a_plan_is_read_layer_by_layer_then_its_price() {
     let text = seen(desired, vec![instance("nats-1", "m6i.large")], vec![], &[]);
     let expected = "\
 storage and keys
-  + bucket of S3 bundles: it does not exist
+  + S3 bucket bundles: it does not exist
 
 nodes
   ~ instance nats-1: type differs

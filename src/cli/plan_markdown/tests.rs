@@ -88,7 +88,7 @@ fn no_value_breaks_a_table_or_calls_anybody() {
 #[test]
 fn a_comment_is_never_too_long_and_says_what_is_not_in_it() {
     let value = "x|`@".repeat(100);
-    let kinds = [Kind::SecurityRule, Kind::Parameter, Kind::DnsRecord, Kind::Target];
+    let kinds = [Kind::SecurityRule, Kind::Parameter, Kind::DnsRecord, Kind::Listener];
     let things = |value: &str| -> Vec<Record> {
         let names = (0..1000).map(|n| format!("thing-{n}"));
         names.flat_map(|name| kinds.map(|kind| thing(kind, &name, value))).collect()

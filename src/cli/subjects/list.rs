@@ -138,7 +138,10 @@ impl Entry<'_> {
         };
         let pulls = self.listens.iter().filter(|grant| grant.verb == Verb::Consumes);
         let pulls: Vec<Value> = pulls
-            .map(|grant| json!({ "service": grant.service, "consumer": grant.consumer }))
+            .map(|grant| {
+                let consumer = grant.consumer.map(|consumer| &consumer.name);
+                json!({ "service": grant.service, "account": grant.account, "consumer": consumer })
+            })
             .collect();
         json!({
             "subject": self.subject, "account": self.account,

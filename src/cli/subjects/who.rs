@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{exit, paint, tables};
 use crate::contract::{Who, subjects, who};
 use crate::environment::nearest;
-use crate::model::{Cluster, matching};
+use crate::model::{Cluster, PassageKind, matching};
 
 /// Tell who serves, calls, publishes, subscribes and consumes a subject, and which stream or bucket stores it
 #[derive(Debug, clap::Args)]
@@ -90,7 +90,7 @@ fn shown(answer: &Who<'_>) -> String {
             format!("to {}", crossing.to),
             crossing.from.to_string(),
             crossing.subject.to_string(),
-            "-".to_owned(),
+            if crossing.kind == PassageKind::Stored { "pulled".to_owned() } else { "-".to_owned() },
         ]);
     }
     tables::trimmed(&table)

@@ -3,7 +3,7 @@
 use super::{Change, Effect, Sides};
 use crate::contract::handed_out;
 use crate::model::matching::covers;
-use crate::model::{AccountName, Cluster, Consumer, Service};
+use crate::model::{Cluster, Consumer, Service};
 
 /// Consumers that went or came, and the settings of those that stayed.
 pub fn consumers(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -54,14 +54,15 @@ fn twin<'a>(
     service: &Service,
     consumer: &Consumer,
 ) -> Option<(&'a Service, &'a Consumer)> {
-    let same =
-        |other: &Consumer| (&other.stream, &other.name) == (&consumer.stream, &consumer.name);
-    all(cluster).find(|(holder, other)| holder.account == service.account && same(other))
+    let key = |consumer: &'a Consumer| (&consumer.account, &consumer.stream, &consumer.name);
+    let wanted = (&consumer.account, &consumer.stream, &consumer.name);
+    all(cluster).find(|(holder, other)| holder.account == service.account && key(other) == wanted)
 }
 
 /// The patterns that a consumer hands out. One that follows its stream changes with it, which is told of the stream.
-fn patterns(cluster: &Cluster, account: &AccountName, consumer: &Consumer) -> Vec<String> {
-    let stream = cluster.streams_of(account).find(|stream| stream.name == consumer.stream);
+fn patterns(cluster: &Cluster, consumer: &Consumer) -> Vec<String> {
+    let mut streams = cluster.streams_of(&consumer.account);
+    let stream = streams.find(|stream| stream.name == consumer.stream);
     let patterns = stream.map_or(&consumer.filter[..], |stream| handed_out(consumer, stream));
     patterns.iter().map(ToString::to_string).collect()
 }
@@ -76,8 +77,8 @@ fn filters(
     if old.filter == new.filter {
         return;
     }
-    let before = patterns(sides.before, &service.account, old);
-    let after = patterns(sides.after, &service.account, new);
+    let before = patterns(sides.before, old);
+    let after = patterns(sides.after, new);
     let inside = |all: &[String], one: &String| all.iter().any(|pattern| covers(pattern, one));
     for gone in before.iter().filter(|pattern| !inside(&after, pattern)) {
         let what = format!("is no longer handed `{gone}` by {}", old.path());

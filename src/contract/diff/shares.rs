@@ -3,7 +3,7 @@
 use super::{Change, Effect, Sides};
 use crate::contract::{Verb, grants};
 use crate::model::matching::covers;
-use crate::model::{Account, AccountName, Cluster, Subject};
+use crate::model::{Account, AccountName, Cluster, Service, Subject};
 
 /// Compares what each account shares with each other.
 pub fn shares(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -44,11 +44,18 @@ fn shared(cluster: &Cluster, owner: &AccountName, with: &AccountName, subject: &
 
 /// The services of an account that need a subject of another.
 fn users(cluster: &Cluster, account: &AccountName, subject: &Subject) -> Vec<String> {
+    let pulls = |service: &Service| {
+        let mut abroad = service.consumes.iter().filter(|c| c.is_abroad(account));
+        abroad.any(|consumer| {
+            let mut filters = consumer.filter.iter();
+            filters.any(|filter| covers(subject.as_str(), filter.as_str()))
+        })
+    };
     let needs = |grant: &crate::contract::Grant<'_>| {
         matches!(grant.verb, Verb::Calls | Verb::Subscribes)
             && covers(subject.as_str(), grant.subject.as_str())
     };
     let services = cluster.services_of(account);
-    let users = services.filter(|service| grants(service).iter().any(needs));
+    let users = services.filter(|service| grants(service).iter().any(needs) || pulls(service));
     users.map(|service| service.name.to_string()).collect()
 }

@@ -8,18 +8,18 @@ use crate::model::{ByteSize, Cluster, Discard, Period, Retention, Stream};
 /// Streams that went or came, and the settings of those that stayed.
 pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
     for old in &sides.before.streams {
-        match twin(sides.after, old) {
+        match namesake(sides.after, old) {
             None => {
                 let what = "the stream is gone; its consumers find nothing".to_owned();
                 let change =
                     Change::new(Effect::Breaking, "stream-gone", &old.account, &old.name, what);
-                let pull = sides.before.consumers_of(&old.account);
-                let pull = pull.filter(|(_, consumer)| consumer.stream == old.name);
-                let pull = pull.map(|(service, _)| service.name.to_string());
-                changes
-                    .push(change.affecting(publishers(sides.before, old).into_iter().chain(pull)));
+                let publishers = publishers(sides.before, old).into_iter();
+                changes.push(change.affecting(publishers.chain(pullers(sides.before, old))));
             }
             Some(new) => {
+                if new.account != old.account {
+                    changes.push(moved(sides, old, new));
+                }
                 subjects(sides, old, new, changes);
                 retention(sides, old, new, changes);
                 guards(old, new, changes);
@@ -27,7 +27,7 @@ pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
         }
     }
     for new in &sides.after.streams {
-        if twin(sides.before, new).is_none() {
+        if namesake(sides.before, new).is_none() {
             let what = "the stream is new".to_owned();
             let change = Change::new(Effect::Addition, "stream-new", &new.account, &new.name, what);
             changes.push(change);
@@ -35,9 +35,27 @@ pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
     }
 }
 
-fn twin<'a>(cluster: &'a Cluster, stream: &Stream) -> Option<&'a Stream> {
-    let same = |other: &&Stream| (&other.account, &other.name) == (&stream.account, &stream.name);
-    cluster.streams.iter().find(same)
+/// The stream of the same name; a catalog has no two, in whatever accounts.
+fn namesake<'a>(cluster: &'a Cluster, stream: &Stream) -> Option<&'a Stream> {
+    cluster.streams.iter().find(|other| other.name == stream.name)
+}
+
+/// A stream in another account is another stream to the servers: it begins empty, and the old one stays as it is.
+fn moved(sides: &Sides<'_>, old: &Stream, new: &Stream) -> Change {
+    let what = format!(
+        "the stream moves to account {}, where it begins empty; what it has kept stays in {}",
+        new.account, old.account
+    );
+    let pull: Vec<String> = pullers(sides.before, old).collect();
+    let effect = if pull.is_empty() { Effect::Notable } else { Effect::Breaking };
+    Change::new(effect, "stream-moved", &old.account, &old.name, what).affecting(pull)
+}
+
+/// Services that pull from a stream.
+fn pullers<'a>(cluster: &'a Cluster, stream: &'a Stream) -> impl Iterator<Item = String> {
+    let all = cluster.consumers_of(&stream.account);
+    let own = all.filter(|(_, consumer)| consumer.stream == stream.name);
+    own.map(|(service, _)| service.name.to_string())
 }
 
 /// Services of the account whose messages a stream stores.

@@ -182,6 +182,46 @@ fn an_account_that_loses_a_share_loses_what_its_services_had() {
 }
 
 #[test]
+fn a_consumer_of_another_account_feels_what_happens_to_its_stream() {
+    let before = || {
+        let mut cluster = shared(&["evt.x.done.v1", "svc.x.v1.do"]);
+        let till = cluster.services.get_mut("till").unwrap();
+        till.subscribes.clear();
+        till.consumes = vec![consumer("EVENTS", "till", &["evt.x.done.v1"])];
+        cluster.passages = passages(&cluster.accounts, &cluster.services, &cluster.streams);
+        cluster
+    };
+    let change = |change: fn(&mut Cluster)| {
+        let mut after = before();
+        change(&mut after);
+        told(&before(), &after)
+    };
+    let gone = change(|after| {
+        after.streams.clear();
+        after.services.get_mut("till").unwrap().consumes.clear();
+    });
+    assert_eq!(gone, ["Breaking stream-gone EVENTS server till", "Breaking consumer-gone till"]);
+    let silent = change(|after| after.services.get_mut("server").unwrap().publishes.clear());
+    assert_eq!(silent, ["Breaking publish-gone server client till"]);
+    let unshared = change(|after| {
+        after.accounts.get_mut("GAME").unwrap().shares.remove(0);
+        after.services.get_mut("till").unwrap().consumes.clear();
+    });
+    assert_eq!(unshared, ["Breaking share-gone GAME till", "Breaking consumer-gone till"]);
+    let narrower =
+        change(|after| after.streams[0].subjects = vec!["evt.x.done.v1".parse().unwrap()]);
+    assert_eq!(narrower, ["Notable subject-unstored EVENTS"]);
+    let moved = change(|after| after.streams[0].account = "SHOP".parse().unwrap());
+    assert_eq!(moved, ["Breaking stream-moved EVENTS till"]);
+}
+
+#[test]
+fn a_stream_that_moves_without_consumers_breaks_nobody() {
+    let told = changed(|after| after.streams[0].account = "AUDIT".parse().unwrap());
+    assert_eq!(told, ["Notable stream-moved EVENTS"]);
+}
+
+#[test]
 fn who_is_served_or_told_in_another_account_feels_a_change_too() {
     let before = shared(&["evt.x.done.v1", "svc.x.v1.do"]);
     let mut after = before.clone();

@@ -11,6 +11,9 @@ use crate::model::ByteSize;
 /// The sizes of a gp3 volume (EC2's CreateVolume).
 const LARGEST_VOLUME: ByteSize = ByteSize::new(64 << 40);
 
+/// The largest value of a standard parameter of SSM, in bytes.
+const LARGEST_PARAMETER: usize = 4096;
+
 /// MiB per second of a gp3 volume (EC2's CreateVolume).
 const THROUGHPUT: std::ops::RangeInclusive<u64> = 125..=2000;
 
@@ -189,6 +192,16 @@ fn dns(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Di
         let message = "clients have no name under which they reach the cluster";
         let problem = Diagnostic::error("no-client-name", at, message);
         problems.push(problem.help(format!("add `identity: {{names: [nats.{zone}]}}`")));
+    }
+    // Each name makes a URL of the list that services are given as one parameter.
+    let urls: usize = names.iter().map(|name| "tls://:65535,".len() + name.len()).sum();
+    if urls > LARGEST_PARAMETER {
+        let at = environment.key("identity.names");
+        let message = format!("the addresses of clients take {urls} bytes");
+        let problem = Diagnostic::error("parameter-too-large", at, message);
+        problems.push(problem.help(format!(
+            "a standard parameter of SSM holds {LARGEST_PARAMETER}: use fewer or shorter names"
+        )));
     }
     for (index, name) in names.iter().enumerate() {
         let inside = name.strip_suffix(zone.as_str()).and_then(|rest| rest.strip_suffix('.'));

@@ -64,7 +64,7 @@ pub fn check(
     served_once(&catalog, problems);
     streams_apart(&catalog, problems);
     duplicate_windows(&catalog, problems);
-    consumers::check(&catalog, problems);
+    consumers::check(environment, &catalog, problems);
     buckets::check(&catalog, problems);
     storage::check(environment, &catalog, problems);
     payloads(environment, &catalog, problems);

@@ -1,13 +1,20 @@
 //! Rules of consumers: what the server would refuse, and what would hand a message to the wrong one or to nobody.
 
+mod abroad;
+
 use std::collections::BTreeMap;
 
 use super::Document;
 use super::catalog::{Catalog, Entry};
+use super::sharing::Offers;
 use crate::environment::shape::did_you_mean;
-use crate::environment::spec::{CatalogSpec, ConsumerSpec, ServiceSpec, StreamSpec};
+use crate::environment::spec::{
+    CatalogSpec, ConsumerSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
+};
 use crate::environment::{Diagnostic, Diagnostics, Place};
-use crate::model::{Ack, Deliver, Retention, ServiceName, StreamName, SubjectPattern, matching};
+use crate::model::{
+    AccountName, Ack, Deliver, Retention, ServiceName, StreamName, SubjectPattern, matching,
+};
 
 /// A consumer with the service that it stands in.
 pub struct Pulled<'a> {
@@ -27,6 +34,11 @@ impl Pulled<'_> {
         self.document().at(&path)
     }
 
+    /// The account in which it looks for its stream.
+    fn owner(&self) -> &AccountName {
+        self.spec.account.as_ref().unwrap_or(&self.service.spec.account)
+    }
+
     fn name(&self) -> &str {
         self.spec.consumer.as_ref().map_or(self.service.name.as_str(), |name| name.as_str())
     }
@@ -40,21 +52,29 @@ impl Pulled<'_> {
 /// A stream of the catalog.
 type Stream<'a> = Entry<'a, StreamName, StreamSpec>;
 
-pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+pub fn check(
+    environment: &Document<EnvironmentSpec>,
+    catalog: &Catalog<'_>,
+    problems: &mut Diagnostics,
+) {
     let all: Vec<Pulled<'_>> = catalog.services.iter().flat_map(consumers).collect();
     let streams: BTreeMap<&str, &Stream<'_>> =
         catalog.streams.iter().map(|stream| (stream.name.as_str(), stream)).collect();
+    let offers = Offers::new(catalog);
     names_once(&all, problems);
     for pulled in &all {
         acknowledgements(pulled, problems);
         filters_apart(pulled, problems);
         match streams.get(pulled.spec.stream.as_str()) {
-            Some(stream) if stream.spec.account == pulled.service.spec.account => {
+            Some(stream) if stream.spec.account == *pulled.owner() => {
                 filter_inside(pulled, stream, problems);
                 replicas(pulled, stream, problems);
                 work_queue(pulled, stream, problems);
+                if pulled.owner() != &pulled.service.spec.account {
+                    abroad::check(environment, pulled, stream, &offers, problems);
+                }
             }
-            Some(stream) => problems.push(elsewhere(pulled, stream)),
+            Some(stream) => problems.push(abroad::elsewhere(pulled, stream)),
             None => problems.push(unknown(pulled, streams.keys().copied())),
         }
     }
@@ -88,13 +108,6 @@ fn unknown<'a>(pulled: &Pulled<'_>, known: impl Iterator<Item = &'a str>) -> Dia
     problem.help = did_you_mean(stream.as_str(), known)
         .or_else(|| Some("define it under `streams:` in a file of the catalog".to_owned()));
     problem
-}
-
-fn elsewhere(pulled: &Pulled<'_>, stream: &Stream<'_>) -> Diagnostic {
-    let (own, other) = (&pulled.service.spec.account, &stream.spec.account);
-    let message = format!("{} belongs to account {other}, not to {own}", stream.name);
-    Diagnostic::error("stream-elsewhere", pulled.at("stream"), message)
-        .help("a service pulls from streams of its own account")
 }
 
 /// Whether a server would make the consumer, and whether what it is told about acknowledgements can happen.

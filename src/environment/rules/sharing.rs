@@ -11,7 +11,7 @@ use super::catalog::{Catalog, all_uses, by_account};
 use crate::environment::Diagnostics;
 use crate::environment::spec::CatalogSpec;
 
-pub use offers::Offers;
+pub use offers::{Offer, Offers};
 pub use trails::Trails;
 
 /// Finds every breach.

@@ -126,11 +126,17 @@ fn full_subjects(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
-/// Counted once in each account, as its limit is.
+/// Counted once in the account of the stream, as its limit is.
 fn consumers(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let mut counts: BTreeMap<&AccountName, usize> = BTreeMap::new();
+    for service in &catalog.services {
+        for consumer in &service.spec.consumes {
+            let owner = consumer.account.as_ref().unwrap_or(&service.spec.account);
+            *counts.entry(owner).or_default() += 1;
+        }
+    }
     for account in &catalog.accounts {
-        let services = catalog.services.iter().filter(|s| s.spec.account == *account.name);
-        let count: usize = services.map(|service| service.spec.consumes.len()).sum();
+        let count = counts.get(account.name).copied().unwrap_or_default();
         let limit = account.spec.limits.jetstream.as_ref().map(|limits| limits.consumers);
         if limit.is_some_and(|limit| count > limit as usize) {
             let path = format!("accounts.{}.limits.jetstream.consumers", account.name);

@@ -13,6 +13,8 @@ use crate::model::{
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsumerSpec {
+    /// The account of the stream, where that is another than the service's.
+    pub account: Option<AccountName>,
     /// The stream that it reads.
     pub stream: StreamName,
     /// Its name, once on each stream; without it, that of the service.

@@ -1,7 +1,7 @@
 //! What crosses, and what does not.
 
 use super::*;
-use crate::model::samples::{service, stream};
+use crate::model::samples::{consumer, service, stream};
 use crate::model::{AccountLimits, ByteSize, Share};
 
 fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
@@ -68,6 +68,24 @@ fn audit_records_are_imported_by_those_who_publish_them() {
     clerk.publishes = vec!["audit.case.closed.v1".parse().unwrap()];
     let found = between(vec![], vec![till, clerk], &[stream("TRAIL", "AUDIT", &["audit.>"])]);
     assert_eq!(found, ["AUDIT to SHOP: Audit audit.sale.made.v1 of audit.sale.made.v1"]);
+}
+
+#[test]
+fn what_is_pulled_from_another_account_crosses_beside_what_is_heard() {
+    let shares: [(&str, &[&str]); 2] = [("evt.a.b.v1.*", &["SHOP"]), ("evt.c.d.v1", &["SHOP"])];
+    let mut till = service("till", "SHOP");
+    till.subscribes = vec![("evt.a.b.v1.7".parse().unwrap(), None)];
+    till.consumes = vec![consumer("GAME", "EVENTS", &["evt.a.b.v1.*"])];
+    // Its own account's stream is no matter of another.
+    till.consumes.push(consumer("SHOP", "OWN", &["evt.c.d.v1"]));
+    let found = between(vec![account("GAME", &shares)], vec![till], &[]);
+    assert_eq!(
+        found,
+        [
+            "GAME to SHOP: Events evt.a.b.v1.7 of evt.a.b.v1.*",
+            "GAME to SHOP: Stored evt.a.b.v1.* of evt.a.b.v1.*"
+        ]
+    );
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod grammar;
 mod index;
 pub mod matching;
 mod repair;
+mod stem;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use grammar::Parts;
 pub use index::SubjectIndex;
+pub use stem::Stem;
 
 use super::{Malformed, text_form};
 use grammar::{Shape, check_tokens};
@@ -59,6 +61,7 @@ impl Category {
 pub struct Subject {
     text: String,
     shape: Shape,
+    stem: Stem,
 }
 
 impl Subject {
@@ -73,6 +76,11 @@ impl Subject {
     /// What the subject is for.
     pub fn category(&self) -> Category {
         self.shape.category()
+    }
+
+    /// The words that it begins with, told from others without reading them.
+    pub fn stem(&self) -> Stem {
+        self.stem
     }
 
     /// Its named parts.
@@ -99,7 +107,7 @@ impl FromStr for Subject {
             Malformed::new(format!("`{text}` is not a subject: {problem}"))
                 .with_help(format!("the nearest legal form is `{}`", Self::nearest(text)))
         })?;
-        Ok(Self { text: text.to_owned(), shape })
+        Ok(Self { text: text.to_owned(), shape, stem: Stem::first_words(text) })
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 
 use super::{Finding, Scene};
-use crate::model::{Account, Category, Node};
+use crate::model::{Account, Node};
 use crate::nats::AccountInForce;
 use crate::ops::borders::{Imports, look};
 use crate::provider::Provider;
@@ -34,7 +34,7 @@ pub async fn borders<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         }
     }
     let Some(first) = problems.first() else {
-        let (imports, accounts) = (cluster.passages.len(), cluster.accounts.len());
+        let (imports, accounts) = (cluster.lanes().count(), cluster.accounts.len());
         return Ok(format!("{imports} imports of {accounts} accounts in force, and no other"));
     };
     let more = match problems.len() {
@@ -50,16 +50,9 @@ fn compare<P: Provider>(
     account: &Account,
     in_force: &AccountInForce,
 ) -> Vec<String> {
-    let name = &account.name;
     let imports = Imports::of(scene.site, scene.index, account, in_force);
-    let missing = imports.missing().into_iter();
-    let mut problems: Vec<String> = missing
-        .map(|(subject, owner)| format!("{name} does not get `{subject}` from {owner}"))
-        .collect();
-    let stray = imports.stray().into_iter();
-    problems.extend(
-        stray.map(|subject| format!("{name} imports `{subject}`, which the catalog does not say")),
-    );
+    let mut problems = imports.missing();
+    problems.extend(imports.stray());
     problems.extend(exports(scene, account, in_force));
     problems
 }
@@ -70,14 +63,13 @@ fn exports<P: Provider>(
     in_force: &AccountInForce,
 ) -> Vec<String> {
     let name = &account.name;
-    let wanted: BTreeSet<&str> =
-        scene.site.cluster.exports_of(name).map(|passage| passage.exported.as_str()).collect();
+    let wanted: BTreeSet<String> =
+        scene.site.cluster.exports_of(name).map(|lane| lane.exported).collect();
     let exports = in_force.exports.iter();
-    let contract = exports.filter(|export| Category::of_subject(&export.subject).is_some());
     let problem = |subject: &str, open: bool| match (wanted.contains(subject), open) {
         (false, _) => Some(format!("{name} exports `{subject}`, which the catalog does not say")),
         (true, true) => Some(format!("{name} exports `{subject}` to every account")),
         (true, false) => None,
     };
-    contract.filter_map(|export| problem(&export.subject, !export.token_req)).collect()
+    exports.filter_map(|export| problem(&export.subject, !export.token_req)).collect()
 }

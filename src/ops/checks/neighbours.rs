@@ -1,7 +1,7 @@
 //! For each grant, something beside it that must be refused: what a mistake would most likely open.
 
 use crate::model::matching::admits;
-use crate::model::{Cluster, Service, Subject};
+use crate::model::{Cluster, Consumer, Service, Subject};
 
 /// How many neighbours are tried in each direction; a mistake opens far more than one.
 const ENOUGH: usize = 3;
@@ -60,8 +60,9 @@ pub fn neighbours(cluster: &Cluster, service: &Service) -> Vec<Forbidden> {
     forbidden
 }
 
-/// What others of the account pull, and what they read and write.
-fn foreign_stores(cluster: &Cluster, service: &Service) -> [Vec<String>; 2] {
+/// What others pull from the streams of the account, what lies beside the service's consumers in other accounts, and
+/// what others read and write.
+fn foreign_stores(cluster: &Cluster, service: &Service) -> [Vec<String>; 3] {
     let consumers = cluster
         .consumers_of(&service.account)
         .map(|(_, c)| format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", c.stream, c.name));
@@ -69,7 +70,18 @@ fn foreign_stores(cluster: &Cluster, service: &Service) -> [Vec<String>; 2] {
         let (name, stream) = (&bucket.name, bucket.name.stream());
         [format!("$KV.{name}.natsops"), format!("$JS.API.DIRECT.GET.{stream}.$KV.{name}.natsops")]
     });
-    [consumers.collect(), buckets.collect()]
+    let abroad = service.consumes.iter().filter(|c| c.is_abroad(&service.account));
+    [consumers.collect(), abroad.flat_map(beside).collect(), buckets.collect()]
+}
+
+/// What the owner of a consumer's stream may ask, and the service may not: in its account's name, and in its own.
+fn beside(consumer: &Consumer) -> [String; 3] {
+    let (prefix, stream) = (Consumer::prefix_of(&consumer.account), &consumer.stream);
+    [
+        format!("{prefix}.CONSUMER.MSG.NEXT.{stream}.natsops"),
+        format!("{prefix}.CONSUMER.CREATE.{stream}"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", consumer.name),
+    ]
 }
 
 /// Subjects of the account that this service has nothing to do with, nearest first.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Scene;
 use crate::model::matching::covers;
-use crate::model::{PassageKind, Service, Subject};
+use crate::model::{AccountName, Category, Flow, Service};
 use crate::nats::Probe;
 use crate::provider::Provider;
 use crate::secrets::KeyName;
@@ -43,9 +43,9 @@ impl Trace {
         first.is_some_and(|step| step.kind == "in" && step.source == 0 && step.subject == subject)
     }
 
-    fn accounts(&self, kind: &str) -> BTreeSet<&str> {
+    fn accounts(&self, kind: &str) -> BTreeSet<String> {
         let steps = self.events.iter().filter(|step| step.kind == kind);
-        steps.map(|step| step.account.as_str()).collect()
+        steps.map(|step| step.account.clone()).collect()
     }
 }
 
@@ -58,14 +58,13 @@ pub fn listen(service: &Service) -> String {
 pub async fn wrong<P: Provider>(
     scene: &Scene<'_, '_, P>,
     probe: &mut Probe,
-    (service, subject): (&Service, &Subject),
+    (service, entry, concrete): (&Service, &str, &str),
     mut said: Vec<String>,
 ) -> Result<Option<String>, String> {
-    let concrete = subject.concrete();
     let mut trace = None;
     for _ in 0..TIMES {
         let read = said.iter().filter_map(|text| serde_json::from_str::<Trace>(text).ok());
-        trace = read.into_iter().find(|trace| trace.is_of(&concrete));
+        trace = read.into_iter().find(|trace| trace.is_of(concrete));
         if trace.is_some() {
             break;
         }
@@ -75,37 +74,43 @@ pub async fn wrong<P: Provider>(
     let Some(trace) = trace else {
         return Ok(Some(format!("publish {concrete} leaves no trace")));
     };
-    Ok(compare(scene, service, subject, &trace))
+    Ok(compare(scene, service, entry, &trace))
+}
+
+/// Whether the way of a publication is told by the catalog: a subject of the contract, or one that crosses.
+pub fn is_known<P: Provider>(scene: &Scene<'_, '_, P>, service: &Service, entry: &str) -> bool {
+    let mut imports = scene.site.cluster.imports_of(&service.account);
+    Category::of_subject(entry).is_some() || imports.any(|lane| covers(&lane.local, entry))
 }
 
 fn compare<P: Provider>(
     scene: &Scene<'_, '_, P>,
     service: &Service,
-    subject: &Subject,
+    entry: &str,
     trace: &Trace,
 ) -> Option<String> {
     let cluster = scene.site.cluster;
-    let key = |account| scene.index.public(&KeyName::of_account(account)).unwrap_or_default();
+    let key = |account: &AccountName| {
+        scene.index.public(&KeyName::of_account(account)).unwrap_or_default().to_owned()
+    };
     let name = |found: &str| {
         let known = cluster.accounts.keys().find(|account| key(account) == found);
         known.map_or("an unknown account".to_owned(), ToString::to_string)
     };
-    let passages = || {
-        let all = cluster.passages.iter();
-        all.filter(|passage| covers(passage.subject.as_str(), subject.as_str()))
-    };
-    let services: BTreeSet<&str> = passages()
-        .filter(|p| p.kind.is_service() && p.user == service.account)
-        .map(|p| key(&p.owner))
+    let services = cluster.imports_of(&service.account);
+    let services: BTreeSet<String> = services
+        .filter(|lane| lane.flow.is_service() && covers(&lane.local, entry))
+        .map(|lane| key(&lane.owner))
         .collect();
-    let events: BTreeSet<&str> = passages()
-        .filter(|p| p.kind == PassageKind::Events && p.owner == service.account)
-        .map(|p| key(&p.user))
+    let events = cluster.exports_of(&service.account);
+    let events: BTreeSet<String> = events
+        .filter(|lane| lane.flow == Flow::Messages && covers(&lane.subject, entry))
+        .map(|lane| key(&lane.user))
         .collect();
     let (into, out) = (trace.accounts("si"), trace.accounts("se"));
     if let Some(missing) = services.difference(&into).next() {
-        return Some(format!("publish {subject} does not reach account {}", name(missing)));
+        return Some(format!("publish {entry} does not reach account {}", name(missing)));
     }
     let stray = into.difference(&services).next().or_else(|| out.difference(&events).next());
-    stray.map(|stray| format!("publish {subject} reaches account {}", name(stray)))
+    stray.map(|stray| format!("publish {entry} reaches account {}", name(stray)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_elasticache::types::{AuthenticationMode, Filter, InputAuthenticationType, User};
+use aws_sdk_elasticache::types::{AuthenticationMode, InputAuthenticationType, User};
 
 use super::AwsProvider;
 use super::access::gone_or;
@@ -82,15 +82,8 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
     }
     let cache = &aws.clients.cache;
     let wanted: Vec<String> = members(aws.names, aws.cluster).into_iter().collect();
-    let filter = Filter::builder().name("user-id").set_values(Some(wanted.clone())).build();
     let (users, group) = tokio::join!(
-        cache
-            .describe_users()
-            .filters(filter)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>(),
+        cache.describe_users().into_paginator().items().send().collect::<Result<Vec<_>, _>>(),
         cache.describe_user_groups().user_group_id(aws.names.stem()).send(),
     );
     let users = match users.of("DescribeUsers") {

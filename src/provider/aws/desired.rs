@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::{
-    access, bucket, cache_subnets, cache_users, dns, instance, interface, key, listener,
+    access, bucket, bundle, cache_subnets, cache_users, dns, instance, interface, key, listener,
     load_balancer, parameter, replication_group, security, target_group, volume,
 };
 use crate::model::{Cluster, Placement};
@@ -25,6 +25,7 @@ pub fn desired(cluster: &Cluster, index: &Index) -> Vec<Record> {
     records.extend(access::desired(names, cluster));
     records.extend(interface::desired(names, cluster));
     records.extend(volume::desired(names, cluster, settings));
+    records.extend(bundle::desired(names, cluster, settings, index));
     records.extend(instance::desired(names, cluster, settings));
     records.extend(target_group::desired(names, cluster));
     records.extend(listener::desired(names, cluster));

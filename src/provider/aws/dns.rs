@@ -103,14 +103,28 @@ async fn find(aws: &AwsProvider<'_>) -> Result<Option<(String, Record)>, CloudEr
     // Ours first: other networks of the account may have a private zone of this name too.
     let comment = comment(aws.names);
     same.sort_by_key(|zone| zone.config().and_then(|config| config.comment()) != Some(&comment));
-    Ok(same.first().map(|zone| {
-        let owner = zone.config().and_then(|config| config.comment()).unwrap_or_default();
-        let record = Record::new(RecordId::new(Kind::Zone, &aws.settings.dns_zone))
-            .field("owner", owner, OnChange::InPlace)
-            .field("visibility", "private", OnChange::InPlace)
-            .complete();
-        (zone.id().trim_start_matches("/hostedzone/").to_owned(), record)
-    }))
+    let Some(zone) = same.first() else {
+        return Ok(None);
+    };
+    let ours = zone.config().and_then(|config| config.comment()) == Some(&comment);
+    // A zone of the same name in another network is in nobody's way.
+    if !ours && !serves_network(aws, zone.id()).await? {
+        return Ok(None);
+    }
+    let owner = zone.config().and_then(|config| config.comment()).unwrap_or_default();
+    let record = Record::new(RecordId::new(Kind::Zone, &aws.settings.dns_zone))
+        .field("owner", owner, OnChange::InPlace)
+        .field("visibility", "private", OnChange::InPlace)
+        .complete();
+    Ok(Some((zone.id().trim_start_matches("/hostedzone/").to_owned(), record)))
+}
+
+/// Whether a zone is answered in our network.
+async fn serves_network(aws: &AwsProvider<'_>, id: &str) -> Result<bool, CloudError> {
+    aws.pacer.turn(Pace::Dns).await;
+    let answer = aws.clients.route53.get_hosted_zone().id(id).send().await.of("GetHostedZone")?;
+    let network = aws.known.network()?.vpc;
+    Ok(answer.vpcs().iter().any(|vpc| vpc.vpc_id() == Some(&network)))
 }
 
 /// Makes the zone. The reference is ours alone, so a repeated call makes no second zone.

@@ -9,6 +9,8 @@ use aws_sdk_ec2::types::{
     InstanceType, Placement, ResourceType, ShutdownBehavior, Volume, VolumeType,
 };
 
+use data_encoding::BASE64;
+
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::interface::of_environment;
@@ -19,6 +21,7 @@ use super::volume::ROLE;
 use super::wait::{Look, pause, until};
 use crate::model::{AwsSettings, Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
+use crate::render::{BootPlaces, boot_script};
 
 /// The size of the root volume in GiB.
 pub const ROOT_SIZE: i32 = 20;
@@ -73,7 +76,12 @@ pub fn desired<'a>(
                 OnChange::Forbidden("a root is made with its machine"),
             )
             .field("termination_protection", "on", OnChange::InPlace)
-            .needs([of(Kind::NetworkInterface), of(Kind::Volume), of(Kind::Role)])
+            .needs([
+                of(Kind::NetworkInterface),
+                of(Kind::Volume),
+                of(Kind::Role),
+                of(Kind::BundleObject),
+            ])
     })
 }
 
@@ -206,7 +214,7 @@ async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError
         match run(aws, node).await {
             Ok(id) => return Ok(id),
             Err(error) if error.is("IdempotentInstanceTerminated") => {
-                next_generation(aws, node).await?
+                next_generation(aws, node).await?;
             }
             // The file has changed since: the machine of then is either ours still, or gone and with it the token.
             Err(error) if error.is("IdempotentParameterMismatch") => {
@@ -273,6 +281,7 @@ async fn run(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
         [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, generation.as_str())];
     let root_tags = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, "root")];
     let profile = IamInstanceProfileSpecification::builder().name(aws.names.role(node)).build();
+    let script = boot(aws, node)?;
     aws.pacer.turn(Pace::Launch).await;
     let call = aws
         .clients
@@ -297,12 +306,20 @@ async fn run(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
         .iam_instance_profile(profile)
         .metadata_options(metadata)
         .disable_api_termination(true)
+        .user_data(BASE64.encode(script.as_bytes()))
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
         .tag_specifications(tagged(aws, ResourceType::Instance, &more))
         .tag_specifications(tagged(aws, ResourceType::Volume, &root_tags));
     let answer = call.send().await.of("RunInstances")?;
     let instance = answer.instances.unwrap_or_default().into_iter().next();
     Ok(instance.and_then(|instance| instance.instance_id).unwrap_or_default())
+}
+
+/// The user data, which names the node's own volume.
+fn boot(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
+    let (bucket, volume) = (aws.names.bucket(), aws.known.id(Kind::Volume, node.name.as_str())?);
+    let places = BootPlaces { bucket: &bucket, region: &aws.settings.region, volume: &volume };
+    boot_script(aws.cluster, node, &places).map_err(super::bucket::built)
 }
 
 /// Waits until a machine runs. A key or a type that is refused shows only in the reason of its end.

@@ -6,6 +6,7 @@
 mod access;
 mod applied;
 mod bucket;
+mod bundle;
 mod cache_subnets;
 mod cache_users;
 mod clients;
@@ -45,7 +46,7 @@ use desired::KEPT;
 use known::Known;
 use pace::Pacer;
 
-use crate::model::{AwsSettings, Cluster, Placement};
+use crate::model::{AwsSettings, Cluster, Placement, Service};
 use crate::plan::{Action, Kind, Record};
 use crate::provider::{Applied, Means, Platform, ProviderError, Seen};
 use crate::secrets::Index;
@@ -73,6 +74,45 @@ impl<'a> AwsProvider<'a> {
         let names = Names::of(cluster)?;
         let pacer = Pacer::new(Instant::now());
         Some(Self { cluster, settings, names, clients, known: Known::default(), pacer })
+    }
+}
+
+/// What services and their tasks are told of an environment; what is not there yet is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// The id of the security group that whoever connects must carry.
+    pub client_security_group: Option<String>,
+    /// The load balancer's own name, which is not in the certificates.
+    pub load_balancer: Option<String>,
+    /// Where the cache is reached, as HOST:PORT.
+    pub cache: Option<String>,
+}
+
+impl AwsProvider<'_> {
+    /// Asks where the cache is reached, as HOST:PORT; none while there is none.
+    pub async fn cache_endpoint(&self) -> Result<Option<String>, CloudError> {
+        replication_group::find(self).await?;
+        Ok(self.known.get(Kind::ReplicationGroup, &self.names.stem()))
+    }
+
+    /// What was found by the last look that others need.
+    pub fn outputs(&self) -> Outputs {
+        let dns = self.known.get(Kind::LoadBalancer, load_balancer::DNS);
+        Outputs {
+            client_security_group: self.known.get(Kind::SecurityGroup, Group::Clients.word()),
+            load_balancer: dns.and_then(|dns| Some(dns.split_once(' ')?.0.to_owned())),
+            cache: self.known.get(Kind::ReplicationGroup, &self.names.stem()),
+        }
+    }
+
+    /// The ARN of a piece of a service's credentials, by the piece's name; none where the service has no such piece.
+    pub fn parameter_arns(&self, service: &Service) -> Vec<(&'static str, String)> {
+        let AwsSettings { account, region, .. } = self.settings;
+        let arn = |piece: parameter::Piece| {
+            let name = self.names.parameter(&service.name, piece.word());
+            (piece.word(), format!("arn:aws:ssm:{region}:{account}:parameter{name}"))
+        };
+        parameter::Piece::of(self.cluster, service).map(arn).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::CloudError;
 use super::{
-    AwsProvider, access, bucket, cache_subnets, cache_users, dns, instance, interface, key,
+    AwsProvider, access, bucket, bundle, cache_subnets, cache_users, dns, instance, interface, key,
     listener, load_balancer, network, parameter, replication_group, security, target_group, volume,
 };
 use crate::plan::{Kind, Record};
@@ -21,8 +21,9 @@ impl AwsProvider<'_> {
         network?;
         let mut records: Vec<Record> = key?.into_iter().collect();
         records.extend(security::observe(self).await?);
-        let (bucket, roles, machines, entry, cache, parameters) = tokio::join!(
+        let (bucket, bundles, roles, machines, entry, cache, parameters) = tokio::join!(
             bucket::observe(self),
+            bundle::observe(self),
             access::observe(self, deep),
             self.observe_machines(deep),
             self.observe_entry(),
@@ -30,7 +31,7 @@ impl AwsProvider<'_> {
             parameter::observe(self),
         );
         records.extend(bucket?);
-        for found in [roles?, machines?, entry?, cache?, parameters?] {
+        for found in [bundles?, roles?, machines?, entry?, cache?, parameters?] {
             records.extend(found);
         }
         Ok(records)

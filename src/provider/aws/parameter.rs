@@ -39,7 +39,7 @@ impl Piece {
     const ALL: [Self; 6] = [Self::Creds, Self::Cert, Self::Key, Self::Ca, Self::Urls, Self::Redis];
 
     /// The pieces of a service: that of the cache only where it uses it.
-    fn of(cluster: &Cluster, service: &Service) -> impl Iterator<Item = Self> {
+    pub fn of(cluster: &Cluster, service: &Service) -> impl Iterator<Item = Self> {
         let cache = cluster.cache_of(service).is_some();
         Self::ALL.into_iter().filter(move |piece| cache || *piece != Self::Redis)
     }

@@ -3,7 +3,7 @@
 use super::error::{CloudClass, CloudError};
 use super::target_group::Door;
 use super::{
-    AwsProvider, access, bucket, cache_subnets, cache_users, dns, instance, interface, key,
+    AwsProvider, access, bucket, bundle, cache_subnets, cache_users, dns, instance, interface, key,
     listener, load_balancer, parameter, replication_group, security, target_group, volume,
 };
 use crate::model::Node;
@@ -55,6 +55,9 @@ impl AwsProvider<'_> {
             Kind::Zone => dns::create_zone(self).await,
             Kind::DnsRecord => dns::put(self, name, told).await,
             Kind::Parameter => parameter::put(self, name, means.index, means.supply).await,
+            Kind::BundleObject => {
+                bundle::put(self, self.node(action)?, means.index, means.supply).await
+            }
             _ => Err(unknown(action)),
         }
     }
@@ -78,6 +81,9 @@ impl AwsProvider<'_> {
             Kind::Instance => instance::update(self, self.node(action)?, &fields, told).await,
             Kind::DnsRecord => dns::put(self, name, told).await,
             Kind::Parameter => parameter::put(self, name, means.index, means.supply).await,
+            Kind::BundleObject => {
+                bundle::put(self, self.node(action)?, means.index, means.supply).await
+            }
             _ => Err(unknown(action)),
         }
     }
@@ -105,6 +111,7 @@ impl AwsProvider<'_> {
             Kind::Zone => dns::delete_zone(self).await,
             Kind::DnsRecord => dns::delete_record(self, name, told).await,
             Kind::Parameter => parameter::delete(self, name).await,
+            Kind::BundleObject => bundle::delete(self, name).await,
             _ => Err(unknown(action)),
         }
     }

@@ -77,12 +77,17 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> O
     )
 }
 
-async fn find(aws: &AwsProvider<'_>) -> Result<Option<ReplicationGroup>, CloudError> {
+/// The cache, where there is one; its address is kept.
+pub async fn find(aws: &AwsProvider<'_>) -> Result<Option<ReplicationGroup>, CloudError> {
     let call =
         aws.clients.cache.describe_replication_groups().replication_group_id(aws.names.stem());
     match call.send().await.of("DescribeReplicationGroups") {
         Err(error) if error.is_missing() => Ok(None),
-        answer => Ok(answer?.replication_groups.unwrap_or_default().into_iter().next()),
+        answer => {
+            let found = answer?.replication_groups.unwrap_or_default().into_iter().next();
+            found.iter().for_each(|group| keep(aws, group));
+            Ok(found)
+        }
     }
 }
 
@@ -92,7 +97,6 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError
     let Some(group) = find(aws).await? else {
         return Ok(None);
     };
-    keep(aws, &group);
     let id = group.replication_group_id().unwrap_or_default();
     let member = match group.member_clusters().first() {
         Some(member) => {
@@ -209,11 +213,8 @@ pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resu
 /// Waits until the cache serves. While it is being made or changed, AWS refuses every further change.
 async fn available(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
     until("the cache", TO_BE_AVAILABLE, told, async || {
-        let group = find(aws).await?;
-        if let Some(group) = &group {
-            keep(aws, group);
-        }
-        let status = group.and_then(|group| group.status).unwrap_or("not seen yet".to_owned());
+        let status =
+            find(aws).await?.and_then(|group| group.status).unwrap_or("not seen yet".to_owned());
         Ok(match status.as_str() {
             "available" => Look::Ready,
             "create-failed" | "deleting" => Look::Ended(status),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from key_references import key_of, usable
@@ -81,26 +80,3 @@ def bucket_key(call: Call) -> str | None:
     found = encryption.get("Rule", {})
     found = found[0] if isinstance(found, list) else found
     return found.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
-
-
-# The elements around S3's answers, as its API reference writes them. moto names them after the operation, which botocore
-# never looks at; clients that follow the Smithy model refuse that.
-ROOTS = {
-    "GetBucketTagging": "Tagging",
-    "GetBucketVersioning": "VersioningConfiguration",
-    "GetObjectTagging": "Tagging",
-    "ListBuckets": "ListAllMyBucketsResult",
-    "ListObjectVersions": "ListVersionsResult",
-    "ListObjects": "ListBucketResult",
-    "ListObjectsV2": "ListBucketResult",
-}
-
-
-def named(operation: str, body: bytes) -> bytes:
-    """The body of an answer with the element around it that AWS gives it."""
-    root = ROOTS.get(operation, "").encode()
-    found = re.search(rb"<([A-Za-z]+)[^>]*>", body.split(b"?>", 1)[-1]) if root else None
-    if not found or found[1] == root:
-        return body
-    moto = re.escape(found[1])
-    return re.sub(rb"</" + moto + rb">", b"</" + root + b">", re.sub(rb"<" + moto + rb"(?=[\s/>])", b"<" + root, body, count=1))

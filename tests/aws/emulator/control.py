@@ -1,4 +1,17 @@
-"""What tests ask and order under `/_emulator/`, beside AWS."""
+"""What tests ask and order under `/_emulator/`, beside AWS.
+
+    GET  calls          every call: service, operation, region, at and took (real seconds), status (0: the answer was lost)
+    POST reset-calls    forgets them
+    GET  breaches       requests that break the model of their service
+    GET  defects        what the emulator itself did not know, or answered unlike the model
+    POST faults         a rule or a list of them, as in faults.py; `GET faults` shows them, `POST clear-faults` ends them
+    POST deny           patterns of IAM actions that are refused from now on, and denied by SimulatePrincipalPolicy
+    POST unhealthy      ids or addresses of targets that fail the load balancer's checks from now on
+    POST advance        so many seconds of AWS pass at once
+    GET  inventory      everything that exists, ids by kind
+    POST seed           makes the shared network and tells its ids
+    POST reset          empties the world and the lists
+"""
 
 from __future__ import annotations
 

@@ -97,19 +97,21 @@ def check_interface(call: Call, backend: Any, nic: dict[str, Any]) -> None:
 
 
 def launch_params(call: Call) -> dict[str, Any]:
-    """What moto is told: the volume in the image is deleted with its instance unless the launch says otherwise."""
+    """What moto is told: there is always a root, as the image says (8 GiB of gp3 in Amazon Linux 2023); it goes with its instance unless the launch says otherwise."""
     params = {**call.params}
     mappings = []
+    images = call.world.ask("ec2", "DescribeImages", ImageIds=[params["ImageId"]])["Images"] if params.get("ImageId") else []
+    root = images[0]["RootDeviceName"] if images else "/dev/xvda"
+    if all(mapping["DeviceName"] != root for mapping in params.get("BlockDeviceMappings", [])):
+        mappings.append({"DeviceName": root, "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "DeleteOnTermination": True}})
     for mapping in params.get("BlockDeviceMappings", []):
         if "Ebs" in mapping:
-            mapping = {**mapping, "Ebs": {"DeleteOnTermination": True, **mapping["Ebs"]}}
+            mapping = {**mapping, "Ebs": {"DeleteOnTermination": True, **({"VolumeSize": 8} if mapping["DeviceName"] == root else {}), **mapping["Ebs"]}}
             # moto takes neither of them here; they are set afterwards.
             mapping["Ebs"].pop("Iops", None)
             mapping["Ebs"].pop("Throughput", None)
         mappings.append(mapping)
-    if mappings:
-        params["BlockDeviceMappings"] = mappings
-    return params
+    return params | {"BlockDeviceMappings": mappings}
 
 
 def finish_launch(call: Call, instance: Any) -> None:
@@ -126,7 +128,7 @@ def finish_launch(call: Call, instance: Any) -> None:
     for device, block in list(instance.block_device_mapping.items()):
         volume = instance.ec2_backend.get_volume(block.volume_id)
         ebs = asked.get(device, {})
-        if ebs.get("VolumeType") == "gp3":
+        if volume.volume_type == "gp3":
             volume.iops, volume.throughput = ebs.get("Iops", 3000), ebs.get("Throughput", 125)
         if ebs.get("KmsKeyId"):
             # B2.7: EBS checks the key only later; then the instance goes from pending to terminated.

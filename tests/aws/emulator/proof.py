@@ -66,13 +66,21 @@ class Aws:
         return self._clients[service]
 
     def get(self, name: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_emulator/{name}") as answer:
-            return json.load(answer)
+        return self._ask(urllib.request.Request(self._address(name)))
 
     def post(self, name: str, body: Any = None) -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_emulator/{name}", json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
+        return self._ask(urllib.request.Request(self._address(name), json.dumps(body).encode(), method="POST"))
+
+    def _address(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/_emulator/{name}"
+
+    def _ask(self, request: urllib.request.Request) -> Any:
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.load(answer)
+        except ConnectionError as error:
+            time.sleep(0.5)
+            raise AssertionError(f"{request.full_url}: {error}; exit code of the emulator: {self.process.poll()}") from error
 
     def advance(self, seconds: float) -> None:
         self.post("advance", seconds)

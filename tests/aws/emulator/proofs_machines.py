@@ -198,7 +198,8 @@ def rules_are_not_doubled(aws: Aws) -> None:
     ranges = [one.get("CidrIpv4") for one in aws.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]]
     equal("10.0.1.0/24" in ranges, True)
     every = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    refused("InvalidPermission.Duplicate", lambda: aws.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[every]))
+    refused("InvalidPermission.Duplicate", lambda: aws.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[own, every]))
+    aws.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[own])
     aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[every])
     refused("InvalidPermission.NotFound", lambda: aws.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[every]))
     refused("InvalidParameterValue", lambda: aws.ec2.create_security_group(GroupName="other", Description="naïve", VpcId=aws.network["vpc"]))
@@ -223,6 +224,13 @@ def volumes_have_states(aws: Aws) -> None:
     aws.advance(6)
     shown = aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
     equal((shown["State"], shown["Attachments"][0]["State"], shown["Attachments"][0]["DeleteOnTermination"]), ("in-use", "attached", False))
+    equal(aws.ec2.detach_volume(VolumeId=volume)["State"], "detaching")
+    refused("VolumeInUse", lambda: aws.ec2.delete_volume(VolumeId=volume))
+    aws.advance(6)
+    refused("IncorrectState", lambda: aws.ec2.detach_volume(VolumeId=volume))
+    [root] = aws.ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"]
+    refused("OperationNotPermitted", lambda: aws.ec2.detach_volume(VolumeId=root["VolumeId"]))
+    aws.ec2.attach_volume(**attach)
     aws.ec2.terminate_instances(InstanceIds=[instance])
     aws.advance(30)
     equal(aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"], "available")

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from typing import Any
+from xml.etree import ElementTree
 
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from proof import Aws, equal, proof, refused
@@ -52,6 +53,18 @@ def requests_are_held_against_the_model(aws: Aws) -> None:
     before = len(aws.get("breaches"))
     aws.kms.create_key(Tags=[{"TagKey": "a", "TagValue": "b"}])
     equal(len(aws.get("breaches")), before)
+
+
+@proof
+def answers_of_s3_have_the_names_of_aws(aws: Aws) -> None:
+    aws.s3.create_bucket(Bucket="natsops-proof")
+    aws.s3.put_bucket_tagging(Bucket="natsops-proof", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    wanted = {"versioning": "VersioningConfiguration", "tagging": "Tagging", "encryption": "ServerSideEncryptionConfiguration", "publicAccessBlock": "PublicAccessBlockConfiguration",
+              "list-type=2": "ListBucketResult", "versions": "ListVersionsResult"}
+    for query, root in wanted.items():
+        request = urllib.request.Request(f"http://127.0.0.1:{aws.port}/natsops-proof?{query}", headers={"Authorization": SCOPE.format("s3")})
+        with urllib.request.urlopen(request) as answer:
+            equal(ElementTree.fromstring(answer.read()).tag.rpartition("}")[2], root)
 
 
 def a_volume(aws: Aws, **more: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from rules import as_pairs
@@ -9,6 +10,19 @@ from world import REGION, World
 
 # Zone, range.
 SUBNETS = {"a": "10.0.1.0/24", "b": "10.0.2.0/24", "c": "10.0.3.0/24"}
+
+
+# The image that the shipped environment pins: Amazon Linux 2023 under an id of its own.
+IMAGE = "ami-0a1b2c3d4e5f60718"
+LATEST = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+
+
+def pinned_image(world: World) -> None:
+    amis = world.backend("ec2").amis
+    latest = amis[world.ask("ssm", "GetParameter", Name=LATEST)["Parameter"]["Value"]]
+    image = copy.copy(latest)
+    image.id = IMAGE
+    amis[IMAGE] = image
 
 
 def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
@@ -19,6 +33,7 @@ def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
 def network(world: World) -> dict[str, Any]:
     """A VPC with DNS, three private subnets, and the ways to S3 and Systems Manager without a NAT gateway."""
     ask = world.ask
+    pinned_image(world)
     vpc = ask("ec2", "CreateVpc", CidrBlock="10.0.0.0/16", TagSpecifications=tagged("vpc", Name="game-platform"))["Vpc"]["VpcId"]
     ask("ec2", "ModifyVpcAttribute", VpcId=vpc, EnableDnsSupport={"Value": True})
     ask("ec2", "ModifyVpcAttribute", VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -37,4 +52,4 @@ def network(world: World) -> dict[str, Any]:
         made = ask("ec2", "CreateVpcEndpoint", VpcId=vpc, VpcEndpointType="Interface", ServiceName=f"com.amazonaws.{REGION}.{name}",
                    SubnetIds=list(subnets.values()), SecurityGroupIds=[group], PrivateDnsEnabled=True)
         endpoints[name] = made["VpcEndpoint"]["VpcEndpointId"]
-    return {"vpc": vpc, "subnets": subnets, "route_table": table_id, "endpoints": endpoints}
+    return {"vpc": vpc, "subnets": subnets, "route_table": table_id, "endpoints": endpoints, "image": IMAGE}

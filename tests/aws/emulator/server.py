@@ -10,11 +10,11 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import buckets
 import conformance
 import control
 import policies
 from faults import Fault, striking
+from roots import rooted
 from rules import RULES, Refusal
 from werkzeug.wrappers import Request
 from wire import Answer, Call, MotoRefused, Unreadable, read_call, refusal_answer
@@ -94,8 +94,7 @@ class Emulator:
         with self.world.lock:
             self.world.clock.catch_up()
             try:
-                answer = self.by_rule(call)
-                return Answer(answer.status, without_length(answer.headers), buckets.named(call.operation, answer.body)) if call.operation in buckets.ROOTS and answer.status < 400 else answer
+                return self.by_rule(call)
             except Refusal as refusal:
                 return refusal_answer(call.service, refusal)
             except MotoRefused as refused:
@@ -110,7 +109,7 @@ class Emulator:
         result = own(call) if own else (call.forward(), None)[1]
         if result is None:
             assert call.passed is not None
-            return call.passed
+            return rooted(call, call.passed)
         answer = call.serialize(result)
         self.journal.defects += conformance.defects_of(call, result, call.parse(answer))
         return answer
@@ -129,10 +128,6 @@ def send(start: Start, answer: Answer) -> Iterable[bytes]:
     headers["Content-Length"] = length if length and not answer.body else str(len(answer.body))
     start(f"{answer.status} {'OK' if answer.status < 400 else 'Refused'}", list(headers.items()))
     return [answer.body]
-
-
-def without_length(headers: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() != "content-length"}
 
 
 def hang_up(environ: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::catalog::{Catalog, Entry, Use, uses};
-use super::super::sharing::{Offers, Trails};
+use super::super::sharing::{Offer, Offers, Trails};
 use crate::environment::Diagnostics;
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::ServiceSpec;
@@ -153,30 +153,56 @@ fn uncalled(catalog: &Catalog<'_>, offers: &Offers<'_>, problems: &mut Diagnosti
     }
 }
 
+/// A subject that one account takes from another: the taker, the owner, and what is shared.
+type Taken<'a> = (&'a AccountName, &'a AccountName, &'a Subject);
+
 /// Shares that an account may take and does not.
 fn untaken(catalog: &Catalog<'_>, offers: &Offers<'_>, problems: &mut Diagnostics) {
-    let taken = [all(catalog, "calls"), all(catalog, "subscribes")].concat();
-    let mut used: BTreeSet<(&AccountName, &AccountName, &Subject)> = BTreeSet::new();
-    for (account, taken) in &taken {
-        if let Some(offer) = offers.to(account, taken.subject) {
-            used.insert((account, offer.owner.name, &offer.share.subject));
-        }
-    }
+    let asked = [all(catalog, "calls"), all(catalog, "subscribes")].concat();
+    let mut used: BTreeSet<Taken<'_>> = asked
+        .iter()
+        .filter_map(|(account, taken)| Some(taken_by(account, offers.to(account, taken.subject)?)))
+        .collect();
+    used.extend(pulled(catalog, offers));
     for offer in &offers.all {
-        let subject = &offer.share.subject;
-        if used.contains(&(offer.user(), offer.owner.name, subject)) {
+        let (subject, taken) = (&offer.share.subject, taken_by(offer.user(), offer));
+        if used.contains(&taken) {
             continue;
         }
-        let verb = if subject.category() == Category::Service { "calls" } else { "subscribes" };
+        let verb = match subject.category() {
+            Category::Service => "calls",
+            Category::Event | Category::Audit => "subscribes or consumes",
+        };
         let message = format!("nobody in account {} {verb} `{subject}`", offer.user());
-        problems.push(
-            offer
-                .owner
-                .document
-                .lint("share-unused", &offer.path(), message)
-                .help("take it out: what nobody needs is shared for nothing"),
-        );
+        let other = used.iter().find(|(user, owner, other)| {
+            (*user, *owner) == (taken.0, taken.1)
+                && without_version(other) == without_version(subject)
+        });
+        let help = match other {
+            Some((.., other)) => format!("it takes `{other}`: share this version no longer"),
+            None => "take it out: what nobody needs is shared for nothing".to_owned(),
+        };
+        let lint = offer.owner.document.lint("share-unused", &offer.path(), message);
+        problems.push(lint.help(help));
     }
+}
+
+fn taken_by<'a>(account: &'a AccountName, offer: &Offer<'a>) -> Taken<'a> {
+    (account, offer.owner.name, &offer.share.subject)
+}
+
+/// What services pull from streams of other accounts.
+fn pulled<'a>(catalog: &'a Catalog<'a>, offers: &Offers<'a>) -> Vec<Taken<'a>> {
+    let mut taken = Vec::new();
+    for service in &catalog.services {
+        let own = &service.spec.account;
+        for consumer in &service.spec.consumes {
+            let Some(owner) = &consumer.account else { continue };
+            let offered = consumer.filter.iter().flat_map(|f| offers.pulled(owner, own, f));
+            taken.extend(offered.map(|offer| taken_by(own, offer)));
+        }
+    }
+    taken
 }
 
 /// The parts of a subject that two versions of it share.

@@ -6,7 +6,7 @@ use super::shares::path;
 use crate::environment::rules::catalog::{ByAccount, Catalog, Entry, Use};
 use crate::environment::spec::{AccountSpec, ShareSpec};
 use crate::environment::{Diagnostic, Diagnostics, Place};
-use crate::model::{AccountName, Category, Subject, SubjectIndex};
+use crate::model::{AccountName, Category, Subject, SubjectIndex, SubjectPattern};
 
 /// A subject that one account offers another.
 #[derive(Clone, Copy)]
@@ -67,6 +67,23 @@ impl<'a> Offers<'a> {
     /// The offer by which an account may have a subject.
     pub fn to(&self, account: &AccountName, subject: &Subject) -> Option<&Offer<'a>> {
         self.by_user.get(account)?.covering(subject.as_str()).first().copied()
+    }
+
+    /// Whether one account offers another everything that a pattern stands for.
+    pub fn from(&self, owner: &AccountName, user: &AccountName, pattern: &SubjectPattern) -> bool {
+        self.pulled(owner, user, pattern).next().is_some()
+    }
+
+    /// The offers by which an account may pull what another keeps.
+    pub fn pulled(
+        &self,
+        owner: &AccountName,
+        user: &AccountName,
+        pattern: &SubjectPattern,
+    ) -> impl Iterator<Item = &Offer<'a>> {
+        let index = self.by_user.get(user);
+        let found = index.map(|index| index.covering(pattern.as_str())).unwrap_or_default();
+        found.into_iter().filter(move |offer| offer.owner.name == owner)
     }
 
     /// Finds offers of what the taker has already: of its own, or from somebody else.

@@ -1,5 +1,7 @@
 //! The program as a user meets it, without a cluster: help, errors, exit codes.
 
+mod aws;
+
 use crate::support::Project;
 
 #[test]
@@ -301,10 +303,21 @@ fn looking_makes_nothing() {
 }
 
 #[test]
-fn aws_is_said_to_be_out_of_reach() {
+fn nodes_on_aws_are_said_to_be_out_of_reach() {
     let project = Project::new();
-    let output = project.run(&["apply", "prod", "--yes"]).expect(1);
-    assert!(output.stderr.contains("natsops render prod"), "{}", output.stderr);
+    for command in ["status", "doctor"] {
+        let output = project.run(&[command, "prod"]).expect(1);
+        assert!(output.stderr.contains("natsops plan prod"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn without_credentials_a_plan_can_be_made_offline_only() {
+    let project = Project::new();
+    project.run(&["plan", "prod", "--offline"]).expect(0);
+    let output = project.run(&["plan", "prod"]).expect(4);
+    assert!(output.stderr.contains("no credentials were found"), "{}", output.stderr);
+    assert!(output.stderr.contains("aws sts get-caller-identity"), "{}", output.stderr);
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! What a node's machine fetches at its start: its archive and its server, below its own prefix of the bucket.
+//!
+//! `nodes/NODE/current` names both with their checksums, in the form that `sha256sum -c` reads. It is written after them,
+//! and what was there before is removed after it: while two archives lie there, the last upload has not ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_s3::primitives::ByteStream;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use super::AwsProvider;
+use super::error::{Answer as _, CloudClass, CloudError};
+use super::names::Names;
+use crate::artifacts::archive_print;
+use crate::model::{AwsSettings, Cluster, Node};
+use crate::plan::{Kind, OnChange, PENDING, Record, RecordId};
+use crate::provider::Supply;
+use crate::secrets::Index;
+
+const ARCHIVE: &str = "bundle-";
+const SERVER: &str = "nats-server-";
+const CURRENT: &str = "current";
+
+/// What should lie there.
+pub fn desired<'a>(
+    names: Names<'a>,
+    cluster: &'a Cluster,
+    settings: &'a AwsSettings,
+    index: &'a Index,
+) -> impl Iterator<Item = Record> + 'a {
+    cluster.nodes.iter().map(move |node| {
+        // A template that does not fit is found by every test that renders.
+        let print = archive_print(cluster, node, index).ok().flatten();
+        Record::new(RecordId::new(Kind::BundleObject, &node.name))
+            .field("content", print.unwrap_or(PENDING.to_owned()), OnChange::InPlace)
+            .field("server", &cluster.version, OnChange::InPlace)
+            .needs([
+                RecordId::new(Kind::S3Bucket, names.bucket()),
+                RecordId::new(Kind::EncryptionKey, &settings.volume.kms_key),
+            ])
+            .complete()
+    })
+}
+
+fn prefix(node: &str) -> String {
+    format!("nodes/{node}/")
+}
+
+/// Looks at what lies there: a thousand objects in a call.
+pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
+    let mut found: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    for key in list(aws, "nodes/").await? {
+        let mut parts = key.splitn(3, '/').skip(1);
+        let (Some(node), Some(file)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let [archives, servers] = found.entry(node.to_owned()).or_default();
+        if let Some(print) = file.strip_prefix(ARCHIVE) {
+            archives.push(print.trim_end_matches(".tar").to_owned());
+        } else if let Some(version) = file.strip_prefix(SERVER) {
+            servers.push(version.to_owned());
+        } else if file == CURRENT {
+            told.insert(node.to_owned());
+        }
+    }
+    let of = |(node, [mut archives, servers]): (String, [Vec<String>; 2])| {
+        // Without the word which one counts, none does.
+        archives.retain(|_| told.contains(&node));
+        Record::new(RecordId::new(Kind::BundleObject, node))
+            .field("content", archives.join(", "), OnChange::InPlace)
+            .field("server", servers.join(", "), OnChange::InPlace)
+            .complete()
+    };
+    Ok(found.into_iter().map(of).collect())
+}
+
+async fn list(aws: &AwsProvider<'_>, prefix: &str) -> Result<Vec<String>, CloudError> {
+    let call = aws.clients.s3.list_objects_v2().bucket(aws.names.bucket()).prefix(prefix);
+    let pages = call.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+    let pages = match pages.of("ListObjectsV2") {
+        Err(error) if error.is("NoSuchBucket") => Vec::new(),
+        pages => pages?,
+    };
+    let objects = pages.iter().flat_map(|page| page.contents());
+    Ok(objects.filter_map(|object| object.key().map(str::to_owned)).collect())
+}
+
+/// Uploads a node's archive and server, then says which ones count, then removes the others.
+pub async fn put(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    index: &Index,
+    supply: &dyn Supply,
+) -> Result<(), CloudError> {
+    let wrong = |reason: String| CloudError::found("PutObject", CloudClass::Other, reason);
+    let name = node.name.as_str();
+    let print =
+        archive_print(aws.cluster, node, index).map_err(|error| wrong(error.to_string()))?;
+    let print = print.ok_or_else(|| wrong(format!("the papers of {name} are not signed yet")))?;
+    let archive = supply.archive(name).map_err(wrong)?;
+    let server = supply.server().map_err(wrong)?;
+    let files = [format!("{ARCHIVE}{print}.tar"), format!("{SERVER}{}", aws.cluster.version)];
+    let current: String = files
+        .iter()
+        .zip([archive.expose(), &server])
+        .map(|(file, content)| format!("{}  {file}\n", HEXLOWER.encode(&Sha256::digest(content))))
+        .collect();
+    upload(aws, name, &files[0], archive.expose().clone()).await?;
+    upload(aws, name, &files[1], server).await?;
+    upload(aws, name, CURRENT, current.into_bytes()).await?;
+    let kept: Vec<String> =
+        files.iter().map(String::as_str).chain([CURRENT]).map(|file| prefix(name) + file).collect();
+    for old in list(aws, &prefix(name)).await?.into_iter().filter(|key| !kept.contains(key)) {
+        let call = aws.clients.s3.delete_object().bucket(aws.names.bucket()).key(old);
+        call.send().await.of("DeleteObject")?;
+    }
+    Ok(())
+}
+
+/// The bucket seals it with the customer's key by itself.
+async fn upload(
+    aws: &AwsProvider<'_>,
+    node: &str,
+    file: &str,
+    content: Vec<u8>,
+) -> Result<(), CloudError> {
+    let call = aws.clients.s3.put_object().bucket(aws.names.bucket()).key(prefix(node) + file);
+    call.body(ByteStream::from(content)).send().await.of("PutObject").map(drop)
+}
+
+/// Removes everything below a node's prefix.
+pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
+    for key in list(aws, &prefix(node)).await? {
+        let call = aws.clients.s3.delete_object().bucket(aws.names.bucket()).key(key);
+        call.send().await.of("DeleteObject")?;
+    }
+    Ok(())
+}
