@@ -33,12 +33,12 @@ pub struct Args {
     /// Apply the plan in this file, made by `plan --out`, and refuse when it is out of date
     #[arg(long, value_name = "FILE", conflicts_with_all = ["remove", "replace", "allow_interruption"])]
     plan: Option<PathBuf>,
-    /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
-    #[arg(long)]
-    require_checks: bool,
     /// Also heal what only `plan --deep` sees (environments on AWS)
     #[arg(long)]
     deep: bool,
+    /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
+    #[arg(long)]
+    require_checks: bool,
     #[command(flatten)]
     allow: AllowArgs,
 }
@@ -49,8 +49,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let (json, require_checks, deep) = (context.json, args.require_checks, args.deep);
-        let wish = apply_cloud::Wish { environment, json, require_checks, deep, agree: &agree };
+        let (json, deep, require_checks) = (context.json, args.deep, args.require_checks);
+        let wish = apply_cloud::Wish { environment, json, deep, require_checks, agree: &agree };
         let server = context.nats_server(&cluster)?;
         return apply_cloud::run(Cloud::open(cluster)?.with_server(server), &wish);
     }

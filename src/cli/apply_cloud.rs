@@ -22,10 +22,10 @@ pub struct Wish<'a> {
     pub environment: &'a str,
     /// Whether the result is shown as JSON.
     pub json: bool,
-    /// Whether it fails when something could not be checked.
-    pub require_checks: bool,
     /// Whether everything is looked at, whatever it costs.
     pub deep: bool,
+    /// Whether it fails when something could not be checked.
+    pub require_checks: bool,
     /// Looks at the plan that would be carried out, and refuses it or has it agreed to.
     pub agree: &'a dyn Fn(&Plan) -> Result<(), Failure>,
 }

@@ -296,6 +296,26 @@ records(('DELETE', old), ('CREATE', new))",
         &["key"],
         "parameter('wallet/key', KeyId='alias/aws/ssm')",
     ),
+    drift(
+        "bundle-object",
+        "nats-1",
+        &["content"],
+        "found = s3.list_objects_v2(Bucket=BUCKET, Prefix='nodes/nats-1/bundle-')['Contents']
+s3.delete_object(Bucket=BUCKET, Key=found[0]['Key'])",
+    ),
+    drift(
+        "bundle-object",
+        "nats-2",
+        &["server"],
+        "found = s3.list_objects_v2(Bucket=BUCKET, Prefix='nodes/nats-2/nats-server-')['Contents']
+s3.delete_object(Bucket=BUCKET, Key=found[0]['Key'])",
+    ),
+    drift(
+        "bundle-object",
+        "nats-3",
+        &["content"],
+        "s3.delete_object(Bucket=BUCKET, Key='nodes/nats-3/current')",
+    ),
     // Last, since nothing else can be made while the key is off.
     drift(
         "encryption-key",

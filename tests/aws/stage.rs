@@ -60,23 +60,25 @@ pub struct Stage {
     pub network: Value,
     /// The image that stands in `prod.yaml` here.
     pub image: String,
+    /// Whether AWS takes long; then natsops is patient too, so that a busy machine does not miss a renewal of its lease.
+    slow: bool,
 }
 
 impl Stage {
     /// Nothing is applied yet.
     pub fn new() -> Self {
-        Self::of(Emulator::start())
+        Self::of(Emulator::start(), false)
     }
 
     /// Nothing is applied yet, and AWS takes long: the cache comes after a minute.
     pub fn slow() -> Self {
-        Self::of(Emulator::scaled(0.1))
+        Self::of(Emulator::scaled(0.1), true)
     }
 
-    fn of(aws: Emulator) -> Self {
+    fn of(aws: Emulator, slow: bool) -> Self {
         let project = Project::new();
         let network = aws.seed();
-        let mut stage = Self { aws, project, network, image: String::new() };
+        let mut stage = Self { aws, project, network, image: String::new(), slow };
         stage.image = stage.by_hand(
             "name = '/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64'\n\
              print(ssm.get_parameter(Name=name)['Parameter']['Value'])",
@@ -103,6 +105,9 @@ impl Stage {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.project.command(arguments);
         command.envs(self.aws.variables()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.slow {
+            command.env("NATSOPS_WAIT_SCALE", "0.1");
+        }
         command
     }
 

@@ -3,7 +3,7 @@
 //! `nodes/NODE/current` names both with their checksums, in the form that `sha256sum -c` reads. It is written after them,
 //! and what was there before is removed after it: while two archives lie there, the last upload has not ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::primitives::ByteStream;
 use data_encoding::HEXLOWER;
@@ -50,6 +50,7 @@ fn prefix(node: &str) -> String {
 /// Looks at what lies there: a thousand objects in a call.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
     let mut found: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
+    let mut told = BTreeSet::new();
     for key in list(aws, "nodes/").await? {
         let mut parts = key.splitn(3, '/').skip(1);
         let (Some(node), Some(file)) = (parts.next(), parts.next()) else {
@@ -60,9 +61,13 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
             archives.push(print.trim_end_matches(".tar").to_owned());
         } else if let Some(version) = file.strip_prefix(SERVER) {
             servers.push(version.to_owned());
+        } else if file == CURRENT {
+            told.insert(node.to_owned());
         }
     }
-    let of = |(node, [archives, servers]): (String, [Vec<String>; 2])| {
+    let of = |(node, [mut archives, servers]): (String, [Vec<String>; 2])| {
+        // Without the word which one counts, none does.
+        archives.retain(|_| told.contains(&node));
         Record::new(RecordId::new(Kind::BundleObject, node))
             .field("content", archives.join(", "), OnChange::InPlace)
             .field("server", servers.join(", "), OnChange::InPlace)
