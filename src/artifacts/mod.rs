@@ -11,6 +11,7 @@ mod bundle;
 mod certificates;
 mod claims;
 mod client;
+mod inventory;
 mod issue;
 mod leafnode;
 mod leafnode_claims;
@@ -23,6 +24,7 @@ mod sharing;
 pub use archive::{archive, archive_print};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
+pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
 pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
