@@ -48,6 +48,10 @@ pub enum KeyState {
     Current,
     /// It is accepted already, and signs nothing yet.
     Standby,
+    /// Another has taken its place, and it is let in beside that for a while.
+    Retiring,
+    /// It is void; a rotation is still to prove that every server refuses it.
+    Revoked,
     /// Nothing in the model asks for it any more.
     LeftOver,
 }
@@ -95,7 +99,7 @@ impl Credential {
             ["operator", ..] => Self::OperatorKey,
             ["account", _, "identity"] => Self::Account,
             ["account", ..] => Self::SigningKey,
-            ["user", ..] => Self::User,
+            ["user" | "retiring", ..] => Self::User,
             ["client", ..] => Self::ClientCertificate,
             ["redis", "user" | "replication", ..] => Self::CacheUser,
             ["node" | "redis", ..] => Self::NodeCertificate,
@@ -145,6 +149,8 @@ impl KeyState {
             Self::Missing => "missing",
             Self::Current => "current",
             Self::Standby => "standby",
+            Self::Retiring => "retiring",
+            Self::Revoked => "revoked",
             Self::LeftOver => "left-over",
         }
     }
@@ -159,7 +165,7 @@ impl ListedKey {
 
 /// Every key that the model asks for, and every other one of the store; by kind, then by name.
 pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
-    let papers: BTreeMap<KeyName, Document> = Paper::all(cluster)
+    let mut papers: BTreeMap<KeyName, Document> = Paper::all(cluster)
         .iter()
         .filter(|paper| !matches!(paper, Paper::Activation(_)))
         .map(|paper| (paper.subject(), paper.document()))
@@ -169,6 +175,14 @@ pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
     for name in key_names(cluster) {
         let known = index.keys.contains_key(&name);
         states.insert(name, if known { KeyState::Current } else { KeyState::Missing });
+    }
+    for service in cluster.services.keys() {
+        let name = KeyName::retiring_user(service);
+        if let Some(public) = index.public(&name) {
+            let revoked = index.is_revoked(public);
+            papers.insert(name.clone(), Document::retiring_user(service));
+            states.insert(name, if revoked { KeyState::Revoked } else { KeyState::Retiring });
+        }
     }
     // The first one signs; see `OPERATOR_SIGNING_KEYS`.
     for name in operator_signing_keys().skip(1) {
@@ -217,7 +231,7 @@ fn listed(
         created,
         expires: said.expires,
         issuer: said.issuer,
-        due: due.filter(|_| state != KeyState::LeftOver),
+        due: due.filter(|_| matches!(state, KeyState::Current | KeyState::Standby)),
     }
 }
 

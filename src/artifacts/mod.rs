@@ -20,6 +20,7 @@ mod paper;
 mod redis_bundle;
 mod review;
 mod sharing;
+mod succession;
 
 pub use archive::{archive, archive_print};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
@@ -34,3 +35,4 @@ pub use paper::key_names;
 pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};
 pub use sharing::exports_first;
+pub use succession::{Scribe, Stage, stage};

@@ -1,6 +1,7 @@
 //! `natsops keys`: every credential of an environment.
 
 mod list;
+mod rotate;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -15,11 +16,13 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     List(list::Args),
+    Rotate(rotate::Args),
 }
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     match &args.command {
         Command::List(args) => list::run(context, args),
+        Command::Rotate(args) => rotate::run(context, args),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::artifacts::{Credential, KeyState, ListedKey, inventory};
 use crate::nats::{ClientConnection, Varz, trusted_keys};
-use crate::ops::Site;
+use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
 use crate::secrets::Index;
 
@@ -54,6 +54,19 @@ pub async fn list<P: Provider>(site: &Site<'_, P>, index: &Index) -> Vec<KeyStat
     let shown = |key: &ListedKey| uses.shows(key).unwrap_or(0);
     let certified = keys.iter().map(shown).sum();
     keys.into_iter().map(|key| uses.status(key, certified)).collect()
+}
+
+/// How many connections a user has, by its public key. Every server must answer.
+pub(super) async fn connected<P: Provider>(
+    site: &Site<'_, P>,
+    user: &str,
+) -> Result<usize, OpsError> {
+    let mut count = 0;
+    for node in &site.cluster.nodes {
+        let clients = site.monitor(node).clients().await?;
+        count += clients.iter().filter(|client| client.authorized_user == user).count();
+    }
+    Ok(count)
 }
 
 async fn look<P: Provider>(site: &Site<'_, P>) -> Uses {
