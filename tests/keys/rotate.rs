@@ -139,6 +139,24 @@ async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
     project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_key_is_revoked_where_it_can_be_while_a_node_is_away() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = creds(project, "wallet");
+    project.kill("nats-5");
+    let arguments = ["keys", "rotate", "local", "user", "wallet", "--yes", "--now"];
+    let said = project.run(&arguments).expect(1).stderr;
+    assert!(said.contains("4 of 5 servers"), "{said}");
+    // The node that was away learns of it when it is back, and only then a new key is made.
+    project.run(&["apply", "local", "--yes"]).expect(8);
+    let ended = rotate(project, "wallet", &[]);
+    assert_eq!(ended["done"], true);
+    assert_eq!(let_in(project, &old).await, 0);
+    assert_eq!(let_in(project, &creds(project, "wallet")).await, 5);
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+}
+
 #[test]
 fn what_cannot_be_rotated_is_refused_and_nothing_is_changed() {
     let cluster = Cluster::idle();
