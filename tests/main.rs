@@ -18,6 +18,7 @@ mod forecasts;
 mod fuzz;
 mod golden;
 mod graph;
+mod keys;
 mod layering;
 mod leafnodes;
 mod lifecycle;

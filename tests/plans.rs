@@ -13,7 +13,7 @@ use crate::support::Project;
 
 const ADDRESSES: Addresses = Addresses { local_network: [127, 64, 0] };
 
-fn cluster(project: &Path) -> Cluster {
+pub fn cluster(project: &Path) -> Cluster {
     let loaded = load(project, "local", &ADDRESSES).unwrap();
     loaded.cluster.unwrap_or_else(|| panic!("{}", loaded.diagnostics.text()))
 }

@@ -11,7 +11,7 @@ fn schema(project: &Project, kind: &str) -> Value {
     project.run(&["schema", kind]).expect(0).json()
 }
 
-fn validator(project: &Project, kind: &str) -> Validator {
+pub fn validator(project: &Project, kind: &str) -> Validator {
     let schema = schema(project, kind);
     jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{kind}: {error}"));
     jsonschema::validator_for(&schema).unwrap()
@@ -24,7 +24,7 @@ fn read(project: &Project, file: &str) -> Value {
 }
 
 #[track_caller]
-fn fits(validator: &Validator, value: &Value) {
+pub fn fits(validator: &Validator, value: &Value) {
     let errors: Vec<String> = validator
         .iter_errors(value)
         .map(|error| format!("{}: {error}", error.instance_path()))

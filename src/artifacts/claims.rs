@@ -107,7 +107,7 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
         imports,
         exports,
         signing_keys,
-        revocations: BTreeMap::new(),
+        revocations: index.revocations.get(name).cloned().unwrap_or_default(),
         description: account.description.clone(),
         kind: "account".to_owned(),
         version: 2,

@@ -11,6 +11,7 @@ mod bundle;
 mod certificates;
 mod claims;
 mod client;
+mod inventory;
 mod issue;
 mod leafnode;
 mod leafnode_claims;
@@ -19,10 +20,12 @@ mod paper;
 mod redis_bundle;
 mod review;
 mod sharing;
+mod succession;
 
 pub use archive::{archive, archive_print};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use client::client_files;
+pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
 pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
@@ -32,3 +35,4 @@ pub use paper::key_names;
 pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};
 pub use sharing::exports_first;
+pub use succession::{Scribe, Stage, stage};

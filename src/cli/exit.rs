@@ -4,7 +4,7 @@
 pub const DONE: u8 = 0;
 /// Failed.
 pub const FAILED: u8 = 1;
-/// Changes are pending (`plan --detailed-exitcode`).
+/// Changes are pending (`plan --detailed-exitcode`), or keys are due (`keys list --due`).
 pub const CHANGES: u8 = 2;
 /// The environment is invalid.
 pub const INVALID: u8 = 3;

@@ -212,6 +212,9 @@ impl From<OpsError> for Failure {
                 .safe("no further node was touched; data and keys are as they were"),
             OpsError::Checks(_) => Self::new(exit::UNHEALTHY, what)
                 .safe("everything planned was done; the checks only looked"),
+            OpsError::Unproven(_) => Self::new(exit::UNHEALTHY, what)
+                .safe("what was done stands; the next run goes on from there"),
+            OpsError::Unready(_) => Self::new(exit::REFUSED, what).safe("nothing was changed"),
             OpsError::WouldInterrupt { .. } => Self::new(exit::REFUSED, what)
                 .safe("this node and those after it were not touched")
                 .next("the same command with --allow-interruption, to have it all the same"),

@@ -16,6 +16,7 @@ mod exit;
 mod failure;
 mod forecast_text;
 mod graph;
+mod keys;
 mod layered_view;
 mod layers;
 mod lint;
@@ -69,7 +70,8 @@ Start here:
                                       what a client of SERVICE needs
 
 Exit codes:
-  0 done or in sync    1 failed                 2 changes pending (plan --detailed-exitcode)
+  0 done or in sync    1 failed                 2 changes pending (plan --detailed-exitcode),
+                                                or keys due (keys list --due)
   3 environment invalid                         4 credentials or permission
   5 refused by a safety check                   6 somebody else is changing the environment
   7 quota or capacity  8 a health check failed  9 timed out, run again
@@ -93,6 +95,7 @@ enum Command {
     Doctor(doctor::Args),
     Logs(logs::Args),
     Creds(creds::Args),
+    Keys(keys::Args),
     Destroy(destroy::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -146,6 +149,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Doctor(args) => doctor::run(&context()?, &args),
         Command::Logs(args) => logs::run(&context()?, &args),
         Command::Creds(args) => creds::run(&context()?, &args),
+        Command::Keys(args) => keys::run(&context()?, &args),
         Command::Destroy(args) => destroy::run(&context()?, &args),
         Command::Subjects(args) => match args.run_anywhere(json) {
             Some(outcome) => outcome,

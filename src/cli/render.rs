@@ -220,13 +220,11 @@ impl SecretStore for Nowhere {
     }
 
     fn commit(&self, _: u64, change: Change) -> Result<Index, crate::secrets::StoreError> {
-        let keys = change.keys.into_iter().map(|(name, key)| (name, key.entry));
-        Ok(Index {
-            format: Index::FORMAT,
-            generation: 1,
-            keys: keys.collect(),
-            documents: change.documents.into_iter().collect(),
-        })
+        let (keys, papers) = change.split();
+        let keys = keys.into_iter().map(|(name, key)| (name, key.entry));
+        let mut index = Index { keys: keys.collect(), ..Index::default() };
+        index.take(papers);
+        Ok(index)
     }
 
     fn delete_everything(&self) -> Result<(), crate::secrets::StoreError> {

@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 
 use super::exit;
 use super::failure::Failure;
-use super::shown::{PlanShown, StatusShown};
+use super::shown::{KeysShown, PlanShown, StatusShown};
 use crate::environment::{catalog_schema, environment_schema};
 
 /// Print a JSON Schema
@@ -29,6 +29,8 @@ enum Kind {
     Plan,
     /// What natsops status --json shows
     Status,
+    /// What natsops keys list --json shows
+    Keys,
 }
 
 /// Runs it.
@@ -38,6 +40,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         Kind::Catalog => catalog_schema(),
         Kind::Plan => shown::<PlanShown<'_>>(),
         Kind::Status => shown::<StatusShown<'_>>(),
+        Kind::Keys => shown::<KeysShown<'_>>(),
     };
     println!("{schema:#}");
     Ok(exit::DONE)

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::layers::Shown;
 use crate::forecast::Forecast;
+use crate::ops::keys::KeyStatus;
 use crate::ops::status::Status;
 use crate::plan::{Plan, RecordId};
 
@@ -56,6 +57,26 @@ impl<'a> StatusShown<'a> {
     /// The form of a status.
     pub fn new(status: &'a Status) -> Self {
         Self { format: FORMAT, status }
+    }
+}
+
+/// What `natsops keys list ENV --json` shows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "natsops keys list --json")]
+pub struct KeysShown<'a> {
+    /// The version of this form.
+    #[schemars(extend("const" = FORMAT))]
+    format: u32,
+    /// The environment.
+    environment: &'a str,
+    /// The keys that were asked for.
+    keys: Vec<&'a KeyStatus>,
+}
+
+impl<'a> KeysShown<'a> {
+    /// The form of a list of keys.
+    pub fn new(environment: &'a str, keys: Vec<&'a KeyStatus>) -> Self {
+        Self { format: FORMAT, environment, keys }
     }
 }
 

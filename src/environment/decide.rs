@@ -72,6 +72,7 @@ pub fn decide(
             node: identity.validity.node,
             client: identity.validity.client,
         },
+        rotation: identity.rotation.into(),
         service_names: identity.names,
         recipients: identity.recipients,
         placement: placement(provider),

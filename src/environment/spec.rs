@@ -1,5 +1,6 @@
 //! The spec types: the shape of the files, field by field. Their doc comments become the schema's descriptions.
 
+mod rotation;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::model::{
     EnvironmentName, KeyPattern, LeafnodeName, NodeName, Period, QueueName, Retention, ServiceName,
     StreamName, Subject, SubjectPattern, TagName, ZoneName,
 };
+pub use rotation::RotationSpec;
 pub use stores::{BucketSpec, ConsumerSpec};
 
 /// An environment: one cluster and where it runs.
@@ -308,6 +310,8 @@ pub struct IdentitySpec {
     pub recipients: Vec<String>,
     /// How long certificates live.
     pub validity: ValiditySpec,
+    /// How old keys may become.
+    pub rotation: RotationSpec,
 }
 
 /// How long certificates live.

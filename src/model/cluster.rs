@@ -32,6 +32,8 @@ pub struct Cluster {
     pub lame_duck: LameDuck,
     /// How long certificates live.
     pub validity: Validity,
+    /// How old keys may become.
+    pub rotation: Rotation,
     /// Further names under which clients reach the cluster, put into every node's certificate.
     pub service_names: Vec<String>,
     /// Who may open the secrets besides the engineer at work, as age recipients.
@@ -209,6 +211,29 @@ pub struct Validity {
 impl Validity {
     /// A certificate with less than this left is replaced by the next apply: long enough for a month of holidays.
     pub const RENEW_BEFORE: Period = Period::days(30);
+}
+
+/// How old a key of each kind may become before it is due to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// The operator's identity key.
+    pub operator: Period,
+    /// The operator's signing keys.
+    pub operator_key: Period,
+    /// The identity keys of accounts.
+    pub account: Period,
+    /// The scoped signing keys of services, leafnodes and natsops itself.
+    pub signing_key: Period,
+    /// The keys with which services and leafnodes sign in.
+    pub user: Period,
+    /// The certificate authority's key.
+    pub authority: Period,
+    /// The keys of node certificates.
+    pub node: Period,
+    /// The keys of client certificates.
+    pub client: Period,
+    /// The passwords of the cache.
+    pub cache_user: Period,
 }
 
 /// Where the nodes run.

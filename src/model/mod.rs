@@ -25,8 +25,8 @@ mod subject;
 pub use account::{Account, AccountLimits, JetStreamLimits, Share};
 pub use bucket::Bucket;
 pub use cluster::{
-    AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, ServerLimits, Validity,
-    Volume,
+    AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Rotation, ServerLimits,
+    Validity, Volume,
 };
 pub use consumer::{Ack, Consumer, Deliver, Redelivery};
 pub use key_pattern::KeyPattern;

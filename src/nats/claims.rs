@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 
 use super::{Control, Varz};
-use crate::jwt::{AccountBody, OperatorBody, TokenError, decode};
+use crate::jwt::{AccountBody, Claims, OperatorBody, TokenError, decode};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// How long to wait for a further server's answer. Answers of a healthy cluster arrive within milliseconds.
@@ -151,11 +151,19 @@ pub async fn push(control: &Control, token: &str, servers: &[Varz]) -> Result<()
 
 /// Whether a server runs with an operator that has this signing key.
 fn trusts(server: &Varz, issuer: &str) -> bool {
-    server
-        .trusted_operators_jwt
-        .iter()
-        .filter_map(|token| decode::<OperatorBody>(token).ok())
-        .any(|operator| operator.claims.nats.signing_keys.iter().any(|key| key == issuer))
+    operators(server).any(|operator| operator.nats.signing_keys.iter().any(|key| key == issuer))
+}
+
+/// The public keys of the operators that a server runs with: their identities, and what signs in their names.
+pub fn trusted_keys(server: &Varz) -> BTreeSet<String> {
+    operators(server)
+        .flat_map(|operator| operator.nats.signing_keys.into_iter().chain([operator.sub]))
+        .collect()
+}
+
+fn operators(server: &Varz) -> impl Iterator<Item = Claims<OperatorBody>> {
+    let tokens = server.trusted_operators_jwt.iter();
+    tokens.filter_map(|token| Some(decode::<OperatorBody>(token).ok()?.claims))
 }
 
 /// A server's answer to a push.

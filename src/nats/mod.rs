@@ -12,7 +12,7 @@ mod probe;
 mod stream_config;
 mod streams;
 
-pub use claims::{ClaimsError, Held, claims_records, lookup, push};
+pub use claims::{ClaimsError, Held, claims_records, lookup, push, trusted_keys};
 pub use connection::{Access, Connection, ConnectionError, tls};
 pub use consumers::{
     consumer_id, delete_consumer, desired_consumer, found_consumers, put_consumer,
@@ -22,7 +22,7 @@ pub use crossing::{cross, edge_client};
 pub use monitor::{Health, Monitor, MonitorError};
 pub use pages::{
     AccountInForce, ClientConnection, Jsz, LedStream, LiveExport, LiveImport, LiveSubscription,
-    Meta, Peer, Varz,
+    Meta, Peer, PeerCertificate, Varz,
 };
 pub use probe::{Answer, Probe, ProbeError, Tls};
 pub use streams::{PlacedStream, Stored, StreamError, delete_stream, found_streams, put_stream};

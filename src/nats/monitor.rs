@@ -120,6 +120,12 @@ impl Monitor {
         Ok(page.connections)
     }
 
+    /// The client connections, with their users and certificates.
+    pub async fn clients(&self) -> Result<Vec<ClientConnection>, MonitorError> {
+        let page: ConnectionsPage = self.page("/connz?auth=true&limit=65536").await?;
+        Ok(page.connections)
+    }
+
     /// The accounts that the server has had to do with, by public key.
     pub async fn accounts(&self) -> Result<Vec<String>, MonitorError> {
         let page: AccountsPage = self.page("/accountz").await?;

@@ -177,9 +177,25 @@ pub struct ClientConnection {
     /// The public key of the user that signed in.
     #[serde(default)]
     pub authorized_user: String,
+    /// The public key of its account.
+    #[serde(default)]
+    pub account: String,
+    /// The public key that signed its user.
+    #[serde(default)]
+    pub issuer_key: String,
+    /// The certificates that it has shown, its own first.
+    #[serde(default)]
+    pub tls_peer_certs: Vec<PeerCertificate>,
     /// What it subscribes.
     #[serde(default)]
     pub subscriptions_list_detail: Vec<LiveSubscription>,
+}
+
+/// A certificate that a client has shown.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PeerCertificate {
+    /// The SHA-256 of its DER form, in hex.
+    pub cert_sha256: String,
 }
 
 /// A subscription of a client connection.

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod destroy;
 pub mod execute;
 pub mod gate;
+pub mod keys;
 mod nodes;
 pub mod notices;
 pub mod platform;

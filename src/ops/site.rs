@@ -119,6 +119,12 @@ pub enum OpsError {
         /// What was missing.
         missing: String,
     },
+    /// A step of a rotation could not be proven.
+    #[error("{0}")]
+    Unproven(String),
+    /// Something must be done first.
+    #[error("{0}")]
+    Unready(String),
     /// Checks failed; each has been reported.
     #[error("{0}")]
     Checks(String),

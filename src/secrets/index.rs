@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyKind, KeyName};
+use super::{KeyKind, KeyName, store::Papers};
 use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
 
 /// What can be known without opening a secret: enough to plan with.
@@ -20,6 +20,20 @@ pub struct Index {
     pub keys: BTreeMap<KeyName, KeyEntry>,
     /// Every signed document, by name.
     pub documents: BTreeMap<Document, String>,
+    /// By account, the users whose papers are void when issued at or before a time, in unix seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revocations: BTreeMap<String, BTreeMap<String, i64>>,
+}
+
+/// A user whose papers are void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The account.
+    pub account: String,
+    /// The public key of the user.
+    pub user: String,
+    /// Papers issued at or before this time are void, in unix seconds.
+    pub until: i64,
 }
 
 /// The public side of a key.
@@ -88,6 +102,11 @@ impl Document {
         Self(format!("jwt/user/leafnode/{leafnode}"))
     }
 
+    /// The claims of a service's former user, until nobody lets it in any more.
+    pub fn retiring_user(service: &ServiceName) -> Self {
+        Self(format!("jwt/retiring/user/{service}"))
+    }
+
     /// A leafnode's client certificate.
     pub fn leafnode_client(leafnode: &LeafnodeName) -> Self {
         Self(format!("certificate/client/leafnode/{leafnode}"))
@@ -121,6 +140,30 @@ impl Index {
     /// A document.
     pub fn document(&self, name: &Document) -> Option<&str> {
         self.documents.get(name).map(String::as_str)
+    }
+
+    /// Whether the papers of a user, by its public key, are void.
+    pub fn is_revoked(&self, user: &str) -> bool {
+        self.revocations.values().any(|users| users.contains_key(user))
+    }
+
+    /// Declares the papers of a user void; a later time that stands already stays.
+    pub fn revoke(&mut self, revocation: Revocation) {
+        let Revocation { account, user, until } = revocation;
+        let time = self.revocations.entry(account).or_default().entry(user).or_insert(until);
+        *time = until.max(*time);
+    }
+
+    /// Takes what a change says besides its new keys, and counts it.
+    pub(crate) fn take(&mut self, change: Papers) {
+        self.documents.extend(change.documents);
+        change.revocations.into_iter().for_each(|revocation| self.revoke(revocation));
+        for (key, document) in change.gone {
+            self.keys.remove(&key);
+            self.documents.remove(&document);
+        }
+        self.format = Self::FORMAT;
+        self.generation += 1;
     }
 
     /// The same without the documents that `gone` names.

@@ -53,6 +53,11 @@ impl KeyName {
         Self(format!("user/{service}"))
     }
 
+    /// The former user key of a service, until nobody lets it in any more.
+    pub fn retiring_user(service: &ServiceName) -> Self {
+        Self(format!("retiring/user/{service}"))
+    }
+
     /// The certificate authority's key.
     pub fn authority() -> Self {
         Self("authority".to_owned())
@@ -104,7 +109,7 @@ impl KeyName {
         match (steps.next(), steps.next()) {
             (Some("operator"), _) => KeyKind::Operator,
             (Some("account"), _) => KeyKind::Account,
-            (Some("user"), _) => KeyKind::User,
+            (Some("user" | "retiring"), _) => KeyKind::User,
             (Some("redis"), Some("user" | "replication")) => KeyKind::Password,
             _ => KeyKind::Certificate,
         }

@@ -122,15 +122,14 @@ impl SecretStore for SealedDirectory {
         if index.generation != seen {
             return Err(StoreError::Moved { seen, found: index.generation });
         }
-        for (name, key) in change.keys {
+        let (keys, papers) = change.split();
+        for (name, key) in keys {
             let mut entry = key.entry;
             entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
             write_private(&self.sealed_path(&name, entry.version), &self.seal(&key.secret)?)?;
             index.keys.insert(name, entry);
         }
-        index.documents.extend(change.documents);
-        index.format = Index::FORMAT;
-        index.generation += 1;
+        index.take(papers);
         // One flush for all sealed files: the index may name them only when they are on the disk.
         rustix::fs::syncfs(&lock).map_err(std::io::Error::from)?;
         let mut text = serde_json::to_vec_pretty(&index).map_err(std::io::Error::from)?;
@@ -187,7 +186,7 @@ mod tests {
 
     fn one_key(name: &KeyName) -> Change {
         let key = StandIn::new("test").make(name, jiff::Timestamp::UNIX_EPOCH);
-        Change { keys: vec![(name.clone(), key)], documents: vec![] }
+        Change { keys: vec![(name.clone(), key)], ..Change::default() }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Index, KeyEntry, KeyName, Secret, index::Document};
+use super::{Index, KeyEntry, KeyName, Revocation, Secret, index::Document};
 
 /// Keeps secrets. A change is committed whole or not at all, and only on top of what its author has seen.
 pub trait SecretStore {
@@ -27,19 +27,37 @@ pub struct NewKey {
     pub secret: Secret<String>,
 }
 
-/// What a commit adds or replaces.
+/// What a commit adds, replaces and forgets.
 #[derive(Default)]
 pub struct Change {
     /// New keys.
     pub keys: Vec<(KeyName, NewKey)>,
     /// New documents.
     pub documents: Vec<(Document, String)>,
+    /// Users whose papers become void.
+    pub revocations: Vec<Revocation>,
+    /// Keys that are forgotten, each with its document.
+    pub gone: Vec<(KeyName, Document)>,
+}
+
+/// A change without its keys, which each store keeps in its own way.
+pub(crate) struct Papers {
+    pub documents: Vec<(Document, String)>,
+    pub revocations: Vec<Revocation>,
+    pub gone: Vec<(KeyName, Document)>,
 }
 
 impl Change {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.documents.is_empty()
+        let Self { keys, documents, revocations, gone } = self;
+        keys.is_empty() && documents.is_empty() && revocations.is_empty() && gone.is_empty()
+    }
+
+    /// The keys, and the rest.
+    pub(crate) fn split(self) -> (Vec<(KeyName, NewKey)>, Papers) {
+        let Self { keys, documents, revocations, gone } = self;
+        (keys, Papers { documents, revocations, gone })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cluster::{Keys, monitors, servers};
 use crate::support::{Cluster, Project};
 
 /// Signs in as a service, with its own certificate and creds.
-async fn sign_in(project: &Project, service: &str) -> Result<Probe, String> {
+pub async fn sign_in(project: &Project, service: &str) -> Result<Probe, String> {
     let keys = Keys::of(project);
     let name = service.parse().unwrap();
     let ticket = |document: Document, key: KeyName| Ticket {

@@ -2,7 +2,7 @@
 
 mod abroad;
 mod buckets;
-mod connections;
+pub mod connections;
 mod consumers;
 mod life;
 mod rules;

@@ -131,7 +131,8 @@ impl BucketStore {
             return Err(StoreError::Moved { seen, found: index.generation });
         }
         let mut sealing = Vec::new();
-        for (name, mut key) in change.keys {
+        let (keys, papers) = change.split();
+        for (name, mut key) in keys {
             key.entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
             sealing.push((Self::sealed(&name, key.entry.version), key.secret));
             index.keys.insert(name, key.entry);
@@ -151,9 +152,7 @@ impl BucketStore {
                 None => break,
             }
         }
-        index.documents.extend(change.documents);
-        index.format = Index::FORMAT;
-        index.generation += 1;
+        index.take(papers);
         self.replace(&index, tag, seen).await?;
         Ok(index)
     }

@@ -1,0 +1,117 @@
+//! A user's key is succeeded by another: where that stands, and what each step writes into the store.
+//!
+//! A step is one commit, so that whoever dies leaves a stage behind from which the next run goes on.
+
+use jiff::Timestamp;
+
+use super::{IssueError, Newer, issue};
+use crate::model::{Cluster, Service};
+use crate::secrets::{
+    Change, Document, Entropy, Index, KeyName, NewKey, Revocation, SecretStore, StoreError,
+};
+
+/// Where the succession of a user's key stands, as the store tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// One key, and nothing under way.
+    Settled,
+    /// The new key exists since then, and the old one is let in as well.
+    Overlapping(Timestamp),
+    /// The old key is revoked, and there is no new one yet.
+    Bare,
+    /// The old key is revoked, and the new one exists.
+    Succeeded,
+}
+
+/// What a step may use.
+pub struct Scribe<'a> {
+    /// What is meant.
+    pub cluster: &'a Cluster,
+    /// Where the keys are.
+    pub store: &'a dyn SecretStore,
+    /// Where new keys come from.
+    pub entropy: &'a dyn Entropy,
+    /// The time that everything is stamped with.
+    pub now: Timestamp,
+    /// What the servers hold in a newer version.
+    pub newer: &'a Newer,
+}
+
+/// Where the succession of a service's user key stands.
+pub fn stage(service: &Service, index: &Index) -> Stage {
+    let (user, retiring) = (KeyName::user(&service.name), KeyName::retiring_user(&service.name));
+    let Some(old) = index.public(&retiring) else {
+        return Stage::Settled;
+    };
+    let entry = index.keys.get(&user).filter(|entry| entry.public != old);
+    match (index.is_revoked(old), entry) {
+        (false, Some(entry)) => Stage::Overlapping(entry.created),
+        (true, None) => Stage::Bare,
+        (true, Some(_)) => Stage::Succeeded,
+        // The old key is kept and nothing has happened to it: as if nothing had begun.
+        (false, None) => Stage::Settled,
+    }
+}
+
+impl Scribe<'_> {
+    /// Makes a new key and signs for it; the old one is kept beside it, and stays valid.
+    pub fn succeed(&self, service: &Service, index: &Index) -> Result<Change, IssueError> {
+        let mut next = index.clone();
+        next.keys.remove(&KeyName::user(&service.name));
+        let mut change = self.issue(&next)?;
+        if index.public(&KeyName::retiring_user(&service.name)).is_none() {
+            self.keep_old(service, index, &mut change)?;
+        }
+        Ok(change)
+    }
+
+    /// Revokes the old key, which is the current one where there is no new one yet.
+    pub fn revoke(&self, service: &Service, index: &Index) -> Result<Change, IssueError> {
+        let retiring = KeyName::retiring_user(&service.name);
+        let name = match index.public(&retiring) {
+            Some(_) => retiring,
+            None => KeyName::user(&service.name),
+        };
+        let public = index.public(&name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        let revocation = Revocation {
+            account: service.account.to_string(),
+            user: public.to_owned(),
+            until: self.now.as_second(),
+        };
+        let mut next = index.clone();
+        next.revoke(revocation.clone());
+        let mut change = self.issue(&next)?;
+        change.revocations.push(revocation);
+        if name == KeyName::user(&service.name) {
+            self.keep_old(service, index, &mut change)?;
+        }
+        Ok(change)
+    }
+
+    /// Forgets the old key. Its revocation stays.
+    pub fn forget(service: &Service) -> Change {
+        let key = KeyName::retiring_user(&service.name);
+        Change { gone: vec![(key, Document::retiring_user(&service.name))], ..Change::default() }
+    }
+
+    fn issue(&self, index: &Index) -> Result<Change, IssueError> {
+        issue(self.cluster, index, self.store, self.entropy, self.now, self.newer)
+    }
+
+    /// The old key and its paper under another name: with them it is proven that they open nothing any more.
+    fn keep_old(
+        &self,
+        service: &Service,
+        index: &Index,
+        change: &mut Change,
+    ) -> Result<(), IssueError> {
+        let (user, paper) = (KeyName::user(&service.name), Document::user(&service.name));
+        let missing = || StoreError::Missing(user.clone());
+        let entry = index.keys.get(&user).cloned().ok_or_else(missing)?;
+        let token = index.document(&paper).ok_or_else(missing)?.to_owned();
+        let key = NewKey { entry, secret: self.store.open(&user)? };
+        change.keys.push((KeyName::retiring_user(&service.name), key));
+        change.documents.push((Document::retiring_user(&service.name), token));
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! Keys: which there are and where they are in use, and how one is replaced.
+
+mod list;
+mod rotate;

@@ -1,0 +1,179 @@
+//! A service gets a new user key: with an overlap, at once, and after the program has died in between.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use natsops::artifacts::{Newer, Scribe};
+use natsops::environment::{Addresses, load};
+use natsops::model::Cluster as Model;
+use natsops::nats::{Probe, Tls, tls};
+use natsops::provider::local::network;
+use natsops::secrets::{Document, Index, KeyName, OsEntropy, SecretStore as _, Ticket};
+use serde_json::{Value, json};
+
+use crate::cluster::{Keys, monitors};
+use crate::stores::connections::sign_in;
+use crate::support::{Cluster, Project};
+
+/// The creds that a service has now.
+fn creds(project: &Project, service: &str) -> Ticket {
+    let (keys, name) = (Keys::of(project), service.parse().unwrap());
+    Ticket {
+        public: keys.index.document(&Document::user(&name)).unwrap().to_owned(),
+        secret: keys.store.open(&KeyName::user(&name)).unwrap(),
+    }
+}
+
+/// How many of the five nodes let these creds in.
+async fn let_in(project: &Project, user: &Ticket) -> usize {
+    let access = Keys::of(project).access(project);
+    let certificate = (access.certificate.public.as_str(), &access.certificate.secret);
+    let config = tls(&access.authority, Some(certificate)).unwrap();
+    let config = Tls::With(Arc::new(config));
+    let mut count = 0;
+    for address in monitors(project, 4222) {
+        let mut probe = Probe::open(address, &config).await.unwrap();
+        count += usize::from(probe.sign_in(Some(user)).await.is_ok());
+    }
+    count
+}
+
+#[track_caller]
+fn rotate(project: &Project, service: &str, more: &[&str]) -> Value {
+    let arguments = ["keys", "rotate", "local", "user", service, "--yes", "--json"];
+    project.run(&[&arguments, more].concat()).expect(0).json()["rotation"].clone()
+}
+
+/// What of an index changes neither with a rotation of `service` nor with the account's claims.
+fn others(index: &Index, service: &str) -> String {
+    let mut index = index.clone();
+    let (user, account) = (format!("user/{service}"), "jwt/account/COMMERCE");
+    index.keys.retain(|name, _| name.as_str() != user);
+    index
+        .documents
+        .retain(|name, _| name.as_str() != account && name.as_str() != format!("jwt/{user}"));
+    serde_json::to_string(&(index.keys, index.documents)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_key_is_let_in_until_the_overlap_is_over_and_by_nobody_afterwards() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let before = Keys::of(project).index;
+    assert!(!serde_json::to_string(&before).unwrap().contains("revocations"), "an older form");
+    let old = creds(project, "wallet");
+    let mut connection = sign_in(project, "wallet").await.unwrap();
+
+    let begun = rotate(project, "wallet", &[]);
+    assert_eq!(begun["steps"], json!(["issue", "verify-new", "wait"]));
+    assert_eq!((&begun["done"], &begun["connections"]), (&json!(false), &json!(1)));
+    assert!(connection.ask("").await.is_ok());
+    let new = creds(project, "wallet");
+    assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (5, 5));
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+    let listed = project.run(&["keys", "list", "local"]).expect(0).stdout;
+    let retiring = listed.lines().find(|line| line.starts_with("retiring/user/wallet")).unwrap();
+    assert!(retiring.contains(" retiring ") && retiring.contains("1 connection"), "{retiring}");
+
+    // The overlap is not over: nothing more happens, and no third key is made.
+    let waiting = rotate(project, "wallet", &[]);
+    assert_eq!(waiting["steps"], json!(["verify-new", "wait"]));
+    assert_eq!((&waiting["new"], &waiting["old"]), (&begun["new"], &begun["old"]));
+
+    let ended = rotate(project, "wallet", &["--overlap", "0s"]);
+    let steps = json!(["verify-new", "revoke", "push", "verify-old", "forget"]);
+    assert_eq!((&ended["steps"], &ended["done"]), (&steps, &json!(true)));
+    assert!(connection.ask("").await.is_err(), "the old connection is still open");
+    assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+    let after = Keys::of(project).index;
+    assert!(after.is_revoked(begun["old"].as_str().unwrap()));
+    assert_eq!(others(&after, "wallet"), others(&before, "wallet"));
+    // A later change of the account's claims takes the revocation along.
+    project.edit("catalog/commerce.yaml", "limits: {payload: 32 KiB}", "limits: {payload: 48 KiB}");
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
+}
+
+fn model(project: &Project) -> Model {
+    let local_network = network(&project.path().join(".natsops/local"));
+    load(project.path(), "local", &Addresses { local_network }).unwrap().cluster.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = creds(project, "wallet");
+    // As if the program had died straight after it revoked the key: no server knows of it.
+    let (keys, model) = (Keys::of(project), model(project));
+    let service = &model.services["wallet"];
+    let (store, newer) = (&keys.store, &Newer::new());
+    let scribe =
+        Scribe { cluster: &model, store, entropy: &OsEntropy, now: Timestamp::now(), newer };
+    let change = scribe.revoke(service, &keys.index).unwrap();
+    store.commit(keys.index.generation, change).unwrap();
+    assert_eq!(let_in(project, &old).await, 5);
+    let left = project.run(&["keys", "rotate", "local", "user", "wallet", "--dry-run", "--json"]);
+    let left = left.expect(0).json()["left"].clone();
+    let steps = json!(["push", "verify-old", "issue", "verify-new", "forget"]);
+    assert_eq!(left, steps);
+    assert_eq!(rotate(project, "wallet", &["--now"])["steps"], steps);
+    let second = creds(project, "wallet");
+    assert_eq!((let_in(project, &old).await, let_in(project, &second).await), (0, 5));
+
+    // The same with a program that is killed, whatever it is doing.
+    for moment in [60, 150, 250, 400] {
+        let arguments = ["keys", "rotate", "local", "user", "wallet", "--yes", "--now"];
+        let mut command = project.command(&arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(rotate(project, "wallet", &["--now"])["done"], true);
+    let third = creds(project, "wallet");
+    assert_eq!((let_in(project, &second).await, let_in(project, &third).await), (0, 5));
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_key_is_revoked_where_it_can_be_while_a_node_is_away() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = creds(project, "wallet");
+    project.kill("nats-5");
+    let arguments = ["keys", "rotate", "local", "user", "wallet", "--yes", "--now"];
+    let said = project.run(&arguments).expect(1).stderr;
+    assert!(said.contains("4 of 5 servers"), "{said}");
+    // The node that was away learns of it when it is back, and only then a new key is made.
+    project.run(&["apply", "local", "--yes"]).expect(8);
+    let ended = rotate(project, "wallet", &[]);
+    assert_eq!(ended["done"], true);
+    assert_eq!(let_in(project, &old).await, 0);
+    assert_eq!(let_in(project, &creds(project, "wallet")).await, 5);
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+}
+
+#[test]
+fn what_cannot_be_rotated_is_refused_and_nothing_is_changed() {
+    let cluster = Cluster::idle();
+    let project = &cluster.project;
+    let refused = |more: &[&str], code: i32| {
+        let arguments = [&["keys", "rotate", "local", "user"], more].concat();
+        project.run(&arguments).expect(code).stderr
+    };
+    assert!(refused(&["walet", "--yes"], 64).contains("wallet"));
+    assert!(refused(&["wallet", "--yes"], 5).contains("no key has been made yet"));
+    assert!(refused(&["wallet"], 5).contains("--yes"));
+    refused(&["wallet", "--yes", "--now", "--overlap", "1h"], 64);
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    let before = Keys::of(project).index;
+    project.kill("nats-5");
+    assert!(refused(&["wallet", "--yes"], 5).contains("nats-5 does not answer"));
+    project.edit("catalog/commerce.yaml", "limits: {payload: 32 KiB}", "limits: {payload: 48 KiB}");
+    assert!(refused(&["wallet", "--yes"], 5).contains("natsops apply local"));
+    assert_eq!(Keys::of(project).index, before);
+}
