@@ -19,16 +19,13 @@ const FIXED: &[(&str, &str, &str)] = &[
         "ModifyInstanceAttribute has no image; an edit of it is tried in `edits`",
     ),
     ("instance", "interface", "the first interface can not be detached"),
-    ("instance", "owner", "machines are found by this very tag"),
     ("listener", "protocol", "it must be that of the target group, and that is fixed"),
-    ("network-interface", "owner", "interfaces are found by this very tag"),
     ("replication-group", "failover", "in cluster mode AWS refuses to switch it off"),
     ("replication-group", "port", "ModifyReplicationGroup has no port"),
     ("replication-group", "subnet_group", "ModifyReplicationGroup has no subnet group"),
     ("replication-group", "tls", "a cache with user groups needs it"),
     ("replication-group", "version", "7.1 is the last one of Redis OSS, and versions only go up"),
     ("target-group", "protocol", "ModifyTargetGroup has no protocol"),
-    ("volume", "owner", "volumes are found by this very tag"),
     ("zone", "visibility", "a zone stays public or private for good"),
 ];
 

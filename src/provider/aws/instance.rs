@@ -13,8 +13,8 @@ use data_encoding::BASE64;
 
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::interface::of_environment;
-use super::names::{GENERATION, NODE, Names};
+use super::interface::{node_of, of_environment, of_subnets};
+use super::names::{ENVIRONMENT, GENERATION, NODE, Names};
 use super::pace::Pace;
 use super::security::{tag, tagged};
 use super::volume::ROLE;
@@ -92,10 +92,12 @@ pub async fn observe(
     deep: bool,
 ) -> Result<Vec<Record>, CloudError> {
     let mut records = Vec::new();
-    for instance in live(aws, of_environment(aws)).await? {
-        let Some(node) = tag(instance.tags(), NODE) else {
+    for instance in live(aws, of_subnets(aws)?).await? {
+        let address = instance.private_ip_address().unwrap_or_default();
+        let Some(node) = node_of(aws, instance.tags(), address) else {
             continue;
         };
+        records.extend(strange_volume(aws, node, &instance));
         let id = instance.instance_id().unwrap_or_default();
         aws.known.keep(Kind::Instance, node, id);
         let mut record = seen(aws, node, &instance, volumes);
@@ -106,6 +108,16 @@ pub async fn observe(
         records.push(record);
     }
     Ok(records)
+}
+
+/// A volume where a node's data should hang, and that is not known as ours: it must not be taken for absent.
+fn strange_volume(aws: &AwsProvider<'_>, node: &str, instance: &Instance) -> Option<Record> {
+    let mut devices = instance.block_device_mappings().iter();
+    let data = devices.find(|device| device.device_name() == Some(DATA_DEVICE))?;
+    let known = aws.known.get(Kind::Volume, node);
+    (data.ebs()?.volume_id() != known.as_deref() && known.is_none()).then(|| {
+        Record::new(RecordId::new(Kind::Volume, node)).field("owner", "nobody", OnChange::InPlace)
+    })
 }
 
 /// Machines that are not on their way out: a terminated one stays listed for an hour, with its tags.
@@ -146,7 +158,7 @@ fn seen(aws: &AwsProvider<'_>, node: &str, instance: &Instance, volumes: &[Volum
             && options.http_endpoint() != Some(&InstanceMetadataEndpointState::Disabled)
     });
     let record = Record::new(RecordId::new(Kind::Instance, node))
-        .field("owner", aws.names.environment(), OnChange::InPlace)
+        .field("owner", tag(instance.tags(), ENVIRONMENT).unwrap_or("nobody"), OnChange::InPlace)
         .field("state", state, OnChange::InPlace)
         .field(
             "type",

@@ -1,6 +1,6 @@
 //! The network interface of a node. It outlives the machine, and with it the node's address.
 
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag};
 
 use super::AwsProvider;
 use super::access::gone_or;
@@ -32,12 +32,13 @@ pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item
 
 /// Looks at the interfaces, in one call. The generation of each node stands on its interface.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
-    let call = aws.clients.ec2.describe_network_interfaces().filters(of_environment(aws));
+    let call = aws.clients.ec2.describe_network_interfaces().filters(of_subnets(aws)?);
     let found = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let mut records = Vec::new();
     for interface in found.of("DescribeNetworkInterfaces")? {
         let tags = interface.tag_set();
-        let Some(node) = tag(tags, NODE) else {
+        let address = interface.private_ip_address().unwrap_or_default();
+        let Some(node) = node_of(aws, tags, address) else {
             continue;
         };
         aws.known.keep(
@@ -56,18 +57,27 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
             .collect();
         records.push(
             Record::new(RecordId::new(Kind::NetworkInterface, node))
-                .field("owner", tag(tags, ENVIRONMENT).unwrap_or_default(), OnChange::InPlace)
-                .field(
-                    "address",
-                    interface.private_ip_address().unwrap_or_default(),
-                    OnChange::InPlace,
-                )
+                .field("owner", tag(tags, ENVIRONMENT).unwrap_or("nobody"), OnChange::InPlace)
+                .field("address", address, OnChange::InPlace)
                 .field("zone", interface.availability_zone().unwrap_or_default(), OnChange::InPlace)
                 .field("security_groups", groups.join(", "), OnChange::InPlace)
                 .complete(),
         );
     }
     Ok(records)
+}
+
+/// Whatever stands in our subnets. One that has lost its tags is found by its address, and is not taken for absent.
+pub fn of_subnets(aws: &AwsProvider<'_>) -> Result<Filter, CloudError> {
+    let subnets = aws.known.network()?.subnet_ids();
+    Ok(Filter::builder().name("subnet-id").set_values(Some(subnets)).build())
+}
+
+/// The node that a thing belongs to: by our own tags, or else by the node's address.
+pub fn node_of<'a>(aws: &'a AwsProvider<'_>, tags: &'a [Tag], address: &str) -> Option<&'a str> {
+    let ours = tag(tags, ENVIRONMENT) == Some(aws.names.environment());
+    let at = || aws.cluster.nodes.iter().find(|node| node.address.to_string() == address);
+    tag(tags, NODE).filter(|_| ours).or_else(|| Some(at()?.name.as_str()))
 }
 
 /// Things of this environment.

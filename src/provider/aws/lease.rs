@@ -136,6 +136,10 @@ impl LeaseObject {
         let Some((holder, tag)) = self.read().await? else {
             return self.write(None).await;
         };
+        // The answer of our own first write was lost.
+        if holder == self.holder {
+            return Ok(tag);
+        }
         let held = || {
             CloudError::found(
                 "lease",
@@ -161,10 +165,14 @@ impl LeaseObject {
             let mut tag = tag.lock().await;
             match self.write(Some(&tag)).await {
                 Ok(new) => *tag = new,
-                Err(error) if is_taken(&error) || error.is_missing() => {
-                    lost.store(true, Ordering::Relaxed);
-                    return;
-                }
+                Err(error) if is_taken(&error) || error.is_missing() => match self.read().await {
+                    // The answer of our own last write was lost, and it was repeated.
+                    Ok(Some((holder, now))) if holder == self.holder => *tag = now,
+                    _ => {
+                        lost.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                },
                 // No answer: the next renewal tells.
                 Err(_) => {}
             }

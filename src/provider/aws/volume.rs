@@ -24,6 +24,7 @@ const SHRINKS: &str = "a volume only grows: take the data to a new node instead"
 /// How many volumes a node may have had within the time that AWS remembers tokens.
 const TOKENS: u32 = 20;
 
+const STRANGE: &str = "the volume that hangs there does not carry the environment's tag";
 const SEALED: &str = "what encrypts a volume, and its zone, are settled when it is made";
 
 /// What the data volumes should be.
@@ -35,7 +36,7 @@ pub fn desired<'a>(
     let wanted = &settings.volume;
     cluster.nodes.iter().map(move |node| {
         Record::new(RecordId::new(Kind::Volume, &node.name))
-            .field("owner", names.environment(), OnChange::Forbidden(SEALED))
+            .field("owner", names.environment(), OnChange::Forbidden(STRANGE))
             .field("zone", &node.zone, OnChange::Forbidden(SEALED))
             .field("key", &wanted.kms_key, OnChange::Forbidden(SEALED))
             .field("type", &wanted.kind, OnChange::InPlace)
