@@ -3,38 +3,29 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState,
-    IamInstanceProfileSpecification, Instance, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, InstanceStateName,
-    InstanceType, Placement, ResourceType, ShutdownBehavior, Volume, VolumeType,
+    AttributeBooleanValue, Filter, HttpTokensState, IamInstanceProfileSpecification, Instance,
+    InstanceMetadataEndpointState, InstanceStateName, InstanceType, Volume,
 };
-
-use data_encoding::BASE64;
 
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::interface::{node_of, of_environment, of_subnets};
-use super::names::{ENVIRONMENT, GENERATION, NODE, Names};
+use super::interface::{node_of, of_subnets};
+use super::names::{ENVIRONMENT, Names};
 use super::pace::Pace;
-use super::security::{tag, tagged};
-use super::volume::ROLE;
-use super::wait::{Look, pause, until};
+use super::security::tag;
+use super::wait::{Look, until};
 use crate::model::{AwsSettings, Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
-use crate::render::{BootPlaces, boot_script};
 
 /// The size of the root volume in GiB.
 pub const ROOT_SIZE: i32 = 20;
 /// The device of the root on Amazon Linux 2023.
-const ROOT_DEVICE: &str = "/dev/xvda";
+pub const ROOT_DEVICE: &str = "/dev/xvda";
 /// The device name of the data volume; the machine finds it by its serial.
 const DATA_DEVICE: &str = "/dev/sdf";
 
 /// How long a machine takes to run: 13 to 35 s in the logs of others.
 const TO_RUN: Duration = Duration::from_secs(60);
-
-/// How long a fresh instance profile may be unknown to EC2: about 10 s.
-const PROFILE_TRIES: u32 = 20;
 
 const IMAGE: &str =
     "a machine keeps its image; a new one needs a new machine, which this version does not make";
@@ -121,7 +112,7 @@ fn strange_volume(aws: &AwsProvider<'_>, node: &str, instance: &Instance) -> Opt
 }
 
 /// Machines that are not on their way out: a terminated one stays listed for an hour, with its tags.
-async fn live(aws: &AwsProvider<'_>, filter: Filter) -> Result<Vec<Instance>, CloudError> {
+pub async fn live(aws: &AwsProvider<'_>, filter: Filter) -> Result<Vec<Instance>, CloudError> {
     let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
     let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
     let call = aws.clients.ec2.describe_instances().filters(filter).filters(state);
@@ -206,136 +197,8 @@ async fn is_protected(aws: &AwsProvider<'_>, id: &str) -> Result<bool, CloudErro
     Ok(answer.disable_api_termination().and_then(AttributeBooleanValue::value).unwrap_or(false))
 }
 
-/// Makes the machine of a node, waits until it runs, and attaches its data.
-pub async fn create(
-    aws: &AwsProvider<'_>,
-    node: &Node,
-    told: &(dyn Fn(&str) + Sync),
-) -> Result<(), CloudError> {
-    let id = launch(aws, node).await?;
-    aws.known.keep(Kind::Instance, node.name.as_str(), &id);
-    runs(aws, node, &id, told).await?;
-    attach(aws, node, &id).await
-}
-
-/// Launches with the node's token. One that belongs to a machine of the past is given up for that of the next
-/// generation; the generation is written down first, so that dying in between is harmless.
-async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
-    let mut tries = 0;
-    loop {
-        match run(aws, node).await {
-            Ok(id) => return Ok(id),
-            Err(error) if error.is("IdempotentInstanceTerminated") => {
-                next_generation(aws, node).await?;
-            }
-            // The file has changed since: the machine of then is either ours still, or gone and with it the token.
-            Err(error) if error.is("IdempotentParameterMismatch") => {
-                match live_of(aws, node).await? {
-                    Some(id) => return Ok(id),
-                    None => next_generation(aws, node).await?,
-                }
-            }
-            // The same token may be sent again; the profile takes a moment to be known.
-            Err(error) if is_fresh_profile(&error) && tries < PROFILE_TRIES => {
-                tries += 1;
-                pause(Duration::from_secs(2)).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The machine of a node that lives, if one does.
-async fn live_of(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<String>, CloudError> {
-    let found = live(aws, of_environment(aws)).await?;
-    let same = |instance: &&Instance| tag(instance.tags(), NODE) == Some(node.name.as_str());
-    Ok(found.iter().find(same).and_then(|instance| instance.instance_id.clone()))
-}
-
-fn is_fresh_profile(error: &CloudError) -> bool {
-    error.is("InvalidParameterValue")
-        && (error.message.contains("Instance Profile")
-            || error.message.contains("no associated IAM Roles"))
-}
-
-async fn next_generation(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
-    let next = aws.known.generation(node.name.as_str()) + 1;
-    let interface = aws.known.id(Kind::NetworkInterface, node.name.as_str())?;
-    let tag = aws_sdk_ec2::types::Tag::builder().key(GENERATION).value(next.to_string()).build();
-    aws.pacer.turn(Pace::Change).await;
-    aws.clients.ec2.create_tags().resources(interface).tags(tag).send().await.of("CreateTags")?;
-    aws.known.keep_generation(node.name.as_str(), next);
-    Ok(())
-}
-
-async fn run(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
-    let generation = aws.known.generation(node.name.as_str()).to_string();
-    let key = aws.known.id(Kind::EncryptionKey, &aws.settings.volume.kms_key)?;
-    let settings = aws.settings;
-    let root = EbsBlockDevice::builder()
-        .volume_size(ROOT_SIZE)
-        .volume_type(VolumeType::Gp3)
-        .encrypted(true)
-        .kms_key_id(key)
-        .delete_on_termination(true)
-        .build();
-    let interface = InstanceNetworkInterfaceSpecification::builder()
-        .device_index(0)
-        .network_interface_id(aws.known.id(Kind::NetworkInterface, node.name.as_str())?)
-        .build();
-    let metadata = InstanceMetadataOptionsRequest::builder()
-        .http_tokens(HttpTokensState::Required)
-        .http_put_response_hop_limit(1)
-        .http_endpoint(InstanceMetadataEndpointState::Enabled)
-        .build();
-    let name = format!("{}-{}", aws.names.stem(), node.name);
-    let more =
-        [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, generation.as_str())];
-    let root_tags = [("Name", name.as_str()), (NODE, node.name.as_str()), (ROLE, "root")];
-    let profile = IamInstanceProfileSpecification::builder().name(aws.names.role(node)).build();
-    let script = boot(aws, node)?;
-    aws.pacer.turn(Pace::Launch).await;
-    let call = aws
-        .clients
-        .ec2
-        .run_instances()
-        .client_token(aws.names.token(&[
-            "instance",
-            node.name.as_str(),
-            &generation,
-            &settings.image,
-        ]))
-        .min_count(1)
-        .max_count(1)
-        .image_id(&settings.image)
-        .instance_type(InstanceType::from(settings.instance_type.as_str()))
-        // A token counts in one zone once that is named; with an interface alone, it would not be.
-        .placement(Placement::builder().availability_zone(node.zone.as_str()).build())
-        .network_interfaces(interface)
-        .block_device_mappings(
-            BlockDeviceMapping::builder().device_name(ROOT_DEVICE).ebs(root).build(),
-        )
-        .iam_instance_profile(profile)
-        .metadata_options(metadata)
-        .disable_api_termination(true)
-        .user_data(BASE64.encode(script.as_bytes()))
-        .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
-        .tag_specifications(tagged(aws, ResourceType::Instance, &more))
-        .tag_specifications(tagged(aws, ResourceType::Volume, &root_tags));
-    let answer = call.send().await.of("RunInstances")?;
-    let instance = answer.instances.unwrap_or_default().into_iter().next();
-    Ok(instance.and_then(|instance| instance.instance_id).unwrap_or_default())
-}
-
-/// The user data, which names the node's own volume.
-fn boot(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
-    let (bucket, volume) = (aws.names.bucket(), aws.known.id(Kind::Volume, node.name.as_str())?);
-    let places = BootPlaces { bucket: &bucket, region: &aws.settings.region, volume: &volume };
-    boot_script(aws.cluster, node, &places).map_err(super::bucket::built)
-}
-
 /// Waits until a machine runs. A key or a type that is refused shows only in the reason of its end.
-async fn runs(
+pub async fn runs(
     aws: &AwsProvider<'_>,
     node: &Node,
     id: &str,
@@ -378,7 +241,7 @@ async fn state(
 }
 
 /// Attaches the data, unless it is. A volume that hangs on another machine is not taken away.
-async fn attach(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(), CloudError> {
+pub async fn attach(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(), CloudError> {
     let volume = aws.known.id(Kind::Volume, node.name.as_str())?;
     aws.pacer.turn(Pace::Change).await;
     let call =

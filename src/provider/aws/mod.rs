@@ -17,6 +17,7 @@ mod instance;
 mod interface;
 mod key;
 mod known;
+mod launch;
 mod lease;
 mod listener;
 mod load_balancer;

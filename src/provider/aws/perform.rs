@@ -4,7 +4,7 @@ use super::error::{CloudClass, CloudError};
 use super::target_group::Door;
 use super::{
     AwsProvider, access, bucket, bundle, cache_subnets, cache_users, dns, instance, interface, key,
-    listener, load_balancer, parameter, replication_group, security, target_group, volume,
+    launch, listener, load_balancer, parameter, replication_group, security, target_group, volume,
 };
 use crate::model::Node;
 use crate::plan::{Action, ActionKind, Kind};
@@ -51,7 +51,7 @@ impl AwsProvider<'_> {
             Kind::TargetGroup => target_group::create(self, Self::door(action)?).await,
             Kind::LoadBalancer => load_balancer::create(self, told).await,
             Kind::Listener => listener::create(self, Self::door(action)?).await,
-            Kind::Instance => instance::create(self, self.node(action)?, told).await,
+            Kind::Instance => launch::create(self, self.node(action)?, told).await,
             Kind::Zone => dns::create_zone(self).await,
             Kind::DnsRecord => dns::put(self, name, told).await,
             Kind::Parameter => parameter::put(self, name, means.index, means.supply).await,
