@@ -43,6 +43,9 @@ pub struct Args {
     yes: bool,
 }
 
+/// The overlap, unless another one is asked for.
+const USUAL: Period = Period::days(1);
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum What {
     /// The key with which a service signs in
@@ -110,7 +113,15 @@ fn show(context: &Context, args: &Args, service: &Service, rotated: &Rotated) {
             let connections = rotated.connections;
             println!("old key: {old}, let in as well, with {connections} connections");
             println!("next: natsops creds export {environment} {name} --out DIR");
-            println!("then, after {until:.0}: natsops keys rotate {environment} user {name}");
+            // Without it, the same command would wait for the usual overlap.
+            let overlap = if args.overlap == USUAL {
+                String::new()
+            } else {
+                format!(" --overlap {}", args.overlap)
+            };
+            println!(
+                "then, after {until:.0}: natsops keys rotate {environment} user {name}{overlap}"
+            );
         }
         None => {
             println!("old key: {old}, refused by every node, no connection is left");
