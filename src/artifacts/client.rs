@@ -5,6 +5,12 @@ use crate::jwt::creds_file;
 use crate::model::{Cluster, Service};
 use crate::secrets::{Document, Index, KeyName, SecretStore};
 
+/// The files of every client.
+const FILES: [&str; 5] = ["user.creds", "client.key", "client.pem", "ca.pem", "urls"];
+
+/// Those of a client that uses the cache.
+const CACHE_FILES: [&str; 3] = ["redis.password", "redis.username", "redis.urls"];
+
 /// The files of a service's client.
 pub fn client_files(
     cluster: &Cluster,
@@ -12,28 +18,43 @@ pub fn client_files(
     index: &Index,
     store: &dyn SecretStore,
 ) -> Result<Vec<BundleFile>, IssueError> {
+    let cache = cluster.cache_of(service).map(|_| CACHE_FILES);
+    let names = FILES.into_iter().chain(cache.into_iter().flatten());
+    names
+        .map(|path| {
+            let content = client_file(cluster, service, index, store, path)?;
+            Ok(BundleFile { path: path.to_owned(), content })
+        })
+        .collect()
+}
+
+/// One of them, by its path; no other secret than its own is opened.
+pub fn client_file(
+    cluster: &Cluster,
+    service: &Service,
+    index: &Index,
+    store: &dyn SecretStore,
+    path: &str,
+) -> Result<Content, IssueError> {
+    let name = &service.name;
     let document = |name: Document| {
         index.document(&name).ok_or_else(|| IssueError::Missing(name.as_str().to_owned()))
     };
-    let creds = creds_file(
-        document(Document::user(&service.name))?,
-        &store.open(&KeyName::user(&service.name))?,
-    );
-    let file = |path: &str, content: Content| BundleFile { path: path.to_owned(), content };
-    let mut files = vec![
-        file("user.creds", Content::Secret(creds)),
-        file("client.key", Content::Secret(store.open(&KeyName::client(&service.name))?)),
-        file("client.pem", Content::Public(document(Document::client(&service.name))?.to_owned())),
-        file("ca.pem", Content::Public(document(Document::authority())?.to_owned())),
-        file("urls", Content::Public(cluster.client_urls().join(",") + "\n")),
-    ];
-    if let Some(redis) = cluster.cache_of(service) {
-        let password = store.open(&KeyName::redis_user(service.name.as_str()))?;
-        files.extend([
-            file("redis.password", Content::Secret(password)),
-            file("redis.username", Content::Public(format!("{}\n", service.name))),
-            file("redis.urls", Content::Public(redis.client_urls().join(",") + "\n")),
-        ]);
+    let public = |name: Document| Ok(Content::Public(document(name)?.to_owned()));
+    let line = |text: String| Ok(Content::Public(text + "\n"));
+    let secret = |name: KeyName| Ok(Content::Secret(store.open(&name)?));
+    match (path, cluster.cache_of(service)) {
+        ("user.creds", _) => {
+            let jwt = document(Document::user(name))?;
+            Ok(Content::Secret(creds_file(jwt, &store.open(&KeyName::user(name))?)))
+        }
+        ("client.key", _) => secret(KeyName::client(name)),
+        ("client.pem", _) => public(Document::client(name)),
+        ("ca.pem", _) => public(Document::authority()),
+        ("urls", _) => line(cluster.client_urls().join(",")),
+        ("redis.password", Some(_)) => secret(KeyName::redis_user(name.as_str())),
+        ("redis.username", Some(_)) => line(name.to_string()),
+        ("redis.urls", Some(redis)) => line(redis.client_urls().join(",")),
+        (other, _) => Err(IssueError::Missing(other.to_owned())),
     }
-    Ok(files)
 }

@@ -24,7 +24,7 @@ mod succession;
 
 pub use archive::{archive, archive_print};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
-pub use client::client_files;
+pub use client::{client_file, client_files};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
 pub use leafnode::{

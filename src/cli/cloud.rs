@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use super::context::Context;
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::artifacts::{Content, archive, client_files};
+use crate::artifacts::{Content, archive, client_file};
 use crate::model::{AwsSettings, Cluster, Placement};
 use crate::ops::platform::Ground;
 use crate::provider::Supply;
 use crate::provider::aws::{AwsProvider, BucketStore, Clients, CloudLease, Counter, Names};
-use crate::secrets::{KeyName, OsEntropy, Secret, SecretStore as _};
+use crate::secrets::{Index, KeyName, OsEntropy, Secret, SecretStore as _};
 
 /// An environment on AWS.
 pub struct Cloud {
@@ -101,8 +101,13 @@ pub fn on_aws(context: &Context, environment: &str) -> Result<Option<Cluster>, F
 }
 
 impl Supply for Cloud {
-    fn piece(&self, service: &str, piece: &str, cache: &str) -> Result<Secret<String>, String> {
-        let words = |error: &dyn std::fmt::Display| error.to_string();
+    fn piece(
+        &self,
+        index: &Index,
+        service: &str,
+        piece: &str,
+        cache: &str,
+    ) -> Result<Secret<String>, String> {
         let service = self.cluster.services.values().find(|known| known.name.as_str() == service);
         let service = service.ok_or("there is no such service")?;
         if piece == "redis" {
@@ -110,7 +115,6 @@ impl Supply for Cloud {
             let url = format!("rediss://{}:{}@{cache}", service.name, password.expose());
             return Ok(Secret::new(url));
         }
-        let index = self.store.index().map_err(|error| words(&error))?;
         let path = match piece {
             "creds" => "user.creds",
             "cert" => "client.pem",
@@ -118,23 +122,19 @@ impl Supply for Cloud {
             "ca" => "ca.pem",
             _ => "urls",
         };
-        let files = client_files(&self.cluster, service, &index, &self.store)
-            .map_err(|error| words(&error))?;
-        let file =
-            files.into_iter().find(|file| file.path == path).ok_or("there is no such piece")?;
-        Ok(match file.content {
+        let content = client_file(&self.cluster, service, index, &self.store, path);
+        Ok(match content.map_err(|error| error.to_string())? {
             Content::Secret(secret) => secret,
             Content::Public(text) => Secret::new(text),
         })
     }
 
-    fn archive(&self, node: &str) -> Result<Secret<Vec<u8>>, String> {
+    fn archive(&self, index: &Index, node: &str) -> Result<Secret<Vec<u8>>, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let node = self.cluster.nodes.iter().find(|known| known.name.as_str() == node);
         let node = node.ok_or("there is no such node")?;
-        let index = self.store.index().map_err(|error| words(&error))?;
         let key = self.store.open(&KeyName::node(&node.name)).map_err(|error| words(&error))?;
-        archive(&self.cluster, node, &index, key).map_err(|error| words(&error))
+        archive(&self.cluster, node, index, key).map_err(|error| words(&error))
     }
 
     fn server(&self) -> Result<Vec<u8>, String> {

@@ -144,7 +144,7 @@ pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Resu
     let index = ground.store.index()?;
     phase(ground, "seal", async || perform(ground, &index, &Only::Kinds(&SEAL), stop).await)
         .await?;
-    let index = phase(ground, "identity", async || identity(ground)).await?;
+    let index = phase(ground, "identity", async || identity(ground, index)).await?;
     phase(ground, "platform", async || perform(ground, &index, &Only::All, stop).await).await?;
     phase(ground, "checks", async || {
         let planned = ground.plan(&index).await?;
@@ -166,8 +166,7 @@ async fn phase<P, T>(
     Ok(outcome)
 }
 
-fn identity<P: Platform>(ground: &Ground<'_, P>) -> Result<Index, OpsError> {
-    let index = ground.store.index()?;
+fn identity<P: Platform>(ground: &Ground<'_, P>, index: Index) -> Result<Index, OpsError> {
     let change = issue(
         ground.cluster,
         &index,

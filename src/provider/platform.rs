@@ -64,10 +64,16 @@ pub struct Means<'a> {
 /// missing.
 pub trait Supply: Sync {
     /// A piece of a service's credentials, by its name; `cache` is where the cache is reached.
-    fn piece(&self, service: &str, piece: &str, cache: &str) -> Result<Secret<String>, String>;
+    fn piece(
+        &self,
+        index: &Index,
+        service: &str,
+        piece: &str,
+        cache: &str,
+    ) -> Result<Secret<String>, String>;
 
     /// The archive of a node, which holds its private key.
-    fn archive(&self, node: &str) -> Result<Secret<Vec<u8>>, String>;
+    fn archive(&self, index: &Index, node: &str) -> Result<Secret<Vec<u8>>, String>;
 
     /// The server's program, of the version that the cluster runs.
     fn server(&self) -> Result<Vec<u8>, String>;

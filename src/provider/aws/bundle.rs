@@ -99,7 +99,7 @@ pub async fn put(
     let print =
         archive_print(aws.cluster, node, index).map_err(|error| wrong(error.to_string()))?;
     let print = print.ok_or_else(|| wrong(format!("the papers of {name} are not signed yet")))?;
-    let archive = supply.archive(name).map_err(wrong)?;
+    let archive = supply.archive(index, name).map_err(wrong)?;
     let server = supply.server().map_err(wrong)?;
     let files = [format!("{ARCHIVE}{print}.tar"), format!("{SERVER}{}", aws.cluster.version)];
     let current: String = files

@@ -171,7 +171,8 @@ pub async fn put(
     let wrong = |reason: String| CloudError::found("PutParameter", CloudClass::Other, reason);
     let (service, piece) = find(aws, name)?;
     let endpoint = aws.known.get(Kind::ReplicationGroup, &aws.names.stem()).unwrap_or_default();
-    let value = supply.piece(service.name.as_str(), piece.word(), &endpoint).map_err(wrong)?;
+    let value =
+        supply.piece(index, service.name.as_str(), piece.word(), &endpoint).map_err(wrong)?;
     if value.expose().len() > LARGEST {
         return Err(wrong(format!(
             "{name} is larger than the {LARGEST} bytes of a standard parameter"

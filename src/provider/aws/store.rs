@@ -5,6 +5,7 @@
 //! that its author has seen: S3 refuses it when somebody else was faster.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
@@ -24,6 +25,8 @@ pub struct BucketStore {
     bucket: String,
     key: String,
     runtime: Runtime,
+    /// The index as it was read last. A version of a key never changes, so opening one needs no second look.
+    seen: Mutex<Option<Index>>,
 }
 
 /// What was read: the index, and the tag that the next one must replace.
@@ -39,7 +42,7 @@ impl BucketStore {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let clients = runtime.block_on(Clients::connect(&settings.region, calls));
         let (bucket, key) = (names.bucket(), settings.volume.kms_key.clone());
-        Ok(Self { clients, bucket, key, runtime })
+        Ok(Self { clients, bucket, key, runtime, seen: Mutex::default() })
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -78,7 +81,24 @@ impl BucketStore {
             return Err(self
                 .damaged(INDEX, format!("format {} is not known to this version", index.format)));
         }
+        self.keep(&index);
         Ok(Read { index, tag })
+    }
+
+    fn keep(&self, index: &Index) {
+        // A panic elsewhere leaves a whole index.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(index.clone());
+    }
+
+    /// The version of a key, by the index that was read last, or else by a first look.
+    async fn version(&self, name: &KeyName) -> Result<u32, StoreError> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let index = match seen {
+            Some(index) => index,
+            None => self.read().await?.index,
+        };
+        let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        Ok(entry.version)
     }
 
     async fn seal(&self, object: String, secret: &Secret<String>) -> Result<(), StoreError> {
@@ -154,6 +174,7 @@ impl BucketStore {
         }
         index.take(papers);
         self.replace(&index, tag, seen).await?;
+        self.keep(&index);
         Ok(index)
     }
 
@@ -169,6 +190,7 @@ impl BucketStore {
                 call.send().await.of("DeleteObject").map_err(cloud)?;
             }
         }
+        self.keep(&Index::default());
         Ok(())
     }
 }
@@ -184,9 +206,7 @@ impl SecretStore for BucketStore {
 
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
         self.wait(async {
-            let index = self.read().await?.index;
-            let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
-            let object = Self::sealed(name, entry.version);
+            let object = Self::sealed(name, self.version(name).await?);
             let (body, _) =
                 self.get(&object).await?.ok_or_else(|| StoreError::Missing(name.clone()))?;
             String::from_utf8(body)
