@@ -93,7 +93,7 @@ impl AwsProvider<'_> {
         match action.id.kind {
             Kind::S3Bucket => bucket::delete(self).await,
             Kind::EncryptionKey => key::delete(self).await,
-            Kind::SecurityGroup => security::delete_group(self, name).await,
+            Kind::SecurityGroup => security::delete_group(self, name, told).await,
             Kind::SecurityRule => security::delete_rule(self, name).await,
             Kind::Role => access::delete(self, name).await,
             Kind::CacheSubnetGroup => cache_subnets::delete(self).await,

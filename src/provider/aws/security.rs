@@ -1,5 +1,7 @@
 //! Security groups and their rules. A rule in one of our groups that nobody asks for is a hole, and goes.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule, Tag, TagSpecification,
     UserIdGroupPair,
@@ -10,12 +12,16 @@ use super::access::gone_or;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::names::{ENVIRONMENT, Group, Names};
 use super::pace::Pace;
+use super::wait::{Look, until};
 use crate::model::{AwsSettings, Cluster, Redis};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// Where nodes fetch their bundles and are reached by operators: endpoints and NAT gateways have no group of ours.
 const EVERYWHERE: &str = "0.0.0.0/0";
 const HTTPS: u16 = 443;
+
+/// How long the interfaces of what is gone may linger: minutes, say the logs of others.
+const TO_LINGER: Duration = Duration::from_secs(150);
 
 /// Which way a rule lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -326,39 +332,49 @@ pub async fn delete_rule(aws: &AwsProvider<'_>, name: &str) -> Result<(), CloudE
     }
 }
 
-/// Removes a group. What still uses it is named, since AWS only says that something does.
-pub async fn delete_group(aws: &AwsProvider<'_>, word: &str) -> Result<(), CloudError> {
+/// Removes a group, as soon as nothing uses it: the interfaces of a load balancer or a cache that is gone linger for
+/// minutes. What still uses it is named, since AWS only says that something does.
+pub async fn delete_group(
+    aws: &AwsProvider<'_>,
+    word: &str,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
     let id = aws.known.id(Kind::SecurityGroup, word)?;
-    aws.pacer.turn(Pace::Change).await;
-    let answer = aws
-        .clients
-        .ec2
-        .delete_security_group()
-        .group_id(&id)
-        .send()
-        .await
-        .of("DeleteSecurityGroup");
-    match gone_or(answer) {
-        Err(error) if error.is("DependencyViolation") => {
-            let filter = Filter::builder().name("group-id").values(&id).build();
-            let users = aws.clients.ec2.describe_network_interfaces().filters(filter).send().await;
-            let users = users.of("DescribeNetworkInterfaces")?;
-            let blocking: Vec<String> = users
-                .network_interfaces()
-                .iter()
-                .map(|interface| {
-                    let whose = interface.description().filter(|text| !text.is_empty());
-                    let whose = whose.or(interface.requester_id()).unwrap_or("somebody");
-                    format!("{} of {whose}", interface.network_interface_id().unwrap_or_default())
-                })
-                .collect();
-            let message = if blocking.is_empty() {
-                format!("{}: a rule of another group names it", error.message)
-            } else {
-                format!("it is in use by {}", blocking.join(", "))
-            };
-            Err(CloudError { message, class: CloudClass::World, ..error })
+    let what = format!("the group {word}");
+    let gone = until(&what, TO_LINGER, told, async || {
+        aws.pacer.turn(Pace::Change).await;
+        let answer = aws.clients.ec2.delete_security_group().group_id(&id).send().await;
+        match gone_or(answer.of("DeleteSecurityGroup")) {
+            Err(error) if error.is("DependencyViolation") => {
+                Ok(Look::NotYet(blocking(aws, &id).await?))
+            }
+            outcome => outcome.map(|()| Look::Ready),
         }
-        other => other,
-    }
+    });
+    // Running it again would only wait again: somebody has to look at what is named.
+    gone.await.map_err(|error| match error.class {
+        CloudClass::Late => CloudError { class: CloudClass::World, ..error },
+        _ => error,
+    })
+}
+
+/// What uses a group, in words.
+async fn blocking(aws: &AwsProvider<'_>, id: &str) -> Result<String, CloudError> {
+    let filter = Filter::builder().name("group-id").values(id).build();
+    let users = aws.clients.ec2.describe_network_interfaces().filters(filter).send().await;
+    let users = users.of("DescribeNetworkInterfaces")?;
+    let blocking: Vec<String> = users
+        .network_interfaces()
+        .iter()
+        .map(|interface| {
+            let whose = interface.description().filter(|text| !text.is_empty());
+            let whose = whose.or(interface.requester_id()).unwrap_or("somebody");
+            format!("{} of {whose}", interface.network_interface_id().unwrap_or_default())
+        })
+        .collect();
+    Ok(if blocking.is_empty() {
+        "named by a rule of another group".to_owned()
+    } else {
+        format!("in use by {}", blocking.join(", "))
+    })
 }
