@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::context::Context;
+use super::context::{Context, engineer};
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::artifacts::{Content, archive, client_file};
+use crate::lease;
 use crate::model::{AwsSettings, Cluster, Placement};
 use crate::ops::platform::Ground;
 use crate::provider::Supply;
@@ -71,11 +72,8 @@ impl Cloud {
         command: &str,
         progress: &Progress,
     ) -> Result<CloudLease, Failure> {
-        let engineer = std::env::var("USER").ok().filter(|name| !name.is_empty());
-        let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
-        let environment = &self.cluster.environment;
-        let holder =
-            format!("`natsops {command} {environment}`{engineer} (process {})", std::process::id());
+        let purpose = format!("{command} {}", self.cluster.environment);
+        let holder = lease::holder(&purpose, engineer().as_deref());
         let bucket = names(&self.cluster).bucket();
         Ok(CloudLease::take(&platform.clients, bucket, holder, &|words| progress.wait(words))
             .await?)

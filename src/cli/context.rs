@@ -188,8 +188,7 @@ impl Context {
     /// Takes the right to change an environment.
     pub fn lease(&self, environment: &str, command: &str) -> Result<Lease, Failure> {
         let purpose = format!("{command} {environment}");
-        let engineer = std::env::var("USER").ok().filter(|name| !name.is_empty());
-        Ok(lease::take(&self.state(environment), &purpose, engineer.as_deref())?)
+        Ok(lease::take(&self.state(environment), &purpose, engineer().as_deref())?)
     }
 
     /// Every program that an environment's nodes run.
@@ -294,6 +293,11 @@ impl Workplace {
         }
         Ok(())
     }
+}
+
+/// Who is at work, where that is known.
+pub fn engineer() -> Option<String> {
+    std::env::var("USER").ok().filter(|name| !name.is_empty())
 }
 
 /// Runs asynchronous work, and raises the stop sign when the user presses Ctrl-C.

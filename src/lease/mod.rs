@@ -28,6 +28,12 @@ pub enum LeaseError {
     Io(#[from] std::io::Error),
 }
 
+/// What a holder says of itself.
+pub fn holder(purpose: &str, engineer: Option<&str>) -> String {
+    let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
+    format!("`natsops {purpose}`{engineer} (process {})", std::process::id())
+}
+
 /// Takes the lease of the environment whose state is in `state`, for the command that `purpose` names and the
 /// engineer who runs it, where that is known.
 pub fn take(state: &Path, purpose: &str, engineer: Option<&str>) -> Result<Lease, LeaseError> {
@@ -53,8 +59,7 @@ pub fn take(state: &Path, purpose: &str, engineer: Option<&str>) -> Result<Lease
     }
     file.set_len(0)?;
     file.rewind()?;
-    let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
-    write!(file, "`natsops {purpose}`{engineer} (process {})", std::process::id())?;
+    write!(file, "{}", holder(purpose, engineer))?;
     Ok(Lease { _lock: file })
 }
 

@@ -17,6 +17,7 @@ use super::cache;
 use super::checks::{self, Report};
 use super::execute::{StopSign, execute};
 use super::nodes::nodes;
+use super::report::phase;
 use super::session::Session;
 use super::streams::streams;
 use super::survey::{World, observe, plan_inside};
@@ -40,12 +41,12 @@ pub async fn apply<P: Provider>(
     world: World,
     stop: &StopSign,
 ) -> Result<Report, OpsError> {
-    let index = phase(site, "identity", async || identity(site, &index, &world)).await?;
+    let index = phase(site.reporter, "identity", async || identity(site, &index, &world)).await?;
     // Neither knows of the other; a failure of one lets the other finish.
     let (messages, kept) =
         tokio::join!(messaging(site, &index, &world, stop), caching(site, &index, stop));
     let index = messages.and_then(|index| kept.map(|()| index))?;
-    phase(site, "checks", async || checks::run(site, &index, stop).await).await
+    phase(site.reporter, "checks", async || checks::run(site, &index, stop).await).await
 }
 
 async fn messaging<P: Provider>(
@@ -54,9 +55,9 @@ async fn messaging<P: Provider>(
     world: &World,
     stop: &StopSign,
 ) -> Result<Index, OpsError> {
-    phase(site, "nodes", async || nodes(site, index, world, stop).await).await?;
-    phase(site, "claims", async || claims(site, index, stop).await).await?;
-    phase(site, "streams", async || streams(site, index, stop).await).await?;
+    phase(site.reporter, "nodes", async || nodes(site, index, world, stop).await).await?;
+    phase(site.reporter, "claims", async || claims(site, index, stop).await).await?;
+    phase(site.reporter, "streams", async || streams(site, index, stop).await).await?;
     heal(site, index, stop).await
 }
 
@@ -68,19 +69,7 @@ async fn caching<P: Provider>(
     if site.cluster.redis_nodes().is_empty() {
         return Ok(());
     }
-    phase(site, "cache", async || cache::apply(site, index, stop).await).await
-}
-
-async fn phase<P, T>(
-    site: &Site<'_, P>,
-    name: &str,
-    work: impl AsyncFnOnce() -> Result<T, OpsError>,
-) -> Result<T, OpsError> {
-    let begin = Instant::now();
-    site.reporter.event(&Event::Phase(name));
-    let outcome = work().await?;
-    site.reporter.event(&Event::PhaseDone(name, begin.elapsed()));
-    Ok(outcome)
+    phase(site.reporter, "cache", async || cache::apply(site, index, stop).await).await
 }
 
 fn identity<P: Provider>(

@@ -9,13 +9,13 @@
 //! Each step plans again from what it finds, so that an interrupted apply is continued by the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::execute::{Pool, StopSign, execute_in};
+use super::report::phase;
 use super::{Event, OpsError, Reporter};
 use crate::artifacts::{Newer, issue, review};
 use crate::model::Cluster;
@@ -142,28 +142,19 @@ fn stray_rules(desired: &[Record], seen: &Seen) -> BTreeSet<RecordId> {
 /// Makes everything what it should be. The anchor is there, and the lease is held.
 pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Result<Plan, OpsError> {
     let index = ground.store.index()?;
-    phase(ground, "seal", async || perform(ground, &index, &Only::Kinds(&SEAL), stop).await)
+    phase(ground.reporter, "seal", async || {
+        perform(ground, &index, &Only::Kinds(&SEAL), stop).await
+    })
+    .await?;
+    let index = phase(ground.reporter, "identity", async || identity(ground, index)).await?;
+    phase(ground.reporter, "platform", async || perform(ground, &index, &Only::All, stop).await)
         .await?;
-    let index = phase(ground, "identity", async || identity(ground, index)).await?;
-    phase(ground, "platform", async || perform(ground, &index, &Only::All, stop).await).await?;
-    phase(ground, "checks", async || {
+    phase(ground.reporter, "checks", async || {
         let planned = ground.plan(&index).await?;
         ground.platform.note(&prints(&planned.desired)).await?;
         Ok(planned.plan)
     })
     .await
-}
-
-async fn phase<P, T>(
-    ground: &Ground<'_, P>,
-    name: &str,
-    work: impl AsyncFnOnce() -> Result<T, OpsError>,
-) -> Result<T, OpsError> {
-    let begin = Instant::now();
-    ground.reporter.event(&Event::Phase(name));
-    let outcome = work().await?;
-    ground.reporter.event(&Event::PhaseDone(name, begin.elapsed()));
-    Ok(outcome)
 }
 
 fn identity<P: Platform>(ground: &Ground<'_, P>, index: Index) -> Result<Index, OpsError> {

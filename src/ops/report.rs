@@ -1,7 +1,8 @@
 //! What workflows tell while they run. Who shows it, and how, is decided elsewhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::OpsError;
 use super::checks::Outcome;
 use crate::plan::Action;
 
@@ -30,6 +31,19 @@ pub enum Event<'a> {
 pub trait Reporter: Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
+}
+
+/// Does a part of a workflow, and tells when it begins and how long it took.
+pub async fn phase<T>(
+    reporter: &dyn Reporter,
+    name: &str,
+    work: impl AsyncFnOnce() -> Result<T, OpsError>,
+) -> Result<T, OpsError> {
+    let begin = Instant::now();
+    reporter.event(&Event::Phase(name));
+    let outcome = work().await?;
+    reporter.event(&Event::PhaseDone(name, begin.elapsed()));
+    Ok(outcome)
 }
 
 /// Keeps everything to itself.

@@ -19,9 +19,10 @@ use crate::model::{ConnectionKind, Period, Service};
 use crate::nats::{ClaimsError, Probe, ProbeError, Tls, Varz, push};
 use crate::ops::execute::StopSign;
 use crate::ops::gate::look;
+use crate::ops::report::phase;
 use crate::ops::session::Session;
 use crate::ops::survey::observe;
-use crate::ops::{Event, OpsError, Site};
+use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
 use crate::secrets::{Change, Document, Index, KeyName, StoreError, Ticket};
 
@@ -180,10 +181,7 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         step: Step,
         work: impl AsyncFnOnce(&Self) -> Result<T, OpsError>,
     ) -> Result<T, OpsError> {
-        let begin = Instant::now();
-        self.site.reporter.event(&Event::Phase(step.name()));
-        let outcome = work(self).await?;
-        self.site.reporter.event(&Event::PhaseDone(step.name(), begin.elapsed()));
+        let outcome = phase(self.site.reporter, step.name(), async || work(self).await).await?;
         self.steps.push(step);
         Ok(outcome)
     }

@@ -9,10 +9,6 @@ use super::names::Names;
 use crate::model::Cluster;
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
-fn description(names: Names<'_>) -> String {
-    format!("natsops {}", names.environment())
-}
-
 /// What the subnet group should be; none without a cache.
 pub fn desired(names: Names<'_>, cluster: &Cluster) -> Option<Record> {
     cluster.redis.as_ref()?;
@@ -21,7 +17,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster) -> Option<Record> {
     let owner = "somebody else's subnet group has this name";
     Some(
         Record::new(RecordId::new(Kind::CacheSubnetGroup, names.stem()))
-            .field("owner", description(names), OnChange::Forbidden(owner))
+            .field("owner", names.mark(), OnChange::Forbidden(owner))
             .field("zones", zones.into_iter().collect::<Vec<_>>().join(", "), OnChange::InPlace)
             .complete(),
     )
@@ -73,7 +69,7 @@ pub async fn create(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
         .cache
         .create_cache_subnet_group()
         .cache_subnet_group_name(aws.names.stem())
-        .cache_subnet_group_description(description(aws.names))
+        .cache_subnet_group_description(aws.names.mark())
         .set_subnet_ids(Some(aws.known.network()?.subnet_ids()))
         .set_tags(Some(tags(aws)));
     exists_or(call.send().await.of("CreateCacheSubnetGroup"))

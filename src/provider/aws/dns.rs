@@ -20,17 +20,13 @@ use crate::plan::{Kind, OnChange, Record, RecordId};
 /// About 35 s in the logs of others.
 const TO_SYNC: Duration = Duration::from_secs(60);
 
-fn comment(names: Names<'_>) -> String {
-    format!("natsops {}", names.environment())
-}
-
 /// What the zone and its records should be.
 pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> Vec<Record> {
     let zone = RecordId::new(Kind::Zone, &settings.dns_zone);
     let owner = "somebody else's zone of this name serves the network";
     let mut records = vec![
         Record::new(zone.clone())
-            .field("owner", comment(names), OnChange::Forbidden(owner))
+            .field("owner", names.mark(), OnChange::Forbidden(owner))
             .field(
                 "visibility",
                 "private",
@@ -101,7 +97,7 @@ async fn find(aws: &AwsProvider<'_>) -> Result<Option<(String, Record)>, CloudEr
     // A public zone of the same name is another matter.
     let mut same: Vec<_> = same.filter(|zone| private(zone.config())).collect();
     // Ours first: other networks of the account may have a private zone of this name too.
-    let comment = comment(aws.names);
+    let comment = aws.names.mark();
     same.sort_by_key(|zone| zone.config().and_then(|config| config.comment()) != Some(&comment));
     let Some(zone) = same.first() else {
         return Ok(None);
@@ -133,7 +129,7 @@ pub async fn create_zone(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
         .vpc_id(aws.known.network()?.vpc)
         .vpc_region(VpcRegion::from(aws.settings.region.as_str()))
         .build();
-    let config = HostedZoneConfig::builder().comment(comment(aws.names)).private_zone(true).build();
+    let config = HostedZoneConfig::builder().comment(aws.names.mark()).private_zone(true).build();
     aws.pacer.turn(Pace::Dns).await;
     let call = aws
         .clients
@@ -154,13 +150,24 @@ pub async fn create_zone(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
         Err(error) => return Err(error),
     };
     let id = id.trim_start_matches("/hostedzone/").to_owned();
-    aws.known.keep(Kind::Zone, &aws.settings.dns_zone, &id);
+    aws.known.keep(Kind::Zone, &aws.settings.dns_zone, id);
+    Ok(())
+}
+
+/// Tags the zone, which no call does when it makes it. It is done with each record and not right after the zone: whoever
+/// dies in between finds the zone there, and the record missing.
+async fn tag_zone(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
     let tags = aws.names.tags().into_iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     aws.pacer.turn(Pace::Dns).await;
     let call =
         aws.clients.route53.change_tags_for_resource().resource_type(TagResourceType::Hostedzone);
-    call.resource_id(id).set_add_tags(Some(tags)).send().await.of("ChangeTagsForResource").map(drop)
+    call.resource_id(aws.known.id(Kind::Zone, &aws.settings.dns_zone)?)
+        .set_add_tags(Some(tags))
+        .send()
+        .await
+        .of("ChangeTagsForResource")
+        .map(drop)
 }
 
 /// The reference of a zone that was deleted is used up for good, so the day stands in it.
@@ -174,6 +181,7 @@ pub async fn put(
     name: &str,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
+    tag_zone(aws).await?;
     let dns = aws.known.id(Kind::LoadBalancer, DNS)?;
     let (balancer, zone) = dns.split_once(' ').unwrap_or_default();
     let alias = AliasTarget::builder()

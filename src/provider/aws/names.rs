@@ -77,6 +77,11 @@ impl<'a> Names<'a> {
         format!("natsops-{}", self.environment)
     }
 
+    /// What our own descriptions and comments say, where tags can't be read or are not there.
+    pub fn mark(&self) -> String {
+        format!("natsops {}", self.environment)
+    }
+
     /// The bucket, whose name is unique in the world.
     pub fn bucket(&self) -> String {
         let AwsSettings { account, region, .. } = self.settings;

@@ -31,10 +31,6 @@ const TO_BE_AVAILABLE: Duration = Duration::from_secs(15 * 60);
 const SEALED: &str =
     "a cache keeps what it was made with: AWS can only make another one, which begins empty";
 
-fn owner(names: Names<'_>) -> String {
-    format!("natsops {}", names.environment())
-}
-
 fn on(set: Option<bool>) -> &'static str {
     if set == Some(true) { "on" } else { "off" }
 }
@@ -49,7 +45,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> O
         Record::new(of(Kind::ReplicationGroup, &stem))
             .field(
                 "owner",
-                owner(names),
+                names.mark(),
                 OnChange::Forbidden("somebody else's cache has this name"),
             )
             .field("node_type", redis.node_type.as_deref().unwrap_or_default(), OnChange::InPlace)
@@ -187,7 +183,7 @@ pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resu
         .cache
         .create_replication_group()
         .replication_group_id(&stem)
-        .replication_group_description(owner(aws.names))
+        .replication_group_description(aws.names.mark())
         .engine(ENGINE)
         .engine_version(VERSION)
         .cache_parameter_group_name(PARAMETERS)
