@@ -18,18 +18,20 @@ pub struct StreamError {
     pub thing: String,
     /// The server's words.
     pub reason: String,
-    /// Whether the meta leader found too few servers for the replicas.
+    /// Whether the same request may succeed later, although every server is well.
     ///
-    /// It counts those only from which it has had statistics: right after an election it may have none of a server that is
-    /// well, for as long as the servers' interval of 10 s.
-    pub too_few_peers: bool,
+    /// The meta leader counts only servers from which it has had statistics: right after an election it may have none of a
+    /// server that is well, for as long as the servers' interval of 10 s. And a server that is to hold a replica looks the
+    /// account up when it gets to it, which can fail while it is still reading the account's claims: it then has the meta
+    /// leader refuse the stream (`processStreamAssignment` of nats-server 2.12).
+    pub passing: bool,
 }
 
 impl StreamError {
     /// A refusal that stays one.
     pub fn new(thing: impl ToString, reason: impl ToString) -> Self {
         let (thing, reason) = (thing.to_string(), reason.to_string());
-        Self { thing, reason, too_few_peers: false }
+        Self { thing, reason, passing: false }
     }
 
     /// A refusal of JetStream, if it gave a code, or a failure on the way to it.
@@ -38,8 +40,8 @@ impl StreamError {
         code: Option<ErrorCode>,
         error: impl ToString,
     ) -> Self {
-        let too_few_peers = code == Some(ErrorCode::CLUSTER_NO_PEERS);
-        Self { too_few_peers, ..Self::new(thing, error) }
+        let passing = matches!(code, Some(ErrorCode::CLUSTER_NO_PEERS | ErrorCode::NO_ACCOUNT));
+        Self { passing, ..Self::new(thing, error) }
     }
 }
 

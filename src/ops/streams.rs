@@ -15,7 +15,7 @@ use crate::plan::{Action, ActionKind, Kind};
 use crate::provider::Provider;
 use crate::secrets::Index;
 
-/// How long the meta leader may not have heard of a server that is well: two of the intervals in which servers tell.
+/// How long a refusal that may pass is not taken for an answer: two of the intervals in which servers tell of themselves.
 const UNHEARD: Duration = Duration::from_secs(20);
 
 /// How often is tried again.
@@ -46,7 +46,7 @@ pub async fn streams<P: Provider>(
     wait_healthy(site, stop).await.map(drop)
 }
 
-/// Repeats `attempt` while the meta leader has not heard of enough servers yet: all of them are there and well.
+/// Repeats `attempt` while the servers refuse what they may take soon: all of them are there and well.
 async fn placed(
     attempt: impl AsyncFn() -> Result<(), StreamError>,
     reporter: &dyn Reporter,
@@ -55,7 +55,7 @@ async fn placed(
     let begin = Instant::now();
     loop {
         match attempt().await {
-            Err(error) if error.too_few_peers && begin.elapsed() < UNHEARD && !stop.is_raised() => {
+            Err(error) if error.passing && begin.elapsed() < UNHEARD && !stop.is_raised() => {
                 reporter.event(&Event::Waiting(&error.to_string()));
                 tokio::time::sleep(PAUSE).await;
             }
@@ -146,20 +146,20 @@ mod tests {
     use crate::ops::report::Silent;
 
     /// Refused twice, then taken; gives how often it was tried.
-    async fn attempts(too_few_peers: bool, stop: &StopSign) -> (usize, Result<(), StreamError>) {
+    async fn attempts(passing: bool, stop: &StopSign) -> (usize, Result<(), StreamError>) {
         let tried = AtomicUsize::new(0);
         let attempt = async || {
             if tried.fetch_add(1, Ordering::Relaxed) == 2 {
                 return Ok(());
             }
-            Err(StreamError { too_few_peers, ..StreamError::new("S", "no suitable peers") })
+            Err(StreamError { passing, ..StreamError::new("S", "no suitable peers") })
         };
         let outcome = placed(attempt, &Silent, stop).await;
         (tried.into_inner(), outcome)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_leader_that_has_not_heard_of_enough_servers_is_asked_again() {
+    async fn servers_that_are_not_ready_for_a_stream_are_asked_again() {
         let (tried, outcome) = attempts(true, &StopSign::default()).await;
         assert!(outcome.is_ok());
         assert_eq!(tried, 3);
