@@ -6,6 +6,7 @@ use crate::cli::ask::confirm;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
+use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::Allowed;
@@ -40,6 +41,8 @@ pub struct Args {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
 }
 
 /// The overlap, unless another one is asked for.
@@ -73,7 +76,8 @@ fn named<'n>(whose: &str, name: Option<&'n str>) -> Result<&'n str, Failure> {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
-    let workplace = context.open_local(environment)?;
+    let command = format!("keys rotate {}", subject(args));
+    let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
     let target = args.what.target(&workplace.cluster, args.name.as_deref())?;
     if args.dry_run {
         show_steps(context, args, &left(target, wish, &workplace.store.index()?));
