@@ -5,6 +5,7 @@ mod backup;
 mod custody;
 mod list;
 mod rotate;
+mod rotate_kms;
 mod vault;
 
 use super::context::Context;

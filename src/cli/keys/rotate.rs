@@ -2,6 +2,7 @@
 
 use anstream::println;
 
+use super::rotate_kms;
 use crate::cli::ask::confirm;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
@@ -22,7 +23,7 @@ use crate::secrets::SecretStore as _;
 pub struct Args {
     /// The environment
     #[arg(value_name = "ENV", add = candidates::environments())]
-    environment: String,
+    pub(super) environment: String,
     /// What to replace
     #[arg(value_name = "WHAT", value_enum)]
     what: What,
@@ -34,13 +35,13 @@ pub struct Args {
     overlap: Period,
     /// The old key has leaked: revoke it at once, whoever is cut off by that, and prove it before anything else
     #[arg(long, conflicts_with = "overlap")]
-    now: bool,
+    pub(super) now: bool,
     /// Show the steps that are left, and do none
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(long, short)]
-    yes: bool,
+    pub(super) yes: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
@@ -48,10 +49,12 @@ pub struct Args {
 /// The overlap, unless another one is asked for.
 const USUAL: Period = Period::days(1);
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     /// The key with which a service signs in
     User,
+    /// The material of the KMS key (environments on AWS)
+    Kms,
 }
 
 impl What {
@@ -64,6 +67,7 @@ impl What {
     fn target<'c>(self, cluster: &'c Cluster, name: Option<&str>) -> Result<Target<'c>, Failure> {
         match self {
             Self::User => Ok(Target::User(lookup::service(cluster, named("a service", name)?)?)),
+            Self::Kms => unreachable!("it has no steps of its own here"),
         }
     }
 }
@@ -75,6 +79,9 @@ fn named<'n>(whose: &str, name: Option<&'n str>) -> Result<&'n str, Failure> {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    if args.what == What::Kms {
+        return rotate_kms::run(context, args);
+    }
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
     let command = format!("keys rotate {}", subject(args));
     let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));

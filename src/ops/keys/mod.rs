@@ -6,6 +6,6 @@ mod run;
 mod steps;
 mod user;
 
-pub use list::{InUse, KeyStatus, list};
+pub use list::{InUse, KeyStatus, list, list_unobserved};
 pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
 pub use steps::Step;
