@@ -34,3 +34,4 @@ mod schemas;
 mod shell;
 mod stores;
 mod subjects;
+mod zones;

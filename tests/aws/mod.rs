@@ -5,14 +5,14 @@ mod blocked;
 mod boot;
 mod drift;
 mod edits;
-mod emulator;
+pub mod emulator;
 mod expected;
 mod faults;
 mod fields;
 mod keys;
 mod life;
 mod refusals;
-mod stage;
+pub mod stage;
 
 use std::process::Command;
 
