@@ -171,7 +171,7 @@ async fn a_replacement_that_dies_is_continued_and_fresh_files_are_good_at_every_
     assert_eq!(old.let_in(project).await, 5);
 
     // Whatever it is doing.
-    for moment in [150, 400, 700, 1000, 1400, 2000] {
+    for moment in [200, 600, 1000, 1500, 2200] {
         kill_after(project, moment, &["ca", "--now", "--yes"]);
         assert_eq!(Files::of(project).let_in(project).await, 5, "killed after {moment} ms");
     }

@@ -87,7 +87,7 @@ async fn two_passwords_are_let_in_until_the_overlap_is_over_and_then_one() {
     commit(project, |scribe, index| scribe.renew(&name, Beside::Retiring, index));
     commit(project, |scribe, index| scribe.dismiss(&name, index));
     assert_eq!(rotate(project, &["redis", "store"])["steps"], steps);
-    for moment in [100, 300, 600] {
+    for moment in [150, 500] {
         kill_after(project, moment, &["redis", "store", "--now", "--yes"]);
     }
     rotate(project, &["redis", "store", "--now"]);
@@ -95,4 +95,6 @@ async fn two_passwords_are_let_in_until_the_overlap_is_over_and_then_one() {
     assert!(!Keys::of(project).index.keys.keys().any(|name| name.parted().0.is_some()));
     nothing_to_do(project);
     assert!(refused(project, &["redis", "wallet"], 64).contains("does not use the cache"));
+    let elsewhere = project.run(&["keys", "rotate", "prod", "redis", "store", "--yes"]).expect(1);
+    assert!(elsewhere.stderr.contains("lives on AWS"), "{}", elsewhere.stderr);
 }
