@@ -232,7 +232,8 @@ fn waiting<P>(run: Run<'_, '_, P>, key: Replaced, until: Timestamp, remark: &str
     }
 }
 
-fn accepting<P>(run: Run<'_, '_, P>, pair: Pair, until: Timestamp) -> Rotated {
+fn accepting<P>(mut run: Run<'_, '_, P>, pair: Pair, until: Timestamp) -> Rotated {
+    run.steps.push(WAIT_TRUST);
     let words = Words {
         new: "trusted by every node, signs nothing yet",
         old: "signs, trusted by every node".to_owned(),
@@ -243,10 +244,11 @@ fn accepting<P>(run: Run<'_, '_, P>, pair: Pair, until: Timestamp) -> Rotated {
 }
 
 async fn issuing<P: Provider>(
-    run: Run<'_, '_, P>,
+    mut run: Run<'_, '_, P>,
     pair: Pair,
     until: Timestamp,
 ) -> Result<Rotated, OpsError> {
+    run.steps.push(WAIT_CERTIFICATES);
     let clients = Client::all(run.site.cluster);
     let own: BTreeSet<String> = clients
         .iter()
