@@ -14,7 +14,6 @@ use super::run::Run;
 use super::{Replaced, Rotated, Step};
 use crate::artifacts::Scribe;
 use crate::model::Cluster;
-use crate::nats::ConnectionError;
 use crate::ops::OpsError;
 use crate::ops::execute::StopSign;
 use crate::pki::Certificate;
@@ -100,7 +99,7 @@ pub(super) fn last_end(
 
 async fn verify<P: Provider>(run: &Run<'_, '_, P>, names: &[KeyName]) -> Result<(), OpsError> {
     let access = run.site.access(&run.index)?;
-    let tls = Arc::new(access.tls().map_err(ConnectionError::from)?);
+    let tls = Arc::new(access.tls()?);
     let doors: Vec<Door> =
         doors(run.site.cluster).into_iter().filter(|door| names.contains(&door.key)).collect();
     present(&doors, &tls, |key| fingerprint(&run.index, current(run.site.cluster, key))).await
