@@ -215,9 +215,21 @@ pub fn short_lived_client(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Ticket, IssueError> {
-    let authority = CertificateKey::from_pem(&store.open(&KeyName::authority())?)?;
+    short_lived_client_of(&KeyName::authority(), index, store, entropy, now)
+}
+
+/// The same of any authority, to prove who trusts it. It is never stored.
+pub fn short_lived_client_of(
+    authority: &KeyName,
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let paper = Document::certificate(authority);
+    let authority = CertificateKey::from_pem(&store.open(authority)?)?;
     let own = index
-        .document(&Document::authority())
+        .document(&paper)
         .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
     let name: crate::model::ServiceName = OWN_ROLE.parse().expect("it has the form of a service");
     let key = CertificateKey::from_bytes(&entropy.bytes(&KeyName::client(&name)));

@@ -7,6 +7,7 @@
 //!    [`leafnode_files`] that of a server at the edge.
 
 mod archive;
+mod authority;
 mod bundle;
 mod certificates;
 mod claims;
@@ -22,12 +23,15 @@ mod redis_bundle;
 mod review;
 mod sharing;
 mod succession;
+mod turnover;
 
 pub use archive::{archive, archive_print};
+pub use authority::{AuthorityStage, authority_stage};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
+pub use certificates::trusted;
 pub use client::{client_file, client_files};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
-pub use issue::{IssueError, issue, short_lived_client, short_lived_user};
+pub use issue::{IssueError, issue, short_lived_client, short_lived_client_of, short_lived_user};
 pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
 };

@@ -4,6 +4,7 @@ use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
 use crate::model::{Cluster, Node, Service, Stream};
+use crate::ops::keys::Client;
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -23,6 +24,26 @@ pub fn node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failure> {
     let known = cluster.nodes.iter().map(|node| node.name.as_str());
     let found = cluster.nodes.iter().find(|node| node.name.as_str() == name);
     found.ok_or_else(|| unknown("node", name, known.collect()))
+}
+
+/// The node of a name, of the cluster or of the cache.
+pub fn any_node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a str, Failure> {
+    let nodes = cluster.nodes.iter().map(|node| node.name.as_str());
+    let cache = cluster.redis_nodes().iter().map(|node| node.name.as_str());
+    let known: Vec<&str> = nodes.chain(cache).collect();
+    let found = known.iter().find(|known| **known == name);
+    found.copied().ok_or_else(|| unknown("node", name, known))
+}
+
+/// The service or the leafnode of a name; a service, where both have it.
+pub fn client<'a>(cluster: &'a Cluster, name: &str) -> Result<Client<'a>, Failure> {
+    let service = cluster.services.get(name).map(Client::Service);
+    let leafnode = || cluster.leafnodes.get(name).map(Client::Leafnode);
+    service.or_else(leafnode).ok_or_else(|| {
+        let services = cluster.services.keys().map(|name| name.as_str());
+        let leafnodes = cluster.leafnodes.keys().map(|name| name.as_str());
+        unknown("service or leafnode", name, services.chain(leafnodes).collect())
+    })
 }
 
 fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {

@@ -113,6 +113,19 @@ impl Document {
         Self(format!("jwt/retiring/user/{service}"))
     }
 
+    /// The certificate of a key, wherever it is kept under the key's own name.
+    pub fn certificate(key: &KeyName) -> Self {
+        Self(format!("certificate/{key}"))
+    }
+
+    /// What is kept of a key that stands beside another: a user's claims, or a certificate.
+    pub fn of_beside(key: &KeyName) -> Self {
+        match key.kind() {
+            KeyKind::User => Self(format!("jwt/{key}")),
+            _ => Self::certificate(key),
+        }
+    }
+
     /// A leafnode's client certificate.
     pub fn leafnode_client(leafnode: &LeafnodeName) -> Self {
         Self(format!("certificate/client/leafnode/{leafnode}"))

@@ -16,7 +16,7 @@ pub use backup::{BackupError, contents, pack, unpack};
 pub use file::{is_recipient, open_file, public_key, seal_file};
 pub use identity::{IdentityError, ensure_identity, identity_path, read_identity};
 pub use index::{Document, Index, KeyEntry, Revocation};
-pub use key_name::{KeyKind, KeyName};
+pub use key_name::{Beside, KeyKind, KeyName};
 pub use sealed::SealedDirectory;
 pub(crate) use sealed::{private_folder, replace, write_private};
 pub use secret::{Secret, Ticket};

@@ -11,14 +11,20 @@ use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::Allowed;
-use crate::ops::keys::{Rotated, Step, Target, Wish, left, rotate};
+use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
 use crate::secrets::SecretStore as _;
 
 /// Replace a key, step by step; an interrupted rotation is continued by the next run
 ///
 /// A service gets a new user key, which every node must let in. The old one stays valid until the overlap is over: give
 /// the service its new creds meanwhile, then run the same command again. It revokes the old key, has every server close
-/// its connections, and proves that each refuses it. No other credential of the service changes.
+/// its connections, and proves that each refuses it. No other credential of the service changes. A password of the cache
+/// is replaced in the same way.
+///
+/// A node gets a new key and certificate, one node after the other takes its own without a restart, and each port is
+/// seen to present it. A client's old certificate is accepted until it ends, since servers know no list of void ones;
+/// only another authority makes it void. The authority is replaced in three stages, with an overlap after the first two:
+/// both are trusted, the new one signs, the old one is dropped. Run the same command again after each overlap.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -27,7 +33,7 @@ pub struct Args {
     /// What to replace
     #[arg(value_name = "WHAT", value_enum)]
     what: What,
-    /// Of whom: a service
+    /// Of whom: a service, a leafnode, a node
     #[arg(value_name = "NAME", add = candidates::services())]
     name: Option<String>,
     /// How long the old key is let in after the new one was made
@@ -53,6 +59,14 @@ const USUAL: Period = Period::days(1);
 enum What {
     /// The key with which a service signs in
     User,
+    /// The certificate that a node presents: of one, or of all nodes, those of the cache included
+    NodeCertificates,
+    /// The certificate that a service or a leafnode shows: of one, or of all
+    ClientCertificates,
+    /// The authority that signs all certificates; shows the steps unless --yes is given
+    Ca,
+    /// The password with which a service signs in to the cache
+    Redis,
     /// The material of the KMS key (environments on AWS)
     Kms,
 }
@@ -67,6 +81,31 @@ impl What {
     fn target<'c>(self, cluster: &'c Cluster, name: Option<&str>) -> Result<Target<'c>, Failure> {
         match self {
             Self::User => Ok(Target::User(lookup::service(cluster, named("a service", name)?)?)),
+            Self::NodeCertificates => {
+                let node = name.map(|name| lookup::any_node(cluster, name)).transpose()?;
+                Ok(Target::NodeCertificates(node))
+            }
+            Self::ClientCertificates => {
+                let client = name.map(|name| lookup::client(cluster, name)).transpose()?;
+                Ok(Target::ClientCertificates(client))
+            }
+            Self::Ca => match name {
+                None => Ok(Target::Authority),
+                Some(name) => {
+                    let what = format!("there is one authority; `{name}` is too much");
+                    Err(Failure::new(exit::USAGE, what))
+                }
+            },
+            Self::Redis => {
+                let service = lookup::service(cluster, named("a service", name)?)?;
+                match cluster.cache_of(service) {
+                    Some(_) => Ok(Target::CachePassword(service)),
+                    None => {
+                        let what = format!("{} does not use the cache", service.name);
+                        Err(Failure::new(exit::USAGE, what))
+                    }
+                }
+            }
             Self::Kms => unreachable!("it has no steps of its own here"),
         }
     }
@@ -82,24 +121,40 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.what == What::Kms {
         return rotate_kms::run(context, args);
     }
+    if args.now && matches!(args.what, What::NodeCertificates) {
+        let what = "nothing overlaps when a node gets a new certificate; leave --now out";
+        return Err(Failure::new(exit::USAGE, what.to_owned()));
+    }
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
     let command = format!("keys rotate {}", subject(args));
     let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
     let target = args.what.target(&workplace.cluster, args.name.as_deref())?;
-    if args.dry_run {
-        show_steps(context, args, &left(target, wish, &workplace.store.index()?));
+    let shown_first = matches!(args.what, What::Ca) && !args.yes;
+    if args.dry_run || shown_first {
+        let left = left(&workplace.cluster, target, wish, &workplace.store.index()?);
+        show_steps(context, args, &left);
+        if shown_first && !context.json {
+            println!("next: {} --yes", again(args));
+        }
         return Ok(exit::DONE);
     }
     let again = again(args);
-    let question = match args.now {
-        true => format!("Revoke what {} replaces in {environment} at once?", subject(args)),
-        false => format!("Rotate {} in {environment}?", subject(args)),
+    let question = match (args.now, args.what) {
+        (true, What::User | What::Redis) => {
+            format!("Revoke what {} replaces in {environment} at once?", subject(args))
+        }
+        _ => format!("Rotate {} in {environment}?", subject(args)),
     };
     confirm(&question, "yes", args.yes)?;
+    // A user's key is changed in claims alone; anything else, nodes must read anew.
+    let programs = match args.what {
+        What::User => Programs::default(),
+        _ => context.programs(&workplace.cluster)?,
+    };
     let _lease = context.lease(environment, "keys rotate")?;
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
-        let site = workplace.site(Programs::default(), &progress, Allowed::default());
+        let site = workplace.site(programs, &progress, Allowed::default());
         let rotated = rotate(&site, target, wish, stop).await?;
         progress.finish();
         Ok(rotated)
@@ -150,23 +205,41 @@ fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
         return;
     }
     for key in &rotated.keys {
-        let new = key.new.as_deref().unwrap_or("-");
-        println!("new {}: {new}, let in by every node", key.name);
-        let (old, connections) = (key.old.as_deref().unwrap_or("-"), key.connections);
-        match rotated.done {
-            true => {
-                println!("old {}: {old}, refused by every node, no connection is left", key.name)
-            }
-            false => {
-                println!("old {}: {old}, let in as well, with {connections} connections", key.name)
-            }
-        }
+        let (name, new) = (&key.name, key.new.as_deref().unwrap_or("-"));
+        let old = key.old.as_deref().unwrap_or("-");
+        let (said_of_new, said_of_old) = words(rotated, key);
+        println!("new {name}: {new}, {said_of_new}");
+        println!("old {name}: {old}, {said_of_old}");
     }
-    rotated.remarks.iter().for_each(|remark| println!("{remark}"));
-    for service in &rotated.redeploy {
-        println!("next: natsops creds export {environment} {service} --out DIR");
-    }
+    rotated.remarks.iter().for_each(|remark| println!("note: {remark}"));
+    next(&rotated.redeploy, |of| format!("natsops creds export {environment} {of} --out DIR"));
+    next(&rotated.leafnodes, |of| {
+        format!("natsops render {environment} --leafnode {of} --out DIR")
+    });
     if let Some(until) = rotated.until {
         println!("then, after {until:.0}: {again}");
+    }
+}
+
+/// What is to be said of the new key and of the old one.
+fn words<'r>(rotated: &Rotated, key: &'r Replaced) -> (&'r str, String) {
+    match (&key.words, rotated.done) {
+        (Some(words), _) => (words.new, words.old.clone()),
+        (None, true) => {
+            ("let in by every node", "refused by every node, no connection is left".to_owned())
+        }
+        (None, false) => {
+            let connections = key.connections;
+            ("let in by every node", format!("let in as well, with {connections} connections"))
+        }
+    }
+}
+
+/// The command that gives somebody what is new; for several, the command once, and who.
+fn next(names: &[String], command: impl Fn(&str) -> String) {
+    match names {
+        [] => {}
+        [one] => println!("next: {}", command(one)),
+        all => println!("next: {}, for each of {}", command("NAME"), all.join(", ")),
     }
 }

@@ -10,12 +10,16 @@ use crate::artifacts::{Newer, Scribe, review};
 use crate::model::ConnectionKind;
 use crate::model::Service;
 use crate::nats::{ClaimsError, Probe, ProbeError, Tls, Varz, push};
+use crate::ops::cache;
+use crate::ops::execute::StopSign;
 use crate::ops::gate::look;
+use crate::ops::nodes::nodes;
 use crate::ops::report::phase;
 use crate::ops::session::Session;
-use crate::ops::survey::{World, observe};
-use crate::ops::{OpsError, Site};
-use crate::provider::Provider;
+use crate::ops::survey::{World, observe, plan_nodes};
+use crate::ops::{OpsError, Site, reload};
+use crate::plan::{Action, Effect};
+use crate::provider::{CONFIG_DIGEST, Provider};
 use crate::secrets::{Change, Document, Index, KeyName, StoreError, Ticket};
 
 /// One run.
@@ -58,6 +62,62 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
             return Err(OpsError::Unready(what));
         }
         Ok((Self { site, newer, index, steps: Vec::new() }, world))
+    }
+
+    /// Looks whether to hand out certificates or passwords would do no more than that: what else is to be done to nodes
+    /// is the matter of an apply.
+    pub async fn undisturbed(&self, world: &World) -> Result<(), OpsError> {
+        let (site, environment) = (self.site, &self.site.cluster.environment);
+        let kept = cache::observe(site, &self.index).await?;
+        let mut nodes = site.cluster.redis_nodes().iter();
+        if let Some(node) = nodes.find(|node| !kept.views.contains_key(&node.name)) {
+            let what = format!("{} does not answer, and every node is to be tried", node.name);
+            return Err(OpsError::Unready(what));
+        }
+        let mut all = plan_nodes(site, &self.index, world)?;
+        all.extend(cache::plan(site, &self.index, &kept)?);
+        let harmless = |action: &&Action| {
+            let reads = matches!(action.effect, Effect::None | Effect::Reload);
+            is_unread(action) || (action.blocked.is_none() && reads)
+        };
+        match all.changes().find(|action| !harmless(action)) {
+            None => Ok(()),
+            Some(action) => Err(OpsError::Unready(format!(
+                "{} is not as the files say; natsops apply {environment}",
+                action.id
+            ))),
+        }
+    }
+
+    /// Has every node take its certificates, authorities and users from the index: those of the cluster one after the
+    /// other, those of the cache while they run.
+    pub async fn distribute(&mut self, step: Step, stop: &StopSign) -> Result<(), OpsError> {
+        self.step(step, async |run| {
+            let world = observe(run.site, &run.index).await?;
+            let world = match run.read_again(&world).await? {
+                true => observe(run.site, &run.index).await?,
+                false => world,
+            };
+            nodes(run.site, &run.index, &world, stop).await?;
+            cache::apply(run.site, &run.index, stop).await
+        })
+        .await
+    }
+
+    /// Has servers read what was written for them by a run that died before they did. What they refuse is left to a
+    /// restart, as an apply would do it. Tells whether there were any.
+    async fn read_again(&self, world: &World) -> Result<bool, OpsError> {
+        let plan = plan_nodes(self.site, &self.index, world)?;
+        let mut found = false;
+        for action in plan.changes().filter(|action| is_unread(action)) {
+            found = true;
+            let action = Action { effect: Effect::Reload, ..action.clone() };
+            match reload::perform(self.site, &self.index, &action).await {
+                Ok(()) | Err(OpsError::Control { .. } | OpsError::NotReloaded { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     /// Does a step, and remembers it.
@@ -141,6 +201,12 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
             Err(error) => Some(format!("{node} can't be tried: {error}")),
         }))
     }
+}
+
+/// Whether a node's folder is as it should be, and only its server has not read it yet.
+fn is_unread(action: &Action) -> bool {
+    let running = action.effect == Effect::RollingRestart;
+    running && action.changes.iter().all(|change| change.field == CONFIG_DIGEST)
 }
 
 /// A service whose keys can be tried has an ordinary connection.

@@ -115,10 +115,10 @@ async fn outcome<P: Provider>(
     Ok(Rotated {
         done: until.is_none(),
         steps: run.steps,
-        keys: vec![Replaced { name: name.to_string(), new, old, connections }],
+        keys: vec![Replaced { name: name.to_string(), new, old, connections, words: None }],
         until,
         redeploy: vec![service.name.to_string()],
-        remarks: Vec::new(),
+        ..Rotated::default()
     })
 }
 
