@@ -98,8 +98,9 @@ impl Credential {
             ["operator", "identity"] => Self::Operator,
             ["operator", ..] => Self::OperatorKey,
             ["account", _, "identity"] => Self::Account,
-            ["account", ..] => Self::SigningKey,
-            ["user" | "retiring", ..] => Self::User,
+            ["account", ..] | ["retiring", "account", ..] => Self::SigningKey,
+            ["retiring", "operator", ..] => Self::OperatorKey,
+            ["user", ..] | ["retiring", "user", ..] => Self::User,
             ["client", ..] => Self::ClientCertificate,
             ["redis", "user" | "replication", ..] => Self::CacheUser,
             ["node" | "redis", ..] => Self::NodeCertificate,
@@ -184,6 +185,10 @@ pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
             states.insert(name, if revoked { KeyState::Revoked } else { KeyState::Retiring });
         }
     }
+    for (name, passing) in &index.passing {
+        let state = if passing.dropped { KeyState::Revoked } else { KeyState::Retiring };
+        states.insert(name.clone(), state);
+    }
     // The first one signs; see `OPERATOR_SIGNING_KEYS`.
     for name in operator_signing_keys().skip(1) {
         states.entry(name).and_modify(|state| {
@@ -255,7 +260,10 @@ fn said(
     let kind = Credential::of(name);
     let listing = match kind {
         Credential::OperatorKey => Some(Document::operator()),
-        Credential::SigningKey => name.as_str().split('/').nth(1).map(Document::account),
+        Credential::SigningKey => {
+            let name = name.as_str().strip_prefix("retiring/").unwrap_or(name.as_str());
+            name.split('/').nth(1).map(Document::account)
+        }
         _ => None,
     };
     let Some(text) = own.or(listing.as_ref()).and_then(|document| index.document(document)) else {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::paper::{Paper, key_names};
+use super::passing::role_signer;
 use super::review::is_current;
 use super::{Newer, certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
@@ -99,7 +100,7 @@ fn write(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<String, IssueError> {
-    let signer = keys.get(&paper.signer(cluster))?;
+    let signer = keys.get(&paper.signer(cluster, index))?;
     let old = index.document(&paper.document());
     match paper {
         Paper::Operator => token(claims::operator(cluster, index), &signer, old, now, None),
@@ -188,8 +189,19 @@ pub(super) fn short_lived_user_of(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Ticket, IssueError> {
-    let role = KeyName::role(account, role);
-    let signer = store.open(&role)?;
+    let signer = role_signer(index, account, role);
+    short_lived_user_by((account, &signer), index, store, entropy, now)
+}
+
+/// A user whom a key of the account signs, for the length of a run.
+pub fn short_lived_user_by(
+    (account, key): (&str, &KeyName),
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let signer = store.open(key)?;
     let NewKey { entry, secret } = entropy.make(&own_user(), now);
     let lasts = i64::try_from(TICKET.duration().as_secs()).unwrap_or(0);
     let public = |name: &KeyName| {
@@ -200,7 +212,7 @@ pub(super) fn short_lived_user_of(
         exp: Some(now.as_second() + lasts),
         jti: String::new(),
         iat: now.as_second(),
-        iss: public(&role)?,
+        iss: public(key)?,
         name: OWN_ROLE.to_owned(),
         sub: entry.public,
         nats: UserBody::scoped(public(&KeyName::account(account))?),

@@ -1,6 +1,6 @@
 //! Compares the index with the model, as records: by meaning, never by bytes, and without opening a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -69,7 +69,8 @@ fn compare(
         | Paper::RedisNode(_) => Kind::Certificate,
         _ => Kind::Jwt,
     };
-    let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
+    let needs =
+        [paper.subject(), paper.signer(cluster, index)].map(|key| RecordId::new(Kind::Key, key));
     let record = Record::new(RecordId::new(kind, document.name())).needs(needs);
     let text = index.document(&document);
     match paper {
@@ -150,12 +151,15 @@ fn claim_fields<B: Serialize>(record: Record, claims: &Claims<B>) -> Record {
         .field("subject", &claims.sub, OnChange::InPlace)
 }
 
+/// What tells a role's former signing key from the current one, while both are listed.
+const RETIRING: &str = " (retiring)";
+
 /// Changing a role's template, or its key, closes the connections of that role and of no other (measured on 2.15.1).
 fn effect(field: &str) -> OnChange {
     let mut steps = field.split('.');
     match (steps.next(), steps.next(), steps.next()) {
         (Some("signing_keys"), Some(role), Some("template" | "key")) => {
-            OnChange::Reconnect(role.to_owned())
+            OnChange::Reconnect(role.strip_suffix(RETIRING).unwrap_or(role).to_owned())
         }
         _ => OnChange::InPlace,
     }
@@ -173,10 +177,15 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
             }
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
+            let mut roles = BTreeSet::new();
             for item in items {
-                let name = item["role"].as_str().or(item["subject"].as_str());
+                let role = item["role"].as_str();
+                let name = role.or(item["subject"].as_str());
                 let step = name.or(item.as_str()).unwrap_or("?");
-                flatten(join(step), item, fields);
+                // The current key stands first.
+                let again = role.is_some_and(|role| !roles.insert(role));
+                let step = if again { format!("{step}{RETIRING}") } else { step.to_owned() };
+                flatten(join(&step), item, fields);
             }
         }
         Value::Array(items) => {

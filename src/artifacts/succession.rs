@@ -94,7 +94,7 @@ impl Scribe<'_> {
         Change { gone: vec![(key, Document::retiring_user(&service.name))], ..Change::default() }
     }
 
-    fn issue(&self, index: &Index) -> Result<Change, IssueError> {
+    pub(super) fn issue(&self, index: &Index) -> Result<Change, IssueError> {
         issue(self.cluster, index, self.store, self.entropy, self.now, self.newer)
     }
 

@@ -4,6 +4,7 @@ use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
 use crate::model::{Cluster, Node, Service, Stream};
+use crate::ops::keys::Signers;
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -23,6 +24,23 @@ pub fn node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failure> {
     let known = cluster.nodes.iter().map(|node| node.name.as_str());
     let found = cluster.nodes.iter().find(|node| node.name.as_str() == name);
     found.ok_or_else(|| unknown("node", name, known.collect()))
+}
+
+/// Who has signing keys: an account, a service, or a leafnode.
+pub fn signers<'a>(cluster: &'a Cluster, name: &str) -> Result<Signers<'a>, Failure> {
+    let accounts = cluster.accounts.values().find(|account| account.name.as_str() == name);
+    let service = cluster.services.get(name).map(Signers::Service);
+    let mut leafnodes = cluster.leafnodes.values();
+    let leafnode = leafnodes.find(|leafnode| leafnode.role() == name).map(Signers::Leafnode);
+    let found = accounts.map(Signers::Account).or(service).or(leafnode);
+    found.ok_or_else(|| {
+        let accounts = cluster.accounts.keys().map(|account| account.to_string());
+        let services = cluster.services.keys().map(|service| service.to_string());
+        let leafnodes = cluster.leafnodes.values().map(|leafnode| leafnode.role());
+        let known: Vec<String> = accounts.chain(services).chain(leafnodes).collect();
+        let known = known.iter().map(String::as_str).collect();
+        unknown("account, service or leafnode", name, known)
+    })
 }
 
 fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {

@@ -23,6 +23,21 @@ pub struct Index {
     /// By account, the users whose papers are void when issued at or before a time, in unix seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revocations: BTreeMap<String, BTreeMap<String, i64>>,
+    /// How far each signing key is that another takes the place of, by the name under which it is kept meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passing: BTreeMap<KeyName, Passing>,
+}
+
+/// How far a signing key is on its way out. Nothing of it yet: both are accepted, and the old one still signs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passing {
+    /// Since when the new key signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Timestamp>,
+    /// Whether what the old key has signed is void.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
 }
 
 /// A user whose papers are void.
@@ -107,6 +122,16 @@ impl Document {
         Self(format!("jwt/retiring/user/{service}"))
     }
 
+    /// The claims of a user as the former signing key has signed them; `user` is a service, or `leafnode/NAME`.
+    pub fn retiring_issuer(user: &str) -> Self {
+        Self(format!("jwt/retiring/issuer/{user}"))
+    }
+
+    /// The operator's claims that list its former signing key.
+    pub fn retiring_operator() -> Self {
+        Self("jwt/retiring/operator".to_owned())
+    }
+
     /// A leafnode's client certificate.
     pub fn leafnode_client(leafnode: &LeafnodeName) -> Self {
         Self(format!("certificate/client/leafnode/{leafnode}"))
@@ -158,8 +183,10 @@ impl Index {
     pub(crate) fn take(&mut self, change: Papers) {
         self.documents.extend(change.documents);
         change.revocations.into_iter().for_each(|revocation| self.revoke(revocation));
+        self.passing.extend(change.passing);
         for (key, document) in change.gone {
             self.keys.remove(&key);
+            self.passing.remove(&key);
             self.documents.remove(&document);
         }
         self.format = Self::FORMAT;

@@ -58,6 +58,16 @@ impl KeyName {
         Self(format!("retiring/user/{service}"))
     }
 
+    /// The former signing key of a role, until nobody accepts it any more.
+    pub fn retiring_role(account: &str, role: &str) -> Self {
+        Self(format!("retiring/account/{account}/role/{role}"))
+    }
+
+    /// The operator's former signing key, until no server trusts it any more.
+    pub fn retiring_operator_signing() -> Self {
+        Self("retiring/operator/signing".to_owned())
+    }
+
     /// The certificate authority's key.
     pub fn authority() -> Self {
         Self("authority".to_owned())
@@ -105,11 +115,11 @@ impl KeyName {
 
     /// What the key is, told by its name.
     pub fn kind(&self) -> KeyKind {
-        let mut steps = self.0.split('/');
+        let mut steps = self.0.strip_prefix("retiring/").unwrap_or(&self.0).split('/');
         match (steps.next(), steps.next()) {
             (Some("operator"), _) => KeyKind::Operator,
             (Some("account"), _) => KeyKind::Account,
-            (Some("user" | "retiring"), _) => KeyKind::User,
+            (Some("user"), _) => KeyKind::User,
             (Some("redis"), Some("user" | "replication")) => KeyKind::Password,
             _ => KeyKind::Certificate,
         }

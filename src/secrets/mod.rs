@@ -9,7 +9,7 @@ mod stand_in;
 mod store;
 
 pub use identity::{IdentityError, ensure_identity, identity_path, read_identity};
-pub use index::{Document, Index, KeyEntry, Revocation};
+pub use index::{Document, Index, KeyEntry, Passing, Revocation};
 pub use key_name::{KeyKind, KeyName};
 pub use sealed::SealedDirectory;
 pub(crate) use sealed::{private_folder, replace, write_private};

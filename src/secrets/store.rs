@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Index, KeyEntry, KeyName, Revocation, Secret, index::Document};
+use super::{Index, KeyEntry, KeyName, Passing, Revocation, Secret, index::Document};
 
 /// Keeps secrets. A change is committed whole or not at all, and only on top of what its author has seen.
 pub trait SecretStore {
@@ -36,6 +36,8 @@ pub struct Change {
     pub documents: Vec<(Document, String)>,
     /// Users whose papers become void.
     pub revocations: Vec<Revocation>,
+    /// Signing keys on their way out, and how far each is now.
+    pub passing: Vec<(KeyName, Passing)>,
     /// Keys that are forgotten, each with its document.
     pub gone: Vec<(KeyName, Document)>,
 }
@@ -44,20 +46,25 @@ pub struct Change {
 pub(crate) struct Papers {
     pub documents: Vec<(Document, String)>,
     pub revocations: Vec<Revocation>,
+    pub passing: Vec<(KeyName, Passing)>,
     pub gone: Vec<(KeyName, Document)>,
 }
 
 impl Change {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { keys, documents, revocations, gone } = self;
-        keys.is_empty() && documents.is_empty() && revocations.is_empty() && gone.is_empty()
+        let Self { keys, documents, revocations, passing, gone } = self;
+        keys.is_empty()
+            && documents.is_empty()
+            && revocations.is_empty()
+            && passing.is_empty()
+            && gone.is_empty()
     }
 
     /// The keys, and the rest.
     pub(crate) fn split(self) -> (Vec<(KeyName, NewKey)>, Papers) {
-        let Self { keys, documents, revocations, gone } = self;
-        (keys, Papers { documents, revocations, gone })
+        let Self { keys, documents, revocations, passing, gone } = self;
+        (keys, Papers { documents, revocations, passing, gone })
     }
 }
 

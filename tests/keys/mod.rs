@@ -1,4 +1,6 @@
 //! Keys: which there are and where they are in use, and how one is replaced.
 
 mod list;
+mod operator;
 mod rotate;
+mod signing;

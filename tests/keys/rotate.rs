@@ -18,7 +18,7 @@ use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
 
 /// The creds that a service has now.
-fn creds(project: &Project, service: &str) -> Ticket {
+pub fn creds(project: &Project, service: &str) -> Ticket {
     let (keys, name) = (Keys::of(project), service.parse().unwrap());
     Ticket {
         public: keys.index.document(&Document::user(&name)).unwrap().to_owned(),
@@ -27,7 +27,7 @@ fn creds(project: &Project, service: &str) -> Ticket {
 }
 
 /// How many of the five nodes let these creds in.
-async fn let_in(project: &Project, user: &Ticket) -> usize {
+pub async fn let_in(project: &Project, user: &Ticket) -> usize {
     let access = Keys::of(project).access(project);
     let certificate = (access.certificate.public.as_str(), &access.certificate.secret);
     let config = tls(&access.authority, Some(certificate)).unwrap();
@@ -97,7 +97,7 @@ async fn the_old_key_is_let_in_until_the_overlap_is_over_and_by_nobody_afterward
     assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
 }
 
-fn model(project: &Project) -> Model {
+pub fn model(project: &Project) -> Model {
     let local_network = network(&project.path().join(".natsops/local"));
     load(project.path(), "local", &Addresses { local_network }).unwrap().cluster.unwrap()
 }

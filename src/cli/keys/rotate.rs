@@ -9,7 +9,7 @@ use crate::cli::progress::Progress;
 use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::Allowed;
-use crate::ops::keys::{Rotated, Step, Target, Wish, left, rotate};
+use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
 use crate::secrets::SecretStore as _;
 
 /// Replace a key, step by step; an interrupted rotation is continued by the next run
@@ -17,6 +17,12 @@ use crate::secrets::SecretStore as _;
 /// A service gets a new user key, which every node must let in. The old one stays valid until the overlap is over: give
 /// the service its new creds meanwhile, then run the same command again. It revokes the old key, has every server close
 /// its connections, and proves that each refuses it. No other credential of the service changes.
+///
+/// A signing key is replaced in the same way: the new one is known to every server before it signs for the users anew,
+/// whose own keys stay. Of an account all are replaced together.
+///
+/// For operator-key the steps are only shown unless --yes is given: its end restarts every node, one at a time between
+/// health gates. No creds change, and there is no overlap: what it has signed is replaced on every server first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -25,7 +31,7 @@ pub struct Args {
     /// What to replace
     #[arg(value_name = "WHAT", value_enum)]
     what: What,
-    /// Of whom: a service
+    /// Of whom: a service; for a signing key also leafnode/NAME, or an account for all of its keys
     #[arg(value_name = "NAME", add = candidates::services())]
     name: Option<String>,
     /// How long the old key is let in after the new one was made
@@ -34,9 +40,12 @@ pub struct Args {
     /// The old key has leaked: revoke it at once, whoever is cut off by that, and prove it before anything else
     #[arg(long, conflicts_with = "overlap")]
     now: bool,
-    /// Show the steps that are left, and do none
+    /// Show the steps that are left, and do none; for operator-key that is what happens without --yes
     #[arg(long)]
     dry_run: bool,
+    /// Restart nodes although something stops meanwhile
+    #[arg(long)]
+    allow_interruption: bool,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -49,6 +58,10 @@ const USUAL: Period = Period::days(1);
 enum What {
     /// The key with which a service signs in
     User,
+    /// The key that signs for the users of a service or a leafnode, or all of an account
+    SigningKey,
+    /// The key that signs accounts: one that stands by takes its place, and the nodes restart one at a time
+    OperatorKey,
 }
 
 impl What {
@@ -61,6 +74,17 @@ impl What {
     fn target<'c>(self, cluster: &'c Cluster, name: Option<&str>) -> Result<Target<'c>, Failure> {
         match self {
             Self::User => Ok(Target::User(lookup::service(cluster, named("a service", name)?)?)),
+            Self::SigningKey => {
+                let name = named("a service, a leafnode or an account", name)?;
+                Ok(Target::SigningKey(lookup::signers(cluster, name)?))
+            }
+            Self::OperatorKey => match name {
+                None => Ok(Target::OperatorKey),
+                Some(name) => {
+                    let what = format!("the operator has one such key; leave out `{name}`");
+                    Err(Failure::new(exit::USAGE, what))
+                }
+            },
         }
     }
 }
@@ -75,10 +99,17 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
     let workplace = context.open_local(environment)?;
     let target = args.what.target(&workplace.cluster, args.name.as_deref())?;
-    if args.dry_run {
-        show_steps(context, args, &left(target, wish, &workplace.store.index()?));
+    let restarts = matches!(args.what, What::OperatorKey);
+    if args.dry_run || (restarts && !args.yes) {
+        let left = left(target, wish, &workplace.cluster, &workplace.store.index()?);
+        show_steps(context, args, &left);
+        if !args.dry_run && !context.json {
+            println!("nothing was done: add --yes to do it");
+        }
         return Ok(exit::DONE);
     }
+    let nats_server = restarts.then(|| context.nats_server(&workplace.cluster)).transpose()?;
+    let programs = Programs { nats_server, ..Programs::default() };
     let again = again(args);
     let question = match args.now {
         true => format!("Revoke what {} replaces in {environment} at once?", subject(args)),
@@ -88,7 +119,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let _lease = context.lease(environment, "keys rotate")?;
     let progress = Progress::new();
     let outcome = block_on(async |stop| {
-        let site = workplace.site(Programs::default(), &progress, Allowed::default());
+        let allowed = Allowed { interruption: args.allow_interruption, ..Allowed::default() };
+        let site = workplace.site(programs, &progress, allowed);
         let rotated = rotate(&site, target, wish, stop).await?;
         progress.finish();
         Ok(rotated)
@@ -111,7 +143,8 @@ fn again(args: &Args) -> String {
         true => String::new(),
         false => format!(" --overlap {}", args.overlap),
     };
-    format!("natsops keys rotate {} {}{overlap}", args.environment, subject(args))
+    let yes = if matches!(args.what, What::OperatorKey) { " --yes" } else { "" };
+    format!("natsops keys rotate {} {}{overlap}{yes}", args.environment, subject(args))
 }
 
 fn show_steps(context: &Context, args: &Args, left: &[Step]) {
@@ -138,24 +171,44 @@ fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
         println!("{value:#}");
         return;
     }
-    for key in &rotated.keys {
-        let new = key.new.as_deref().unwrap_or("-");
-        println!("new {}: {new}, let in by every node", key.name);
-        let (old, connections) = (key.old.as_deref().unwrap_or("-"), key.connections);
-        match rotated.done {
-            true => {
-                println!("old {}: {old}, refused by every node, no connection is left", key.name)
-            }
-            false => {
-                println!("old {}: {old}, let in as well, with {connections} connections", key.name)
-            }
-        }
+    match rotated.keys.len() {
+        0..=FEW => rotated.keys.iter().for_each(|key| println!("{}", told(*what, key, rotated))),
+        many => println!("{many} keys were replaced by new ones: natsops keys list {environment}"),
     }
     rotated.remarks.iter().for_each(|remark| println!("{remark}"));
-    for service in &rotated.redeploy {
-        println!("next: natsops creds export {environment} {service} --out DIR");
+    for user in &rotated.redeploy {
+        match user.strip_prefix("leafnode/") {
+            Some(leafnode) => {
+                println!("next: natsops render {environment} --leafnode {leafnode} --out DIR");
+            }
+            None => println!("next: natsops creds export {environment} {user} --out DIR"),
+        }
     }
     if let Some(until) = rotated.until {
         println!("then, after {until:.0}: {again}");
     }
+}
+
+/// So many keys are shown one by one.
+const FEW: usize = 4;
+
+/// What has become of a key and its successor.
+fn told(what: What, key: &Replaced, rotated: &Rotated) -> String {
+    let Replaced { name, new, old, connections } = key;
+    let (new, old) = (new.as_deref().unwrap_or("-"), old.as_deref().unwrap_or("-"));
+    let (of_new, of_old) = match (what, rotated.done) {
+        (What::OperatorKey, _) => {
+            let signs = "trusted by every server, and every account is signed by it";
+            (signs.to_owned(), "trusted by no server".to_owned())
+        }
+        (_, true) => {
+            let gone = "refused by every node, no connection is left";
+            ("let in by every node".to_owned(), gone.to_owned())
+        }
+        (_, false) => {
+            let with = format!("let in as well, with {connections} connections");
+            ("let in by every node".to_owned(), with)
+        }
+    };
+    format!("new {name}: {new}, {of_new}\nold {name}: {old}, {of_old}")
 }

@@ -1,11 +1,15 @@
 //! Keys of a running environment: where each is in use, and how one is replaced.
 
+mod guests;
 mod list;
+mod operator;
 mod rotate;
 mod run;
+mod signing;
 mod steps;
 mod user;
 
 pub use list::{InUse, KeyStatus, list};
 pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
+pub use signing::Signers;
 pub use steps::Step;

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::run::Run;
-use super::{Step, user};
-use crate::model::{Period, Service};
+use super::{Signers, Step, operator, signing, user};
+use crate::artifacts::{Promotion, promotion};
+use crate::model::{Cluster, Period, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -16,6 +17,10 @@ use crate::secrets::Index;
 pub enum Target<'c> {
     /// The key with which a service signs in.
     User(&'c Service),
+    /// The keys that sign users.
+    SigningKey(Signers<'c>),
+    /// The key that signs accounts.
+    OperatorKey,
 }
 
 /// How it is replaced.
@@ -58,9 +63,11 @@ pub struct Replaced {
 }
 
 /// What is left to do.
-pub fn left(target: Target<'_>, wish: Wish, index: &Index) -> Vec<Step> {
+pub fn left(target: Target<'_>, wish: Wish, cluster: &Cluster, index: &Index) -> Vec<Step> {
     match target {
         Target::User(service) => user::left(service, wish, index),
+        Target::SigningKey(signers) => signing::left(signers, wish, cluster, index),
+        Target::OperatorKey => operator::left(index),
     }
 }
 
@@ -71,9 +78,14 @@ pub async fn rotate<P: Provider>(
     wish: Wish,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let (run, _) = Run::ready(site, wish.leaked).await?;
+    // Whoever died while nodes restarted may have left one of them stopped; the next restart begins with it.
+    let restarting = matches!(target, Target::OperatorKey)
+        && promotion(&site.store.index()?) == Promotion::Dropped;
+    let (run, world) = Run::ready(site, wish.leaked || restarting).await?;
     match target {
         Target::User(service) => user::rotate(run, service, wish, stop).await,
+        Target::SigningKey(signers) => signing::rotate(run, signers, wish, stop).await,
+        Target::OperatorKey => operator::rotate(run, &world, stop).await,
     }
 }
 
