@@ -3,7 +3,7 @@
 use super::paper::operator_signing_keys;
 use super::{IssueError, Scribe, issue};
 use crate::secrets::{
-    Change, Document, Index, KeyName, NewKey, Passing, Secret, SecretStore, StoreError,
+    Change, Contents, Document, Index, KeyName, NewKey, Passing, Secret, SecretStore, StoreError,
 };
 
 /// Where the promotion of a key that stands by stands, as the store tells.
@@ -89,6 +89,14 @@ impl SecretStore for Ahead<'_> {
 
     fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
         self.store.commit(seen, change)
+    }
+
+    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.entry(name)
+    }
+
+    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
+        self.store.restore(contents)
     }
 
     fn delete_everything(&self) -> Result<(), StoreError> {

@@ -2,10 +2,12 @@
 
 use anstream::println;
 
+use super::rotate_kms;
 use crate::cli::ask::confirm;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
+use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::Allowed;
@@ -27,7 +29,7 @@ use crate::secrets::SecretStore as _;
 pub struct Args {
     /// The environment
     #[arg(value_name = "ENV", add = candidates::environments())]
-    environment: String,
+    pub(super) environment: String,
     /// What to replace
     #[arg(value_name = "WHAT", value_enum)]
     what: What,
@@ -39,22 +41,24 @@ pub struct Args {
     overlap: Period,
     /// The old key has leaked: revoke it at once, whoever is cut off by that, and prove it before anything else
     #[arg(long, conflicts_with = "overlap")]
-    now: bool,
+    pub(super) now: bool,
     /// Show the steps that are left, and do none; for operator-key that is what happens without --yes
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Restart nodes although something stops meanwhile
     #[arg(long)]
     allow_interruption: bool,
     /// Do not ask
     #[arg(long, short)]
-    yes: bool,
+    pub(super) yes: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
 }
 
 /// The overlap, unless another one is asked for.
 const USUAL: Period = Period::days(1);
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     /// The key with which a service signs in
     User,
@@ -62,6 +66,8 @@ enum What {
     SigningKey,
     /// The key that signs accounts: one that stands by takes its place, and the nodes restart one at a time
     OperatorKey,
+    /// The material of the KMS key (environments on AWS)
+    Kms,
 }
 
 impl What {
@@ -85,6 +91,7 @@ impl What {
                     Err(Failure::new(exit::USAGE, what))
                 }
             },
+            Self::Kms => unreachable!("it has no steps of its own here"),
         }
     }
 }
@@ -96,8 +103,12 @@ fn named<'n>(whose: &str, name: Option<&'n str>) -> Result<&'n str, Failure> {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    if args.what == What::Kms {
+        return rotate_kms::run(context, args);
+    }
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
-    let workplace = context.open_local(environment)?;
+    let command = format!("keys rotate {}", subject(args));
+    let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
     let target = args.what.target(&workplace.cluster, args.name.as_deref())?;
     let restarts = matches!(args.what, What::OperatorKey);
     if args.dry_run || (restarts && !args.yes) {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifacts::{Credential, KeyState, ListedKey, inventory};
+use crate::model::Cluster;
 use crate::nats::{ClientConnection, Varz, trusted_keys};
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -67,6 +68,15 @@ pub(super) async fn signed<P: Provider>(
         }
     }
     Ok(counts)
+}
+
+/// The same where no server can be asked, and why.
+pub fn list_unobserved(cluster: &Cluster, index: &Index, reason: &str) -> Vec<KeyStatus> {
+    let status = |key: ListedKey| {
+        let made = key.state != KeyState::Missing;
+        KeyStatus { key, in_use: None, not_observed: made.then(|| reason.to_owned()) }
+    };
+    inventory(cluster, index).into_iter().map(status).collect()
 }
 
 /// How many connections a user has, by its public key. Every server must answer.

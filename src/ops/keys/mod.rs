@@ -9,7 +9,7 @@ mod signing;
 mod steps;
 mod user;
 
-pub use list::{InUse, KeyStatus, list};
+pub use list::{InUse, KeyStatus, list, list_unobserved};
 pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
 pub use signing::Signers;
 pub use steps::Step;
