@@ -13,7 +13,7 @@ use crate::jwt::{AccountBody, ActivationBody, Claims, OperatorBody, UserBody, de
 use crate::model::{Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
-use crate::secrets::Index;
+use crate::secrets::{EVERYBODY, Index};
 
 /// Account claims that the servers hold in a newer version than the index: the `iat` of each, by account.
 pub type Newer = BTreeMap<String, i64>;
@@ -73,6 +73,8 @@ fn compare(
         [paper.subject(), paper.signer(cluster, index)].map(|key| RecordId::new(Kind::Key, key));
     let record = Record::new(RecordId::new(kind, document.name())).needs(needs);
     let text = index.document(&document);
+    let held = |account: &str| Some((*newer.get(account)?, "older than what the servers hold"));
+    let void = |account: &str| Some((void_until(index, account)? + 1, "revoked"));
     match paper {
         Paper::Operator => {
             let wanted = claims::operator(cluster, index);
@@ -80,11 +82,11 @@ fn compare(
         }
         Paper::System => {
             let wanted = claims::system(index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(SYSTEM_ACCOUNT))
+            tokens::<AccountBody>(record, &wanted, text, held(SYSTEM_ACCOUNT))
         }
         Paper::Own => {
             let wanted = leafnode_claims::own(cluster, index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(OWN_ACCOUNT))
+            tokens::<AccountBody>(record, &wanted, text, held(OWN_ACCOUNT))
         }
         Paper::Activation(activation) => {
             let wanted = sharing::activation(activation, index);
@@ -92,15 +94,25 @@ fn compare(
         }
         Paper::Account(account) => {
             let wanted = claims::account(cluster, &cluster.accounts[account], index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(account.as_str()))
+            tokens::<AccountBody>(record, &wanted, text, held(account.as_str()))
         }
         Paper::User(service) => {
             let wanted = claims::user(&cluster.services[service], index);
-            tokens::<UserBody>(record, &wanted, text, None)
+            tokens::<UserBody>(
+                record,
+                &wanted,
+                text,
+                void(cluster.services[service].account.as_str()),
+            )
         }
         Paper::LeafnodeUser(leafnode) => {
             let wanted = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
-            tokens::<UserBody>(record, &wanted, text, None)
+            tokens::<UserBody>(
+                record,
+                &wanted,
+                text,
+                void(cluster.leafnodes[leafnode].account.as_str()),
+            )
         }
         Paper::Authority
         | Paper::Node(_)
@@ -117,17 +129,22 @@ fn compare(
     }
 }
 
+/// Until when whatever was issued to the users of an account is void.
+pub(super) fn void_until(index: &Index, account: &str) -> Option<i64> {
+    index.revocations.get(account)?.get(EVERYBODY).copied()
+}
+
 /// The records of a token: claims as fields, so that a change can be named.
 fn tokens<B: Serialize + DeserializeOwned + Clone>(
     record: Record,
     wanted: &Claims<B>,
     text: Option<&str>,
-    newer: Option<&i64>,
+    newer: Option<(i64, &str)>,
 ) -> (Record, Option<Record>) {
     let found = text.map(|text| match decode::<B>(text) {
         Ok(token) => {
-            let stale = newer.is_some_and(|newer| *newer > token.claims.iat);
-            let version = if stale { "older than what the servers hold" } else { "newest" };
+            let stale = newer.filter(|(newer, _)| *newer > token.claims.iat);
+            let version = stale.map_or("newest", |(_, what)| what);
             claim_fields(record.clone(), &token.claims).field("version", version, OnChange::InPlace)
         }
         Err(reason) => record.clone().field("version", reason, OnChange::InPlace),

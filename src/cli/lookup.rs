@@ -3,7 +3,7 @@
 use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
-use crate::model::{Cluster, Node, Service, Stream};
+use crate::model::{Account, Cluster, Node, Service, Stream};
 use crate::ops::keys::Signers;
 
 /// The service of a name.
@@ -24,6 +24,12 @@ pub fn node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failure> {
     let known = cluster.nodes.iter().map(|node| node.name.as_str());
     let found = cluster.nodes.iter().find(|node| node.name.as_str() == name);
     found.ok_or_else(|| unknown("node", name, known.collect()))
+}
+
+/// The account of a name.
+pub fn account<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Account, Failure> {
+    let known = cluster.accounts.keys().map(|name| name.as_str());
+    cluster.accounts.get(name).ok_or_else(|| unknown("account", name, known.collect()))
 }
 
 /// Who has signing keys: an account, a service, or a leafnode.

@@ -43,12 +43,15 @@ pub struct Passing {
     pub dropped: bool,
 }
 
+/// In place of a user: every user of the account, in the words of the servers.
+pub const EVERYBODY: &str = "*";
+
 /// A user whose papers are void.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// The account.
     pub account: String,
-    /// The public key of the user.
+    /// The public key of the user, or [`EVERYBODY`].
     pub user: String,
     /// Papers issued at or before this time are void, in unix seconds.
     pub until: i64,

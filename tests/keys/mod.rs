@@ -3,5 +3,6 @@
 mod custody;
 mod list;
 mod operator;
-mod rotate;
+mod revoke;
+pub mod rotate;
 mod signing;

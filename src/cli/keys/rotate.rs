@@ -188,12 +188,7 @@ fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
     }
     rotated.remarks.iter().for_each(|remark| println!("{remark}"));
     for user in &rotated.redeploy {
-        match user.strip_prefix("leafnode/") {
-            Some(leafnode) => {
-                println!("next: natsops render {environment} --leafnode {leafnode} --out DIR");
-            }
-            None => println!("next: natsops creds export {environment} {user} --out DIR"),
-        }
+        println!("{}", export(environment, user));
     }
     if let Some(until) = rotated.until {
         println!("then, after {until:.0}: {again}");
@@ -222,4 +217,14 @@ fn told(what: What, key: &Replaced, rotated: &Rotated) -> String {
         }
     };
     format!("new {name}: {new}, {of_new}\nold {name}: {old}, {of_old}")
+}
+
+/// What gives a service or a leafnode its new creds.
+pub(super) fn export(environment: &str, user: &str) -> String {
+    match user.strip_prefix("leafnode/") {
+        Some(leafnode) => {
+            format!("next: natsops render {environment} --leafnode {leafnode} --out DIR")
+        }
+        None => format!("next: natsops creds export {environment} {user} --out DIR"),
+    }
 }

@@ -3,6 +3,7 @@
 mod guests;
 mod list;
 mod operator;
+mod revoke;
 mod rotate;
 mod run;
 mod signing;
@@ -10,6 +11,7 @@ mod steps;
 mod user;
 
 pub use list::{InUse, KeyStatus, list, list_unobserved};
+pub use revoke::{Revoked, revoke};
 pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
 pub use signing::Signers;
 pub use steps::Step;

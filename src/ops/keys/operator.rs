@@ -13,7 +13,7 @@ use crate::jwt::{AccountBody, decode};
 use crate::model::{SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{lookup, trusted_keys};
 use crate::ops::execute::StopSign;
-use crate::ops::gate::look;
+use crate::ops::gate::{look, wait_healthy};
 use crate::ops::nodes::nodes;
 use crate::ops::session::Session;
 use crate::ops::survey::{World, account_names, interruption, observe};
@@ -147,13 +147,17 @@ async fn signed<P: Provider>(run: &Run<'_, '_, P>, accounts: &[String]) -> Resul
 
 /// Has every node that does not run with the operator's new claims take its turn to restart.
 async fn restart<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), OpsError> {
+    let system = [SYSTEM_ACCOUNT.to_owned()];
     let away = look(run.site).await.iter().any(|node| node.varz.is_none());
     if !away {
-        // One that is away starts with them: they stand in its configuration.
-        run.push_all(&[SYSTEM_ACCOUNT.to_owned()]).await?;
+        // An earlier run may have died while one of them was just coming back.
+        wait_healthy(run.site, stop).await?;
+        run.push_all(&system).await?;
     }
     let world = observe(run.site, &run.index).await?;
-    nodes(run.site, &run.index, &world, stop).await
+    nodes(run.site, &run.index, &world, stop).await?;
+    // One that was away has started with them, since they stand in its configuration; the others may not know them yet.
+    if away { run.push_all(&system).await } else { Ok(()) }
 }
 
 /// Proves that every server trusts the new keys, and not the old one; and that all hold the system account's new claims.

@@ -193,6 +193,40 @@ pub(super) async fn rotate<P: Provider>(
     }
 }
 
+/// Has no server accept any key of the service's role that has signed for its user, and signs nothing anew: that is left
+/// to the next rotation.
+pub(super) async fn withdraw<P: Provider>(
+    run: Run<'_, '_, P>,
+    service: &Service,
+    stop: &StopSign,
+) -> Result<Rotated, OpsError> {
+    let signers = Signers::Service(service);
+    signers.check(run.site, &run.index)?;
+    let (account, roles) = (service.account.clone(), vec![Role::of(service)]);
+    let mut turn = Turn { run, account, roles, cut: Vec::new() };
+    let name = turn.roles[0].key();
+    loop {
+        if stop.is_raised() {
+            return Err(OpsError::Interrupted);
+        }
+        match handover(&turn.roles, &turn.run.index) {
+            Handover::Settled | Handover::Accepted | Handover::Issued(_) => turn.drop_old().await?,
+            // What the new key has signed is in the store, and is void next.
+            Handover::Retired => {
+                turn.refuse_old().await?;
+                turn.run.commit(FORGET, Scribe::forget_roles(&turn.roles)).await?;
+            }
+            Handover::Dropped => {
+                turn.refuse_old().await?;
+                break;
+            }
+        }
+    }
+    let old = turn.run.index.public(&turn.roles[0].retiring()).map(str::to_owned);
+    let keys = vec![Replaced { name: name.to_string(), new: None, old, connections: 0 }];
+    Ok(Rotated { done: true, steps: turn.run.steps, keys, ..Rotated::default() })
+}
+
 /// A key of a role before and after this run.
 type Keys = Vec<(Option<String>, Option<String>)>;
 

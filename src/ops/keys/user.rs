@@ -96,6 +96,36 @@ pub(super) async fn rotate<P: Provider>(
     }
 }
 
+/// Revokes every key that the service has, and makes no new one: that is left to the next rotation.
+pub(super) async fn withdraw<P: Provider>(
+    mut run: Run<'_, '_, P>,
+    service: &Service,
+    stop: &StopSign,
+) -> Result<Rotated, OpsError> {
+    can_be_tried(service)?;
+    loop {
+        if stop.is_raised() {
+            return Err(OpsError::Interrupted);
+        }
+        match stage(service, &run.index) {
+            Stage::Settled | Stage::Overlapping(_) => revoke(&mut run, service).await?,
+            // The new key is in the store alone, and is revoked next.
+            Stage::Succeeded => {
+                refuse_old(&mut run, service).await?;
+                run.commit(FORGET, Scribe::forget(service)).await?;
+            }
+            Stage::Bare => {
+                refuse_old(&mut run, service).await?;
+                break;
+            }
+        }
+    }
+    let name = KeyName::user(&service.name);
+    let old = run.index.public(&name).map(str::to_owned);
+    let keys = vec![Replaced { name: name.to_string(), new: None, old, connections: 0 }];
+    Ok(Rotated { done: true, steps: run.steps, keys, ..Rotated::default() })
+}
+
 async fn outcome<P: Provider>(
     run: Run<'_, '_, P>,
     service: &Service,
