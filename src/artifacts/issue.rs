@@ -207,6 +207,11 @@ pub fn short_lived_user_by(
     user_of((account, key), index, store, (entropy, now), issued)
 }
 
+/// When a token was issued, in unix seconds.
+pub fn issued_at(token: &str) -> Option<i64> {
+    Some(decode::<serde_json::Value>(token).ok()?.claims.iat)
+}
+
 /// A user as one that was issued at a time, in unix seconds: servers must refuse it when all of that time are void.
 pub fn user_issued_at(
     (account, issued): (&str, i64),

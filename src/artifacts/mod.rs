@@ -32,7 +32,8 @@ pub use client::{client_file, client_files};
 pub use handover::{Handover, Role, handover};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{
-    IssueError, issue, short_lived_client, short_lived_user, short_lived_user_by, user_issued_at,
+    IssueError, issue, issued_at, short_lived_client, short_lived_user, short_lived_user_by,
+    user_issued_at,
 };
 pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,

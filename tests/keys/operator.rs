@@ -34,6 +34,14 @@ async fn the_key_that_stands_by_takes_over_and_no_server_trusts_the_old_one() {
     assert_eq!(Keys::of(project).index, before);
     project.run(&["keys", "rotate", "local", "operator-key", "wallet", "--yes"]).expect(64);
 
+    // The identity key, which must sign, is elsewhere; so nothing is begun.
+    project.run(&["keys", "offline", "local", "--out", "operator.age", "--yes"]).expect(0);
+    let arguments = ["keys", "rotate", "local", "operator-key", "--yes"];
+    let said = project.run(&arguments).expect(5).stderr;
+    assert!(said.contains("offline") && said.contains("keys online"), "{said}");
+    assert!(!Keys::of(project).index.keys.contains_key(&KeyName::retiring_operator_signing()));
+    project.run(&["keys", "online", "local", "operator.age"]).expect(0);
+
     let ended = rotate(project);
     let steps = ["promote", "push", "verify-signed", "drop", "restart", "verify-old", "forget"];
     assert_eq!((&ended["steps"], &ended["done"]), (&json!(steps), &json!(true)));

@@ -4,22 +4,24 @@
 //! the old key changes those claims, and a server reads them at its start alone (2.15.1: a reload refuses the change).
 //! So the nodes restart once, one at a time, between health gates.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::try_join_all;
 
 use super::run::Run;
 use super::{Replaced, Rotated, Step};
 use crate::artifacts::{Promotion, Scribe, promotion};
-use crate::jwt::{AccountBody, decode};
 use crate::model::{SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{lookup, trusted_keys};
-use crate::ops::execute::StopSign;
-use crate::ops::gate::{look, wait_healthy};
+use crate::ops::execute::{StopSign, execute};
+use crate::ops::gate::{look, missing};
 use crate::ops::nodes::nodes;
 use crate::ops::session::Session;
-use crate::ops::survey::{World, account_names, interruption, observe};
-use crate::ops::{OpsError, Site};
+use crate::ops::survey::{World, account_names, interruption, observe, plan_nodes};
+use crate::ops::{Event, OpsError, Site};
+use crate::plan::{Action, Effect};
 use crate::provider::Provider;
-use crate::secrets::{Document, Index, KeyName};
+use crate::secrets::{Document, Index, KeyName, StoreError};
 
 const PROMOTE: Step = Step {
     name: "promote",
@@ -44,6 +46,12 @@ const RESTART: Step = Step {
 const VERIFY_OLD: Step =
     Step { name: "verify-old", words: "prove that no server trusts the old key any more" };
 const FORGET: Step = Step { name: "forget", words: "forget the old key" };
+
+/// How long nodes may take that an earlier run has left on their way: leaving orderly, and coming back.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// How often is looked.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is left to do.
 pub(super) fn left(index: &Index) -> Vec<Step> {
@@ -109,9 +117,12 @@ fn prepared<P: Provider>(site: &Site<'_, P>, world: &World) -> Result<(), OpsErr
     {
         return Err(OpsError::Unready(format!("every node is to restart, and {what}")));
     }
-    site.store.open(&KeyName::operator()).map(drop).map_err(|error| {
-        let what = format!("the operator's identity key must sign its claims anew: {error}");
-        OpsError::Unready(what)
+    site.store.open(&KeyName::operator()).map(drop).map_err(|error| match error {
+        StoreError::Offline(key) => OpsError::Unready(format!(
+            "{key} is offline, and must sign the operator's claims anew; natsops keys online {} FILE",
+            site.cluster.environment
+        )),
+        error => error.into(),
     })
 }
 
@@ -133,8 +144,7 @@ async fn signed<P: Provider>(run: &Run<'_, '_, P>, accounts: &[String]) -> Resul
     let asked = accounts.iter().map(async |name| {
         let key = run.index.public(&KeyName::account(name)).unwrap_or_default();
         let held = lookup(&session.control, key).await?;
-        let issuer = |token: &String| decode::<AccountBody>(token).map(|token| token.claims.iss);
-        let right = held.tokens.iter().filter(|t| issuer(t).is_ok_and(|iss| iss == wanted)).count();
+        let right = held.signed_by(wanted);
         match right {
             right if right == servers => Ok(()),
             right => Err(OpsError::Unproven(format!(
@@ -147,17 +157,38 @@ async fn signed<P: Provider>(run: &Run<'_, '_, P>, accounts: &[String]) -> Resul
 
 /// Has every node that does not run with the operator's new claims take its turn to restart.
 async fn restart<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), OpsError> {
-    let system = [SYSTEM_ACCOUNT.to_owned()];
-    let away = look(run.site).await.iter().any(|node| node.varz.is_none());
-    if !away {
-        // An earlier run may have died while one of them was just coming back.
-        wait_healthy(run.site, stop).await?;
-        run.push_all(&system).await?;
-    }
+    calm(run, stop).await?;
+    run.push_all(&[SYSTEM_ACCOUNT.to_owned()]).await?;
     let world = observe(run.site, &run.index).await?;
-    nodes(run.site, &run.index, &world, stop).await?;
-    // One that was away has started with them, since they stand in its configuration; the others may not know them yet.
-    if away { run.push_all(&system).await } else { Ok(()) }
+    nodes(run.site, &run.index, &world, stop).await
+}
+
+/// Waits until every node is well. A run that died may have told a node to leave: it is started as soon as it is gone.
+async fn calm<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), OpsError> {
+    let Run { site, index, .. } = run;
+    let begin = Instant::now();
+    loop {
+        let found = look(site).await;
+        let Some(missing) = missing(site, &found) else {
+            return Ok(());
+        };
+        if stop.is_raised() {
+            return Err(OpsError::Interrupted);
+        }
+        if begin.elapsed() > LIMIT {
+            return Err(OpsError::Unhealthy { seconds: LIMIT.as_secs(), missing });
+        }
+        if found.iter().any(|node| node.varz.is_none()) {
+            let plan = plan_nodes(site, index, &observe(site, index).await?)?;
+            let turn =
+                |action: &&Action| matches!(action.effect, Effect::RollingRestart | Effect::Reload);
+            let starts: Vec<&Action> = plan.changes().filter(|action| !turn(action)).collect();
+            let perform = async |action: &Action| site.provider.perform(action).await;
+            execute(&starts, site.reporter, stop, perform).await?;
+        }
+        site.reporter.event(&Event::Waiting(&missing));
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Proves that every server trusts the new keys, and not the old one; and that all hold the system account's new claims.

@@ -1,14 +1,12 @@
 //! What is revoked is refused by every server from now on, and nothing takes its place yet.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::guests::{Door, Guest};
 use super::list::connected;
 use super::run::Run;
 use super::{Rotated, Step, signing, user};
-use crate::artifacts::user_issued_at;
-use crate::jwt::decode;
+use crate::artifacts::{issued_at, user_issued_at};
 use crate::model::{Account, ConnectionKind, OWN_ROLE, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
@@ -119,8 +117,7 @@ fn is_ordinary(service: &Service) -> bool {
 
 /// When the creds of a service were issued, in unix seconds.
 fn issued<P: Provider>(run: &Run<'_, '_, P>, service: &Service) -> Option<i64> {
-    let token = run.index.document(&Document::user(&service.name))?;
-    Some(decode::<Value>(token).ok()?.claims.iat)
+    issued_at(run.index.document(&Document::user(&service.name))?)
 }
 
 fn creds<P: Provider>(run: &Run<'_, '_, P>, service: &Service) -> Result<Ticket, OpsError> {
