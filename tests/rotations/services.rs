@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::{Client, Event};
+use futures_util::future::join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::counts::Counts;
@@ -204,9 +205,12 @@ async fn pull(
     let consumer: PullConsumer = context.get_stream(stream).await?.get_consumer(consumer).await?;
     let batch = consumer.fetch().max_messages(100).expires(Duration::from_millis(500));
     let messages: Vec<jetstream::Message> = batch.messages().await?.try_collect().await?;
-    for message in messages {
-        message.double_ack().await?;
-        counts.delivered(&message.payload);
-    }
+    let acknowledged = messages.iter().map(async |message| {
+        // What the server does not confirm comes again.
+        if message.double_ack().await.is_ok() {
+            counts.delivered(&message.payload);
+        }
+    });
+    join_all(acknowledged).await;
     Ok(())
 }
