@@ -30,6 +30,7 @@ mod nsc;
 mod plans;
 mod policies;
 mod redis;
+mod rotations;
 mod schemas;
 mod shell;
 mod stores;

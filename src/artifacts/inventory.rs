@@ -205,6 +205,10 @@ pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
         let revoked = index.is_revoked(&entry.public);
         states.insert(name.clone(), if revoked { KeyState::Revoked } else { beside.into() });
     }
+    for (name, passing) in &index.passing {
+        let state = if passing.dropped { KeyState::Revoked } else { KeyState::Retiring };
+        states.insert(name.clone(), state);
+    }
     // The first one signs; see `OPERATOR_SIGNING_KEYS`.
     for name in operator_signing_keys().skip(1) {
         states.entry(name).and_modify(|state| {
@@ -277,7 +281,10 @@ fn said(
     let kind = Credential::of(name);
     let listing = match kind {
         Credential::OperatorKey => Some(Document::operator()),
-        Credential::SigningKey => name.as_str().split('/').nth(1).map(Document::account),
+        Credential::SigningKey => {
+            let name = name.as_str().strip_prefix("retiring/").unwrap_or(name.as_str());
+            name.split('/').nth(1).map(Document::account)
+        }
         _ => None,
     };
     let Some(text) = own.or(listing.as_ref()).and_then(|document| index.document(document)) else {

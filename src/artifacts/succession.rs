@@ -5,9 +5,10 @@
 use jiff::Timestamp;
 
 use super::{IssueError, Newer, issue};
-use crate::model::{Cluster, Service};
+use crate::model::{AccountName, Cluster, Service};
 use crate::secrets::{
-    Change, Document, Entropy, Index, KeyName, NewKey, Revocation, SecretStore, StoreError,
+    Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
+    StoreError,
 };
 
 /// Where the succession of a user's key stands, as the store tells.
@@ -85,6 +86,22 @@ impl Scribe<'_> {
         if name == KeyName::user(&service.name) {
             self.keep_old(service, index, &mut change)?;
         }
+        Ok(change)
+    }
+
+    /// Revokes all users of an account that were issued until a time, in unix seconds, and signs for them anew.
+    pub fn revoke_everybody(
+        &self,
+        account: &AccountName,
+        until: i64,
+        index: &Index,
+    ) -> Result<Change, IssueError> {
+        let (account, user) = (account.to_string(), EVERYBODY.to_owned());
+        let revocation = Revocation { account, user, until };
+        let mut next = index.clone();
+        next.revoke(revocation.clone());
+        let mut change = self.issue(&next)?;
+        change.revocations.push(revocation);
         Ok(change)
     }
 

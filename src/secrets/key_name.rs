@@ -81,6 +81,16 @@ impl KeyName {
         Self(format!("retiring/user/{service}"))
     }
 
+    /// The former signing key of a role, until nobody accepts it any more.
+    pub fn retiring_role(account: &str, role: &str) -> Self {
+        Self(format!("retiring/account/{account}/role/{role}"))
+    }
+
+    /// The operator's former signing key, until no server trusts it any more.
+    pub fn retiring_operator_signing() -> Self {
+        Self("retiring/operator/signing".to_owned())
+    }
+
     /// The certificate authority's key.
     pub fn authority() -> Self {
         Self("authority".to_owned())

@@ -15,7 +15,7 @@ pub use audit::{AuditError, Author, Entry, agree, history};
 pub use backup::{BackupError, contents, pack, unpack};
 pub use file::{is_recipient, open_file, public_key, seal_file};
 pub use identity::{IdentityError, ensure_identity, identity_path, read_identity};
-pub use index::{Document, Index, KeyEntry, Revocation};
+pub use index::{Document, EVERYBODY, Index, KeyEntry, Passing, Revocation};
 pub use key_name::{Beside, KeyKind, KeyName};
 pub use sealed::SealedDirectory;
 pub(crate) use sealed::{private_folder, replace, write_private};

@@ -12,7 +12,7 @@ use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
 
 /// The creds that a service has now.
-fn creds(project: &Project, service: &str) -> Ticket {
+pub fn creds(project: &Project, service: &str) -> Ticket {
     let (keys, name) = (Keys::of(project), service.parse().unwrap());
     Ticket {
         public: keys.index.document(&Document::user(&name)).unwrap().to_owned(),
@@ -21,7 +21,7 @@ fn creds(project: &Project, service: &str) -> Ticket {
 }
 
 /// How many of the five nodes let these creds in.
-async fn let_in(project: &Project, user: &Ticket) -> usize {
+pub async fn let_in(project: &Project, user: &Ticket) -> usize {
     let access = Keys::of(project).access(project);
     let certificate = (access.certificate.public.as_str(), &access.certificate.secret);
     let config = tls(&access.authority, Some(certificate)).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use natsops::artifacts::{IssueError, Newer, Scribe};
 use natsops::environment::{Addresses, load};
+use natsops::model::Cluster as Model;
 use natsops::provider::local::network;
 use natsops::secrets::{Change, Index, OsEntropy, SecretStore as _};
 use serde_json::Value;
@@ -13,14 +14,18 @@ use serde_json::Value;
 use crate::cluster::Keys;
 use crate::support::Project;
 
+/// What the project's `local` means.
+pub fn model(project: &Project) -> Model {
+    let local_network = network(&project.path().join(".natsops/local"));
+    load(project.path(), "local", &Addresses { local_network }).unwrap().cluster.unwrap()
+}
+
 /// Writes what a step writes, and does nothing else: as if the program had died straight after it.
 pub fn commit(
     project: &Project,
     step: impl FnOnce(&Scribe<'_>, &Index) -> Result<Change, IssueError>,
 ) {
-    let local_network = network(&project.path().join(".natsops/local"));
-    let loaded = load(project.path(), "local", &Addresses { local_network }).unwrap();
-    let (keys, model) = (Keys::of(project), loaded.cluster.unwrap());
+    let (keys, model) = (Keys::of(project), model(project));
     let (store, newer) = (&keys.store, &Newer::new());
     let scribe =
         Scribe { cluster: &model, store, entropy: &OsEntropy, now: Timestamp::now(), newer };

@@ -63,6 +63,19 @@ pub async fn list<P: Provider>(site: &Site<'_, P>, index: &Index) -> Vec<KeyStat
     keys.into_iter().map(|key| uses.status(key, &certified)).collect()
 }
 
+/// How many connections each signing key has signed the users of, by its public key. Every server must answer.
+pub(super) async fn signed<P: Provider>(
+    site: &Site<'_, P>,
+) -> Result<BTreeMap<String, usize>, OpsError> {
+    let mut counts = BTreeMap::new();
+    for node in &site.cluster.nodes {
+        for client in site.monitor(node).clients().await? {
+            *counts.entry(client.issuer_key).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
 /// The same where no server can be asked, and why.
 pub fn list_unobserved(cluster: &Cluster, index: &Index, reason: &str) -> Vec<KeyStatus> {
     let status = |key: ListedKey| {

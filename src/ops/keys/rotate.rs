@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::run::Run;
-use super::{Client, Step, authority, cache, client, node, user};
+use super::{Client, Signers, Step, authority, cache, client, node, operator, signing, user};
+use crate::artifacts::{Promotion, promotion};
 use crate::model::{Cluster, Period, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
@@ -16,6 +17,10 @@ use crate::secrets::Index;
 pub enum Target<'c> {
     /// The key with which a service signs in.
     User(&'c Service),
+    /// The keys that sign users.
+    SigningKey(Signers<'c>),
+    /// The key that signs accounts.
+    OperatorKey,
     /// The certificate that a node presents, by the node's name; without one, of every node.
     NodeCertificates(Option<&'c str>),
     /// The certificate that a client shows; without one, of every client.
@@ -83,6 +88,8 @@ pub struct Words {
 pub fn left(cluster: &Cluster, target: Target<'_>, wish: Wish, index: &Index) -> Vec<Step> {
     match target {
         Target::User(service) => user::left(service, wish, index),
+        Target::SigningKey(signers) => signing::left(signers, wish, cluster, index),
+        Target::OperatorKey => operator::left(index),
         Target::NodeCertificates(node) => node::left(cluster, node, index),
         Target::ClientCertificates(client) => client::left(cluster, client, wish, index),
         Target::Authority => authority::left(wish, index),
@@ -97,14 +104,21 @@ pub async fn rotate<P: Provider>(
     wish: Wish,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    // A user's key is revoked where it can be; whatever else is handed out, every node must take.
-    let is_user = matches!(target, Target::User(_));
-    let (run, world) = Run::ready(site, wish.leaked && is_user).await?;
-    if !is_user {
+    // A user's key and what signs for it are revoked where that can be done.
+    let in_claims = matches!(target, Target::User(_) | Target::SigningKey(_));
+    // Whoever died while nodes restarted may have left one of them stopped; the next restart begins with it.
+    let restarting = matches!(target, Target::OperatorKey)
+        && promotion(&site.store.index()?) == Promotion::Dropped;
+    let (run, world) = Run::ready(site, (wish.leaked && in_claims) || restarting).await?;
+    let by_claims = in_claims || matches!(target, Target::OperatorKey);
+    if !by_claims {
+        // What is handed out, every node must take.
         run.undisturbed(&world).await?;
     }
     match target {
         Target::User(service) => user::rotate(run, service, wish, stop).await,
+        Target::SigningKey(signers) => signing::rotate(run, signers, wish, stop).await,
+        Target::OperatorKey => operator::rotate(run, &world, stop).await,
         Target::NodeCertificates(node) => node::rotate(run, node, stop).await,
         Target::ClientCertificates(client) => client::rotate(run, client, wish).await,
         Target::Authority => authority::rotate(run, wish, stop).await,

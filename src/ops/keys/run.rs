@@ -1,15 +1,10 @@
 //! One run of a rotation: what it has read, what it has done, and what every kind of key needs of it.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use futures_util::future::join_all;
-
 use super::Step;
 use crate::artifacts::{Newer, Scribe, review};
 use crate::model::ConnectionKind;
 use crate::model::Service;
-use crate::nats::{ClaimsError, Probe, ProbeError, Tls, Varz, push};
+use crate::nats::{ClaimsError, Varz, push};
 use crate::ops::cache;
 use crate::ops::execute::StopSign;
 use crate::ops::gate::look;
@@ -152,12 +147,21 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
 
     /// Has every server take the claims of an account as they stand in the index.
     pub async fn push(&self, account: &str) -> Result<(), OpsError> {
+        self.push_all(&[account.to_owned()]).await
+    }
+
+    /// The same of several accounts: one after the other, since a server that takes two at once may miss what passes
+    /// between them.
+    pub async fn push_all(&self, accounts: &[String]) -> Result<(), OpsError> {
         let servers: Vec<Varz> =
             look(self.site).await.into_iter().filter_map(|node| node.varz).collect();
-        let token = self.index.document(&Document::account(account));
-        let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
         let session = Session::open(self.site, &self.index, self.site.cluster.nodes.len()).await?;
-        Ok(push(&session.control, token, &servers).await?)
+        for account in accounts {
+            let token = self.index.document(&Document::account(account));
+            let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
+            push(&session.control, token, &servers).await?;
+        }
+        Ok(())
     }
 
     /// A key of the store, with a paper about it.
@@ -165,41 +169,6 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         let public = self.index.document(paper);
         let public = public.ok_or_else(|| StoreError::Missing(key.clone()))?.to_owned();
         Ok(Ticket { public, secret: self.site.store.open(key)? })
-    }
-
-    /// Signs in on every node, with natsops' own certificate: only the user is in question.
-    pub async fn knock(
-        &self,
-        user: &Ticket,
-    ) -> Result<Vec<(String, Result<(), ProbeError>)>, OpsError> {
-        let tls = Tls::With(Arc::new(self.site.access(&self.index)?.tls()?));
-        let port = self.site.cluster.ports.client;
-        let knocks = self.site.cluster.nodes.iter().map(async |node| {
-            let address = SocketAddr::from((node.address, port));
-            let answer = async { Probe::open(address, &tls).await?.sign_in(Some(user)).await };
-            (node.name.to_string(), answer.await)
-        });
-        Ok(join_all(knocks).await)
-    }
-
-    /// Proves that every node lets a user in.
-    pub async fn lets_in(&self, user: &Ticket) -> Result<(), OpsError> {
-        for (node, answer) in self.knock(user).await? {
-            answer.map_err(|error| {
-                OpsError::Unproven(format!("{node} does not let the new key in: {error}"))
-            })?;
-        }
-        Ok(())
-    }
-
-    /// What a node still does that lets a user in, or that can't be told; none when every node refuses it.
-    pub async fn still_open(&self, user: &Ticket) -> Result<Option<String>, OpsError> {
-        let answers = self.knock(user).await?;
-        Ok(answers.into_iter().find_map(|(node, answer)| match answer {
-            Err(ProbeError::Refused(_)) => None,
-            Ok(()) => Some(format!("{node} still lets the old key in")),
-            Err(error) => Some(format!("{node} can't be tried: {error}")),
-        }))
     }
 }
 
@@ -216,4 +185,17 @@ pub(super) fn can_be_tried(service: &Service) -> Result<(), OpsError> {
     }
     let name = &service.name;
     Err(OpsError::Unready(format!("{name} has no ordinary connection, so its keys can't be tried")))
+}
+
+/// Why nothing of `name` is replaced now: something else of it is, by `keys rotate ENV WHAT`.
+pub(super) fn under_way<P>(
+    site: &Site<'_, P>,
+    something: &str,
+    what: &str,
+    name: &str,
+) -> OpsError {
+    let environment = &site.cluster.environment;
+    OpsError::Unready(format!(
+        "{something} of {name} is being replaced already; end that first: natsops keys rotate {environment} {what} {name}"
+    ))
 }
