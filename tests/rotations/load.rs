@@ -24,6 +24,9 @@ const BETWEEN_REQUESTS: Duration = Duration::from_millis(12);
 const ATTEMPT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 10;
 
+/// What was on its way to a connection that moved comes again after the minute that a consumer may take.
+const DELIVERY: Duration = Duration::from_secs(90);
+
 /// Who publishes what, and which stream keeps it; who consumes it is among the services.
 const SPEAKERS: [(&str, &str, &str); 2] = [
     ("payments", "evt.payment.charge.settled.v1", "COMMERCE_EVENTS"),
@@ -123,7 +126,7 @@ impl Load {
             driver.await.unwrap();
         }
         let begin = Instant::now();
-        while self.counts.undelivered() > 0 && begin.elapsed() < Duration::from_secs(60) {
+        while self.counts.undelivered() > 0 && begin.elapsed() < DELIVERY {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(self.counts.undelivered(), 0, "acknowledged messages that no consumer got");

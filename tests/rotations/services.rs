@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::{Client, Event};
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::counts::Counts;
 use crate::support::Project;
@@ -204,13 +204,14 @@ async fn pull(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let consumer: PullConsumer = context.get_stream(stream).await?.get_consumer(consumer).await?;
     let batch = consumer.fetch().max_messages(100).expires(Duration::from_millis(500));
-    let messages: Vec<jetstream::Message> = batch.messages().await?.try_collect().await?;
-    let acknowledged = messages.iter().map(async |message| {
-        // What the server does not confirm comes again.
-        if message.double_ack().await.is_ok() {
-            counts.delivered(&message.payload);
-        }
-    });
+    let mut batch = batch.messages().await?;
+    let mut messages = Vec::new();
+    // What came before a failure has come; what is not acknowledged comes again, and is the same.
+    while let Some(Ok(message)) = batch.next().await {
+        counts.delivered(&message.payload);
+        messages.push(message);
+    }
+    let acknowledged = messages.iter().map(jetstream::Message::double_ack);
     join_all(acknowledged).await;
     Ok(())
 }
