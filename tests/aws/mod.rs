@@ -5,7 +5,7 @@ mod blocked;
 mod boot;
 mod drift;
 mod edits;
-mod emulator;
+pub mod emulator;
 mod expected;
 mod faults;
 mod fields;

@@ -1,0 +1,1 @@
+//! The node tool on a machine, run as Systems Manager would run it.
