@@ -214,3 +214,71 @@ fn find(folder: &Path, name: &str) -> PathBuf {
     }
     panic!("{name} is not in the store")
 }
+
+#[test]
+fn nsc_works_with_the_exported_folders_and_they_are_taken_over_again() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let before = Keys::of(project).index;
+    project.run(&["keys", "export", "local", "--nsc", "nsc", "--yes"]).expect(0);
+    let folder = project.path().join("nsc");
+    let nsc = |arguments: &[&str]| {
+        let mut command = Command::new(package().join(".tools/bin/nsc"));
+        command.arg("--all-dirs").arg(&folder).args(arguments).env_clear();
+        command.env("HOME", project.path().join("home")).env("NSC_NO_GIT_IGNORE", "1");
+        Output::of(&command.stdin(Stdio::null()).output().unwrap())
+    };
+    nsc(&["select", "operator", "game-local"]).expect(0);
+    let report = nsc(&["validate", "--all-accounts"]).expect(0);
+    let report = report.stdout + &report.stderr;
+    assert_eq!(report.matches("No issues found").count(), 1 + 6, "{report}");
+    // It holds the seeds that it needs to sign: a scoped key makes a user.
+    let account = ["add", "user", "--account", "COMMERCE", "--name", "visitor", "-K", "wallet"];
+    nsc(&account).expect(0);
+    for seed in find_all(&folder, "nk") {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&seed.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o77, 0, "{}", seed.display());
+    }
+
+    // Another project takes over what has a name in its catalog; the visitor has none.
+    let taken = Project::new();
+    let mut command = taken.command(&["keys", "import", "local", "--json", "--nsc"]);
+    natsops::secrets::ensure_identity(&taken.identity()).unwrap();
+    let output = Output::of(&command.arg(&folder).output().unwrap()).expect(0).json();
+    assert_eq!(output["left_out"].as_array().unwrap().len(), 1, "{output}");
+    let keys = Keys::of(&taken);
+    let nkeys = before.keys.iter().filter(|(name, _)| {
+        !matches!(
+            name.kind(),
+            natsops::secrets::KeyKind::Certificate | natsops::secrets::KeyKind::Password
+        )
+    });
+    for (name, entry) in nkeys {
+        assert_eq!(keys.index.public(name), Some(entry.public.as_str()), "{name}");
+        assert!(keys.store.open(name).is_ok(), "{name}");
+    }
+    let plan = taken.run(&["plan", "local", "--json"]).expect(0).json();
+    let resigned: Vec<&str> = plan["plan"]["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|action| action["id"]["kind"] == "jwt" && action["action"] != "keep")
+        .map(|action| action["id"]["name"].as_str().unwrap())
+        .filter(|name| !name.starts_with("activation/"))
+        .collect();
+    assert_eq!(resigned, Vec::<&str>::new());
+}
+
+/// Every file below a folder that ends so.
+fn find_all(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(find_all(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -48,6 +48,8 @@ pub enum KeyState {
     Current,
     /// It is accepted already, and signs nothing yet.
     Standby,
+    /// It is the one that counts, and its secret side is kept elsewhere.
+    Offline,
     /// Another has taken its place, and it is let in beside that for a while.
     Retiring,
     /// It is void; a rotation is still to prove that every server refuses it.
@@ -149,6 +151,7 @@ impl KeyState {
             Self::Missing => "missing",
             Self::Current => "current",
             Self::Standby => "standby",
+            Self::Offline => "offline",
             Self::Retiring => "retiring",
             Self::Revoked => "revoked",
             Self::LeftOver => "left-over",
@@ -173,8 +176,12 @@ pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
     let mut states: BTreeMap<KeyName, KeyState> =
         index.keys.keys().map(|name| (name.clone(), KeyState::LeftOver)).collect();
     for name in key_names(cluster) {
-        let known = index.keys.contains_key(&name);
-        states.insert(name, if known { KeyState::Current } else { KeyState::Missing });
+        let state = match index.keys.get(&name) {
+            Some(entry) if entry.offline => KeyState::Offline,
+            Some(_) => KeyState::Current,
+            None => KeyState::Missing,
+        };
+        states.insert(name, state);
     }
     for service in cluster.services.keys() {
         let name = KeyName::retiring_user(service);
@@ -231,7 +238,8 @@ fn listed(
         created,
         expires: said.expires,
         issuer: said.issuer,
-        due: due.filter(|_| matches!(state, KeyState::Current | KeyState::Standby)),
+        due: due
+            .filter(|_| matches!(state, KeyState::Current | KeyState::Standby | KeyState::Offline)),
     }
 }
 

@@ -16,6 +16,7 @@ mod issue;
 mod leafnode;
 mod leafnode_claims;
 mod lint;
+mod nsc_store;
 mod paper;
 mod redis_bundle;
 mod review;
@@ -31,6 +32,7 @@ pub use leafnode::{
     ProbingEdge, ProbingError, ProbingLink, leafnode_files, probing_edge, short_lived_leafnode,
 };
 pub use lint::lint_bundle;
+pub use nsc_store::{NscError, NscStore, from_nsc, nsc_files};
 pub use paper::key_names;
 pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
 pub use review::{Newer, review};

@@ -11,6 +11,7 @@ use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
+use super::reason::ReasonArgs;
 use super::saved_plan::SavedPlan;
 use super::{apply_cloud, candidates, exit, paint, tables};
 use crate::ops::apply::apply;
@@ -40,6 +41,8 @@ pub struct Args {
     #[arg(long)]
     require_checks: bool,
     #[command(flatten)]
+    reason: ReasonArgs,
+    #[command(flatten)]
     allow: AllowArgs,
 }
 
@@ -52,14 +55,15 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         let (json, deep, require_checks) = (context.json, args.deep, args.require_checks);
         let wish = apply_cloud::Wish { environment, json, deep, require_checks, agree: &agree };
         let server = context.nats_server(&cluster)?;
-        return apply_cloud::run(Cloud::open(cluster)?.with_server(server), &wish);
+        let cloud = Cloud::open(cluster)?.with_server(server);
+        return apply_cloud::run(cloud.signed_by(args.reason.author("apply")), &wish);
     }
     if args.deep {
         return Err(Failure::new(exit::USAGE, "--deep is for environments on AWS")
             .safe("nothing was changed")
             .next(format!("natsops apply {environment}")));
     }
-    let workplace = context.open_local(environment)?;
+    let workplace = context.open_local(environment)?.signed_by(args.reason.author("apply"));
     let programs = context.programs(&workplace.cluster)?;
     let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
     let _lease = context.lease(environment, "apply")?;

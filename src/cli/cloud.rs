@@ -11,7 +11,7 @@ use crate::model::{AwsSettings, Cluster, Placement};
 use crate::ops::platform::Ground;
 use crate::provider::Supply;
 use crate::provider::aws::{AwsProvider, BucketStore, Clients, CloudLease, Counter, Names};
-use crate::secrets::{Index, KeyName, OsEntropy, Secret, SecretStore as _};
+use crate::secrets::{Author, Index, KeyName, OsEntropy, Secret, SecretStore as _};
 
 /// An environment on AWS.
 pub struct Cloud {
@@ -36,6 +36,12 @@ impl Cloud {
     /// The same with the server's program, which an apply hands to the machines.
     pub fn with_server(self, server: PathBuf) -> Self {
         Self { server, ..self }
+    }
+
+    /// The same; the log of its keys says that `author` made what is changed.
+    #[must_use]
+    pub fn signed_by(self, author: Author) -> Self {
+        Self { store: self.store.signed_by(author), ..self }
     }
 
     /// The provider, with credentials of the right account.

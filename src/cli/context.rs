@@ -17,7 +17,7 @@ use crate::ops::execute::StopSign;
 use crate::ops::{Allowed, Site};
 use crate::provider::local::{LocalProvider, RedisSupply, network};
 use crate::secrets::{
-    KeyName, OsEntropy, SealedDirectory, SecretStore as _, ensure_identity, identity_path,
+    Author, KeyName, OsEntropy, SealedDirectory, SecretStore as _, ensure_identity, identity_path,
 };
 
 /// Before this, there are no shards to be listed, and no setting can be asked for by several names at once.
@@ -228,6 +228,12 @@ impl Context {
 }
 
 impl Workplace {
+    /// The same; the log of its keys says that `author` made what is changed.
+    #[must_use]
+    pub fn signed_by(self, author: Author) -> Self {
+        Self { store: self.store.signed_by(author), ..self }
+    }
+
     /// Puts an environment to work. `programs` are needed where nodes are to be started.
     pub fn site<'a>(
         &'a self,

@@ -3,13 +3,13 @@
 use anstream::eprintln;
 
 use super::{exit, paint};
-use crate::artifacts::{BundleError, IssueError};
+use crate::artifacts::{BundleError, IssueError, NscError};
 use crate::environment::{LoadError, RevisionError};
 use crate::lease::LeaseError;
 use crate::ops::OpsError;
 use crate::provider::ProviderError;
 use crate::provider::aws::{CloudClass, CloudError};
-use crate::secrets::{IdentityError, StoreError};
+use crate::secrets::{AuditError, BackupError, IdentityError, StoreError};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -161,6 +161,12 @@ impl From<StoreError> for Failure {
             StoreError::Sealed { .. } => Self::new(exit::PERMISSION, what)
                 .safe("the sealed keys are untouched")
                 .next("set NATSOPS_AGE_IDENTITY to the identity that they were sealed for"),
+            StoreError::Offline(_) => {
+                Self::new(exit::PERMISSION, what).safe("nothing was changed").next(
+                    "natsops keys online ENV FILE, with the file that natsops keys offline wrote",
+                )
+            }
+            StoreError::Filled(_) => Self::new(exit::REFUSED, what).safe("nothing was changed"),
             StoreError::Identity(error) => error.into(),
             StoreError::Remote(error) => match error.downcast_ref::<CloudError>() {
                 Some(error) => error.into(),
@@ -169,6 +175,33 @@ impl From<StoreError> for Failure {
             StoreError::Io(error) => error.into(),
             StoreError::Missing(_) | StoreError::Damaged { .. } => Self::new(exit::FAILED, what),
         }
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Store(error) => error.into(),
+            other => Self::new(exit::UNHEALTHY, other.to_string())
+                .safe("nothing was changed; the keys can still be opened")
+                .next("find out who could write the store, and compare with a backup of it"),
+        }
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            BackupError::Log(error) => error.into(),
+            other => Self::new(exit::INVALID, other.to_string()).safe("nothing was changed"),
+        }
+    }
+}
+
+impl From<NscError> for Failure {
+    fn from(error: NscError) -> Self {
+        Self::new(exit::INVALID, error.to_string()).safe("nothing was changed")
     }
 }
 

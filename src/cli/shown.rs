@@ -8,6 +8,7 @@ use crate::forecast::Forecast;
 use crate::ops::keys::KeyStatus;
 use crate::ops::status::Status;
 use crate::plan::{Plan, RecordId};
+use crate::secrets::Entry;
 
 /// The version of what is shown; it changes when a script would have to.
 const FORMAT: u32 = 1;
@@ -77,6 +78,38 @@ impl<'a> KeysShown<'a> {
     /// The form of a list of keys.
     pub fn new(environment: &'a str, keys: Vec<&'a KeyStatus>) -> Self {
         Self { format: FORMAT, environment, keys }
+    }
+}
+
+/// What `natsops keys audit ENV --json` shows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "natsops keys audit --json")]
+pub struct AuditShown<'a> {
+    /// The version of this form.
+    #[schemars(extend("const" = FORMAT))]
+    format: u32,
+    /// The environment.
+    environment: &'a str,
+    /// Whether the keys were compared with the log; its hashes always are.
+    verified: bool,
+    /// The entries, newest last.
+    entries: Vec<EntryShown<'a>>,
+}
+
+/// An entry of the log.
+#[derive(Serialize, JsonSchema)]
+struct EntryShown<'a> {
+    /// Its hash, which the next entry names.
+    hash: &'a str,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
+impl<'a> AuditShown<'a> {
+    /// The form of a log.
+    pub fn new(environment: &'a str, verified: bool, entries: &'a [(String, Entry)]) -> Self {
+        let entries = entries.iter().map(|(hash, entry)| EntryShown { hash, entry }).collect();
+        Self { format: FORMAT, environment, verified, entries }
     }
 }
 

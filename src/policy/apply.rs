@@ -152,7 +152,7 @@ fn own_key(scope: &Scope) -> Statement {
         .allow(
             "kms",
             "CancelKeyDeletion CreateAlias EnableKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus \
-             ListResourceTags PutKeyPolicy",
+             ListKeyRotations ListResourceTags PutKeyPolicy RotateKeyOnDemand",
         )
         .when("StringEquals", RESOURCE_TAG, [&scope.environment])
 }

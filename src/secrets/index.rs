@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyKind, KeyName, store::Papers};
+use super::{KeyKind, KeyName};
 use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
 
 /// What can be known without opening a secret: enough to plan with.
@@ -23,6 +23,9 @@ pub struct Index {
     /// By account, the users whose papers are void when issued at or before a time, in unix seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revocations: BTreeMap<String, BTreeMap<String, i64>>,
+    /// The hash of the newest entry of the log; none before the first commit that knew of logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
 }
 
 /// A user whose papers are void.
@@ -49,6 +52,9 @@ pub struct KeyEntry {
     pub version: u32,
     /// When it was made.
     pub created: Timestamp,
+    /// Whether its secret side is kept elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offline: bool,
 }
 
 /// The name of a signed document.
@@ -129,8 +135,17 @@ impl Document {
 }
 
 impl Index {
-    /// The form that this version writes.
-    pub const FORMAT: u32 = 1;
+    /// The form that this version writes. It reads the first one too, which knew neither a log nor revocations.
+    pub const FORMAT: u32 = 2;
+
+    /// Reads an index.
+    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
+        let index: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        match index.format {
+            1..=Self::FORMAT => Ok(index),
+            other => Err(format!("format {other} is not known to this version")),
+        }
+    }
 
     /// The public key of a name.
     pub fn public(&self, name: &KeyName) -> Option<&str> {
@@ -152,18 +167,6 @@ impl Index {
         let Revocation { account, user, until } = revocation;
         let time = self.revocations.entry(account).or_default().entry(user).or_insert(until);
         *time = until.max(*time);
-    }
-
-    /// Takes what a change says besides its new keys, and counts it.
-    pub(crate) fn take(&mut self, change: Papers) {
-        self.documents.extend(change.documents);
-        change.revocations.into_iter().for_each(|revocation| self.revoke(revocation));
-        for (key, document) in change.gone {
-            self.keys.remove(&key);
-            self.documents.remove(&document);
-        }
-        self.format = Self::FORMAT;
-        self.generation += 1;
     }
 
     /// The same without the documents that `gone` names.

@@ -1,5 +1,8 @@
 //! Keys at rest: a type that can't be printed, a public index, and the store port with its adapters.
 
+mod audit;
+mod backup;
+mod file;
 mod identity;
 mod index;
 mod key_name;
@@ -8,6 +11,9 @@ mod secret;
 mod stand_in;
 mod store;
 
+pub use audit::{AuditError, Author, Entry, agree, history};
+pub use backup::{BackupError, contents, pack, unpack};
+pub use file::{is_recipient, open_file, public_key, seal_file};
 pub use identity::{IdentityError, ensure_identity, identity_path, read_identity};
 pub use index::{Document, Index, KeyEntry, Revocation};
 pub use key_name::{KeyKind, KeyName};
@@ -15,4 +21,5 @@ pub use sealed::SealedDirectory;
 pub(crate) use sealed::{private_folder, replace, write_private};
 pub use secret::{Secret, Ticket};
 pub use stand_in::{Entropy, OsEntropy, StandIn};
-pub use store::{Change, NewKey, SecretStore, StoreError};
+pub(crate) use store::Draft;
+pub use store::{Change, Contents, NewKey, SecretStore, StoreError};

@@ -5,19 +5,25 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use age::x25519;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use jiff::Timestamp;
 
-use super::{Change, Index, KeyName, Secret, SecretStore, StoreError, read_identity};
+use super::store::Draft;
+use super::{
+    Author, Change, Contents, Index, KeyName, Secret, SecretStore, StoreError, file, read_identity,
+};
 
 /// Keys sealed for the engineer at work and for every recipient of the environment.
 pub struct SealedDirectory {
     folder: PathBuf,
     identity_file: PathBuf,
     recipients: Vec<x25519::Recipient>,
+    author: Author,
     identity: OnceLock<x25519::Identity>,
 }
 
@@ -30,8 +36,15 @@ impl SealedDirectory {
             folder,
             identity_file,
             recipients: recipients.iter().filter_map(|text| text.parse().ok()).collect(),
+            author: Author::default(),
             identity: OnceLock::new(),
         }
+    }
+
+    /// The same store; its log says that `author` made what is committed.
+    #[must_use]
+    pub fn signed_by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     fn identity(&self) -> Result<&x25519::Identity, StoreError> {
@@ -53,24 +66,37 @@ impl SealedDirectory {
 
     fn seal(&self, secret: &Secret<String>) -> Result<Vec<u8>, StoreError> {
         let own = self.identity()?.to_public();
-        let recipients = std::iter::once(&own)
-            .chain(&self.recipients)
-            .map(|recipient| recipient as &dyn age::Recipient);
-        let seal = || -> Result<Vec<u8>, std::io::Error> {
-            let mut sealed = Vec::new();
-            let encryptor =
-                age::Encryptor::with_recipients(recipients).map_err(std::io::Error::other)?;
-            let mut writer = encryptor.wrap_output(&mut sealed)?;
-            writer.write_all(secret.expose().as_bytes())?;
-            writer.finish()?;
-            Ok(sealed)
-        };
-        Ok(seal()?)
+        Ok(file::seal(secret.expose().as_bytes(), &own, &self.recipients)?)
+    }
+
+    fn write(&self, lock: &File, draft: Draft) -> Result<Index, StoreError> {
+        let Draft { index, secrets, entry, needless } = draft;
+        for (name, version, secret) in secrets {
+            write_private(&self.sealed_path(&name, version), &self.seal(&secret)?)?;
+        }
+        let (name, text) = entry;
+        write_private(&self.folder.join("audit").join(name), &text)?;
+        self.replace_index(lock, &index)?;
+        for (name, last) in needless {
+            for version in 1..=last {
+                remove(&self.sealed_path(&name, version))?;
+            }
+        }
+        Ok(index)
+    }
+
+    fn replace_index(&self, lock: &File, index: &Index) -> Result<(), StoreError> {
+        // One flush for all other files: the index may name them only when they are on the disk.
+        rustix::fs::syncfs(lock).map_err(std::io::Error::from)?;
+        let mut text = serde_json::to_vec_pretty(index).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+        Ok(replace(&self.index_path(), &text)?)
     }
 
     /// One commit at a time; the lock goes with the process.
     fn lock(&self) -> Result<File, StoreError> {
         private_folder(&self.folder.join("sealed"))?;
+        private_folder(&self.folder.join("audit"))?;
         let file = File::create(self.folder.join(".lock"))?;
         file.lock()?;
         Ok(file)
@@ -87,22 +113,15 @@ impl SecretStore for SealedDirectory {
             }
             Err(error) => return Err(error.into()),
         };
-        let index: Index = serde_json::from_slice(&text).map_err(|error| StoreError::Damaged {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
-        if index.format != Index::FORMAT {
-            return Err(StoreError::Damaged {
-                path,
-                reason: format!("format {} is not known to this version", index.format),
-            });
-        }
-        Ok(index)
+        Index::read(&text).map_err(|reason| StoreError::Damaged { path, reason })
     }
 
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
         let index = self.index()?;
         let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        if entry.offline {
+            return Err(StoreError::Offline(name.clone()));
+        }
         let path = self.sealed_path(name, entry.version);
         let sealed = fs_err::read(&path)?;
         let opened = age::decrypt(self.identity()?, &sealed).map_err(|error| match error {
@@ -118,24 +137,37 @@ impl SecretStore for SealedDirectory {
 
     fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
         let lock = self.lock()?;
-        let mut index = self.index()?;
+        let index = self.index()?;
         if index.generation != seen {
             return Err(StoreError::Moved { seen, found: index.generation });
         }
-        let (keys, papers) = change.split();
-        for (name, key) in keys {
-            let mut entry = key.entry;
-            entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
-            write_private(&self.sealed_path(&name, entry.version), &self.seal(&key.secret)?)?;
-            index.keys.insert(name, entry);
+        let draft = change.draft(index, &self.author, Timestamp::now());
+        self.write(&lock, draft)
+    }
+
+    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match fs_err::read(self.folder.join("audit").join(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        index.take(papers);
-        // One flush for all sealed files: the index may name them only when they are on the disk.
-        rustix::fs::syncfs(&lock).map_err(std::io::Error::from)?;
-        let mut text = serde_json::to_vec_pretty(&index).map_err(std::io::Error::from)?;
-        text.push(b'\n');
-        replace(&self.index_path(), &text)?;
-        Ok(index)
+    }
+
+    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
+        let lock = self.lock()?;
+        let found = self.index()?;
+        if !found.is_empty() {
+            return Err(StoreError::Filled(found.generation));
+        }
+        let Contents { index, secrets, entries } = contents;
+        for (name, secret) in secrets {
+            let version = index.keys.get(name).map_or(1, |entry| entry.version);
+            write_private(&self.sealed_path(name, version), &self.seal(secret)?)?;
+        }
+        for (name, text) in entries {
+            write_private(&self.folder.join("audit").join(name), text)?;
+        }
+        self.replace_index(&lock, index)
     }
 
     fn delete_everything(&self) -> Result<(), StoreError> {
@@ -154,13 +186,21 @@ pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
 /// Writes a file that only its owner can read, from its first byte on.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     // A leftover of a process that died may have the name; its mode is not to be inherited.
+    remove(path)?;
+    create_private(path)?.write_all(content)
+}
+
+/// Makes a file that only its owner can read; there must be none.
+pub(super) fn create_private(path: &Path) -> std::io::Result<File> {
+    fs_err::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(Into::into)
+}
+
+/// Removes a file; one that is gone already is no failure.
+fn remove(path: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content)
 }
 
 /// Replaces a file in one step that survives a power cut.
@@ -185,7 +225,7 @@ mod tests {
     }
 
     fn one_key(name: &KeyName) -> Change {
-        let key = StandIn::new("test").make(name, jiff::Timestamp::UNIX_EPOCH);
+        let key = StandIn::new("test").make(name, Timestamp::UNIX_EPOCH);
         Change { keys: vec![(name.clone(), key)], ..Change::default() }
     }
 

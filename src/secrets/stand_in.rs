@@ -31,7 +31,10 @@ pub trait Entropy {
             }
             KeyKind::Password => password(&*self.bytes(name)),
         };
-        NewKey { entry: KeyEntry { kind: name.kind(), public, version: 1, created: now }, secret }
+        NewKey {
+            entry: KeyEntry { kind: name.kind(), public, version: 1, created: now, offline: false },
+            secret,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod emulator;
 mod expected;
 mod faults;
 mod fields;
+mod keys;
 mod life;
 mod refusals;
 mod stage;

@@ -3,7 +3,9 @@
 use anstream::println;
 use jiff::{SignedDuration, Timestamp};
 
+use super::vault::Vault;
 use crate::artifacts::KeyState;
+use crate::cli::cloud::on_aws;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -11,7 +13,7 @@ use crate::cli::shown::KeysShown;
 use crate::cli::{candidates, exit, paint, tables};
 use crate::model::Period;
 use crate::ops::Allowed;
-use crate::ops::keys::{InUse, KeyStatus, list};
+use crate::ops::keys::{InUse, KeyStatus, list, list_unobserved};
 
 /// So much of a key tells it from all others of an environment.
 const SHORT: usize = 12;
@@ -33,13 +35,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let workplace = context.open_local(&args.environment)?;
-    let progress = Progress::new();
-    let keys = block_on(async |_| {
-        let site = workplace.site(Programs::default(), &progress, Allowed::default());
-        let index = site.store.index()?;
-        Ok(list(&site, &index).await)
-    })?;
+    let keys = look(context, &args.environment)?;
     let now = Timestamp::now();
     let until = args.due.map(|period| after(now, period));
     let wanted = |status: &&KeyStatus| until.is_none_or(|until| status.key.is_due(until));
@@ -50,6 +46,22 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         println!("{}", text(&args.environment, &keys, &shown, now));
     }
     Ok(if until.is_some() && !shown.is_empty() { exit::CHANGES } else { exit::DONE })
+}
+
+/// The keys, and where they are in use, as far as that can be seen from here.
+fn look(context: &Context, environment: &str) -> Result<Vec<KeyStatus>, Failure> {
+    if on_aws(context, environment)?.is_some() {
+        let vault = Vault::open(context, environment)?;
+        let reason = "the nodes are in private subnets, and this version does not reach them";
+        return Ok(list_unobserved(&vault.cluster, &vault.store.index()?, reason));
+    }
+    let workplace = context.open_local(environment)?;
+    let progress = Progress::new();
+    block_on(async |_| {
+        let site = workplace.site(Programs::default(), &progress, Allowed::default());
+        let index = site.store.index()?;
+        Ok(list(&site, &index).await)
+    })
 }
 
 fn after(now: Timestamp, period: Period) -> Timestamp {

@@ -1,7 +1,12 @@
 //! `natsops keys`: every credential of an environment.
 
+mod audit;
+mod backup;
+mod custody;
 mod list;
 mod rotate;
+mod rotate_kms;
+mod vault;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -17,6 +22,11 @@ pub struct Args {
 enum Command {
     List(list::Args),
     Rotate(rotate::Args),
+    Audit(audit::Args),
+    Offline(custody::OfflineArgs),
+    Online(custody::OnlineArgs),
+    Export(backup::ExportArgs),
+    Import(backup::ImportArgs),
 }
 
 /// Runs it.
@@ -24,5 +34,21 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     match &args.command {
         Command::List(args) => list::run(context, args),
         Command::Rotate(args) => rotate::run(context, args),
+        Command::Audit(args) => audit::run(context, args),
+        Command::Offline(args) => custody::offline(context, args),
+        Command::Online(args) => custody::online(context, args),
+        Command::Export(args) => backup::export(context, args),
+        Command::Import(args) => backup::import(context, args),
+    }
+}
+
+/// An age recipient, as it stands on a command line.
+fn recipient(text: &str) -> Result<String, String> {
+    match crate::secrets::is_recipient(text) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("it is no age recipient; one begins with age1, and age-keygen -y prints yours"
+                .to_owned())
+        }
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifacts::{Credential, KeyState, ListedKey, inventory};
+use crate::model::Cluster;
 use crate::nats::{ClientConnection, Varz, trusted_keys};
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -54,6 +55,15 @@ pub async fn list<P: Provider>(site: &Site<'_, P>, index: &Index) -> Vec<KeyStat
     let shown = |key: &ListedKey| uses.shows(key).unwrap_or(0);
     let certified = keys.iter().map(shown).sum();
     keys.into_iter().map(|key| uses.status(key, certified)).collect()
+}
+
+/// The same where no server can be asked, and why.
+pub fn list_unobserved(cluster: &Cluster, index: &Index, reason: &str) -> Vec<KeyStatus> {
+    let status = |key: ListedKey| {
+        let made = key.state != KeyState::Missing;
+        KeyStatus { key, in_use: None, not_observed: made.then(|| reason.to_owned()) }
+    };
+    inventory(cluster, index).into_iter().map(status).collect()
 }
 
 /// How many connections a user has, by its public key. Every server must answer.

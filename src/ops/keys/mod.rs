@@ -2,8 +2,10 @@
 
 mod list;
 mod rotate;
+mod run;
 mod steps;
+mod user;
 
-pub use list::{InUse, KeyStatus, list};
-pub use rotate::{Rotated, Wish, rotate};
-pub use steps::{Step, steps};
+pub use list::{InUse, KeyStatus, list, list_unobserved};
+pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
+pub use steps::Step;

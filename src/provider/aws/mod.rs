@@ -16,6 +16,7 @@ mod error;
 mod instance;
 mod interface;
 mod key;
+pub mod key_rotation;
 mod known;
 mod launch;
 mod lease;

@@ -2,28 +2,35 @@
 //!
 //! `secrets/NAME.vN` holds a key, sealed by SSE-KMS. `index.json` is public to whoever may read the bucket and is sealed
 //! without KMS, so that a plan needs no right to decrypt. A commit writes the keys first, then the index on top of the one
-//! that its author has seen: S3 refuses it when somebody else was faster.
+//! that its author has seen: S3 refuses it when somebody else was faster. Entries of the log lie beside it in `audit/`.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
+use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 
 use super::clients::{Clients, Counter};
 use super::error::{Answer as _, CloudError};
 use super::names::Names;
 use crate::model::AwsSettings;
-use crate::secrets::{Change, Index, KeyName, Secret, SecretStore, StoreError};
+use crate::secrets::{
+    Author, Change, Contents, Draft, Index, KeyName, Secret, SecretStore, StoreError,
+};
 
 const INDEX: &str = "index.json";
+
+/// Where the entries of the log are.
+const LOG: &str = "audit/";
 
 /// Keys in the environment's bucket. The port is synchronous, the SDK is not: a runtime of its own stands between.
 pub struct BucketStore {
     clients: Clients,
     bucket: String,
     key: String,
+    author: Author,
     runtime: Runtime,
     /// The index as it was read last. A version of a key never changes, so opening one needs no second look.
     seen: Mutex<Option<Index>>,
@@ -42,7 +49,14 @@ impl BucketStore {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let clients = runtime.block_on(Clients::connect(&settings.region, calls));
         let (bucket, key) = (names.bucket(), settings.volume.kms_key.clone());
-        Ok(Self { clients, bucket, key, runtime, seen: Mutex::default() })
+        let author = Author::default();
+        Ok(Self { clients, bucket, key, author, runtime, seen: Mutex::default() })
+    }
+
+    /// The same store; its log says that `author` made what is committed.
+    #[must_use]
+    pub fn signed_by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -75,12 +89,7 @@ impl BucketStore {
         let Some((body, tag)) = self.get(INDEX).await? else {
             return Ok(Read { index: Index::default(), tag: None });
         };
-        let index: Index =
-            serde_json::from_slice(&body).map_err(|error| self.damaged(INDEX, error))?;
-        if index.format != Index::FORMAT {
-            return Err(self
-                .damaged(INDEX, format!("format {} is not known to this version", index.format)));
-        }
+        let index = Index::read(&body).map_err(|reason| self.damaged(INDEX, reason))?;
         self.keep(&index);
         Ok(Read { index, tag })
     }
@@ -98,6 +107,9 @@ impl BucketStore {
             None => self.read().await?.index,
         };
         let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        if entry.offline {
+            return Err(StoreError::Offline(name.clone()));
+        }
         Ok(entry.version)
     }
 
@@ -146,40 +158,81 @@ impl BucketStore {
     }
 
     async fn write(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
-        let Read { mut index, tag } = self.read().await?;
+        let Read { index, tag } = self.read().await?;
         if index.generation != seen {
             return Err(StoreError::Moved { seen, found: index.generation });
         }
-        let mut sealing = Vec::new();
-        let (keys, papers) = change.split();
-        for (name, mut key) in keys {
-            key.entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
-            sealing.push((Self::sealed(&name, key.entry.version), key.secret));
-            index.keys.insert(name, key.entry);
-        }
-        // A hundred keys one after the other would take seconds.
-        let mut done = futures_util::stream::FuturesUnordered::new();
-        let mut sealing = sealing.iter();
-        loop {
-            while done.len() < 16 {
-                let Some((object, secret)) = sealing.next() else {
-                    break;
-                };
-                done.push(self.seal(object.clone(), secret));
-            }
-            match futures_util::StreamExt::next(&mut done).await {
-                Some(outcome) => outcome?,
-                None => break,
-            }
-        }
-        index.take(papers);
+        let draft = change.draft(index, &self.author, jiff::Timestamp::now());
+        let Draft { index, secrets, entry, needless } = draft;
+        let sealing = secrets.iter();
+        let sealing = sealing.map(|(name, version, secret)| (Self::sealed(name, *version), secret));
+        self.seal_all(sealing).await?;
+        let (name, text) = entry;
+        self.log(&name, text).await?;
         self.replace(&index, tag, seen).await?;
         self.keep(&index);
+        for (name, _) in needless {
+            self.wipe(&name).await?;
+        }
         Ok(index)
     }
 
+    /// Seals several keys at a time: a hundred, one after the other, would take seconds.
+    async fn seal_all(
+        &self,
+        secrets: impl Iterator<Item = (String, &Secret<String>)>,
+    ) -> Result<(), StoreError> {
+        let sealing = secrets.map(|(object, secret)| self.seal(object, secret));
+        let mut sealing = futures_util::stream::iter(sealing).buffer_unordered(16);
+        while let Some(outcome) = sealing.next().await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    async fn log(&self, name: &str, text: Vec<u8>) -> Result<(), StoreError> {
+        let call = self.clients.s3.put_object().bucket(&self.bucket).key(format!("{LOG}{name}"));
+        let call = call.server_side_encryption(ServerSideEncryption::Aes256);
+        call.body(ByteStream::from(text)).send().await.of("PutObject").map(drop).map_err(cloud)
+    }
+
+    /// Deletes every version of a key: in a bucket with versions, an ordinary deletion hides it only.
+    async fn wipe(&self, name: &KeyName) -> Result<(), StoreError> {
+        let s3 = &self.clients.s3;
+        let prefix = format!("secrets/{}.v", name.file_stem());
+        let call = s3.list_object_versions().bucket(&self.bucket).prefix(prefix);
+        let page = call.send().await.of("ListObjectVersions").map_err(cloud)?;
+        let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
+        for (key, version) in
+            page.versions().iter().map(|v| (v.key(), v.version_id())).chain(markers)
+        {
+            let call = s3.delete_object().bucket(&self.bucket).set_key(key.map(str::to_owned));
+            let call = call.set_version_id(version.map(str::to_owned));
+            call.send().await.of("DeleteObject").map_err(cloud)?;
+        }
+        Ok(())
+    }
+
+    async fn fill(&self, contents: &Contents) -> Result<(), StoreError> {
+        let Contents { index, secrets, entries } = contents;
+        let Read { index: found, tag } = self.read().await?;
+        if !found.is_empty() {
+            return Err(StoreError::Filled(found.generation));
+        }
+        let version = |name| index.keys.get(name).map_or(1, |entry| entry.version);
+        let sealing = secrets.iter();
+        self.seal_all(sealing.map(|(name, secret)| (Self::sealed(name, version(name)), secret)))
+            .await?;
+        for (name, text) in entries {
+            self.log(name, text.clone()).await?;
+        }
+        self.replace(index, tag, found.generation).await?;
+        self.keep(index);
+        Ok(())
+    }
+
     async fn remove(&self) -> Result<(), StoreError> {
-        for prefix in [INDEX, "secrets/"] {
+        for prefix in [INDEX, "secrets/", LOG] {
             let call = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix);
             let pages = call.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
             for object in
@@ -217,6 +270,14 @@ impl SecretStore for BucketStore {
 
     fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
         self.wait(self.write(seen, change))
+    }
+
+    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.wait(async { Ok(self.get(&format!("{LOG}{name}")).await?.map(|(text, _)| text)) })
+    }
+
+    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
+        self.wait(self.fill(contents))
     }
 
     fn delete_everything(&self) -> Result<(), StoreError> {

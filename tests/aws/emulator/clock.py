@@ -20,6 +20,7 @@ CACHE_READY = 10 * 60  # 6-15 min
 CACHE_CHANGES = 4 * 60
 CACHE_GOES = 5 * 60
 USER_GROUP_CHANGES = 20  # minutes at worst; seconds with few users
+KEY_ROTATES = 60  # no figure is given; in the background
 ZONE_SYNCS = 35  # private hosted zone PENDING -> INSYNC
 
 

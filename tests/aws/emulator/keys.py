@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from clock import KEY_ROTATES
 from key_references import key_of
 from policies import as_list, principals, statements, unknown_principals
 from rules import Refusal, modelled, rule
@@ -80,11 +81,43 @@ def change(call: Call) -> dict[str, Any] | None:
 def rotation(call: Call) -> dict[str, Any] | None:
     found = key(call, call.params["KeyId"])
     answer: dict[str, Any] = {"KeyRotationEnabled": found.key_rotation_status, "KeyId": found.id}
+    if started := call.world.keep("rotations under way").get(found.id):
+        answer["OnDemandRotationStartDate"] = started
     if found.key_rotation_status:
         days = call.world.keep("rotation periods").get(found.id, 365)
         answer["RotationPeriodInDays"] = days
         answer["NextRotationDate"] = datetime.datetime.fromtimestamp(int(found.creation_date), datetime.timezone.utc) + datetime.timedelta(days=days)
     return answer
+
+
+@rule("kms", "RotateKeyOnDemand")
+def rotate(call: Call) -> dict[str, Any] | None:
+    """Neither token nor name; it goes on in the background, one at a time, and 25 times in a key's life (API reference)."""
+    found = key(call, call.params["KeyId"])
+    check_state(found)
+    if found.key_state == "Disabled":
+        raise modelled("kms", "DisabledException", f"{found.arn} is disabled.")
+    under_way = call.world.keep("rotations under way")
+    if found.id in under_way:
+        raise modelled("kms", "ConflictException", f"A rotation of {found.arn} is in progress.")
+    if len(found.rotations) >= 25:
+        raise modelled("kms", "LimitExceededException", f"{found.arn} has been rotated on demand 25 times.")
+    under_way[found.id] = datetime.datetime.now(datetime.timezone.utc)
+
+    def done() -> None:
+        under_way.pop(found.id, None)
+        call.world.ask("kms", "RotateKeyOnDemand", KeyId=found.id)
+
+    call.world.clock.later(KEY_ROTATES, done)
+    return {"KeyId": found.id}
+
+
+@rule("kms", "ListKeyRotations")
+def rotations(call: Call) -> dict[str, Any] | None:
+    """Only those that are over."""
+    found = key(call, call.params["KeyId"])
+    call.forward({**call.params, "KeyId": found.id})
+    return None
 
 
 @rule("kms", "CreateAlias", "UpdateAlias")

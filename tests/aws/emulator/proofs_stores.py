@@ -58,6 +58,23 @@ def keys_rotate(aws: Aws) -> None:
 
 
 @proof
+def a_rotation_on_demand_takes_its_time_and_has_a_limit(aws: Aws) -> None:
+    key = aws.key()
+    equal(aws.kms.list_key_rotations(KeyId=key)["Rotations"], [])
+    aws.kms.rotate_key_on_demand(KeyId=key)
+    refused("ConflictException", lambda: aws.kms.rotate_key_on_demand(KeyId=key))
+    equal("OnDemandRotationStartDate" in aws.kms.get_key_rotation_status(KeyId=key), True)
+    equal(aws.kms.list_key_rotations(KeyId=key)["Rotations"], [])
+    aws.advance(120)
+    equal("OnDemandRotationStartDate" in aws.kms.get_key_rotation_status(KeyId=key), False)
+    equal([one["RotationType"] for one in aws.kms.list_key_rotations(KeyId=key)["Rotations"]], ["ON_DEMAND"])
+    for _ in range(24):
+        aws.kms.rotate_key_on_demand(KeyId=key)
+        aws.advance(120)
+    refused("LimitExceededException", lambda: aws.kms.rotate_key_on_demand(KeyId=key))
+
+
+@proof
 def aliases_name_one_key(aws: Aws) -> None:
     key, other = aws.key(), aws.key()
     aws.kms.create_alias(AliasName="alias/natsops-proof", TargetKeyId=key)

@@ -1,0 +1,84 @@
+//! `natsops keys rotate ENV kms`
+
+use anstream::println;
+use jiff::{SignedDuration, Timestamp};
+
+use super::rotate::Args;
+use crate::cli::ask::confirm;
+use crate::cli::cloud::{Cloud, on_aws};
+use crate::cli::context::{Context, block_on};
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::{exit, paint};
+use crate::provider::aws::key_rotation::{Turns, rotate, turns};
+
+/// AWS takes so many rotations on demand in a key's life.
+const LIMIT: usize = 25;
+
+/// A rotation that is younger was the one that is asked for: its answer was lost, or somebody else was faster.
+const JUST_NOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let environment = &args.environment;
+    let Some(cluster) = on_aws(context, environment)? else {
+        let what = format!("`{environment}` does not live on AWS, and has no KMS key");
+        return Err(Failure::new(exit::USAGE, what).safe("nothing was changed"));
+    };
+    let cloud = Cloud::open(cluster)?;
+    let progress = Progress::new();
+    let outcome = block_on(async |_| {
+        let platform = cloud.provider().await?;
+        let before = turns(&platform).await?;
+        let fresh = before.last.is_some_and(|last| {
+            let last = Timestamp::from_second(last).unwrap_or_default();
+            Timestamp::now().duration_since(last) < JUST_NOW
+        });
+        if args.dry_run || (fresh && !args.now) {
+            return Ok((before.clone(), before));
+        }
+        if before.on_demand >= LIMIT {
+            let what =
+                format!("AWS takes {LIMIT} rotations on demand in a key's life, and all are used");
+            return Err(Failure::new(exit::CAPACITY, what)
+                .safe("nothing was changed; the key is rotated every year as well"));
+        }
+        confirm(&format!("Rotate the KMS key of {environment}?"), "yes", args.yes)?;
+        let told = |words: &str| progress.wait(words);
+        let after = rotate(&platform, &before, &told).await?;
+        progress.finish();
+        Ok((before, after))
+    });
+    let (before, after) = outcome
+        .map_err(|failure| failure.next(format!("natsops keys rotate {environment} kms")))?;
+    show(context, args, &before, &after);
+    Ok(exit::DONE)
+}
+
+fn show(context: &Context, args: &Args, before: &Turns, after: &Turns) {
+    let environment = &args.environment;
+    let last = after.last.and_then(|last| Timestamp::from_second(last).ok());
+    let rotated = after.on_demand > before.on_demand;
+    if context.json {
+        let value = serde_json::json!({
+            "format": 1, "environment": environment, "what": "kms", "rotated": rotated,
+            "on_demand": after.on_demand, "last": last, "under_way": after.under_way,
+        });
+        println!("{value:#}");
+        return;
+    }
+    let used = after.on_demand;
+    let last = last.map_or("never".to_owned(), |last| format!("{last:.0}"));
+    match (rotated, args.dry_run) {
+        (true, _) => println!(
+            "{} the KMS key has new material since {last}; {used} of {LIMIT} rotations on demand are used",
+            paint::good("done")
+        ),
+        (false, true) => println!(
+            "1. ask KMS for new material, once ({used} of {LIMIT} are used; the last one: {last})\n2. wait until KMS lists the rotation; what the old material sealed stays readable"
+        ),
+        (false, false) => println!(
+            "the KMS key was rotated at {last}, less than an hour ago; --now does it again"
+        ),
+    }
+}

@@ -1,0 +1,74 @@
+//! Keys of an environment on AWS: the log, what leaves the bucket for good, and new material for the KMS key.
+
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+
+/// How many versions of objects the bucket has below a prefix.
+fn versions(stage: &Stage, prefix: &str) -> String {
+    stage.by_hand(&format!(
+        "found = s3.list_object_versions(Bucket=BUCKET, Prefix='{prefix}')\n\
+         print(len(found.get('Versions', [])), len(found.get('DeleteMarkers', [])))"
+    ))
+}
+
+fn log(stage: &Stage) -> Vec<Value> {
+    let shown = stage.run(&["keys", "audit", "prod", "--json", "--verify"]).expect(0).json();
+    shown["entries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_log_goes_with_the_keys_and_what_goes_offline_leaves_no_version_behind() {
+    let stage = Stage::new();
+    stage.run(&["apply", "prod", "--yes", "--reason", "the first day"]).expect(0);
+    let entries = log(&stage);
+    assert_eq!(
+        (&entries[0]["what"], &entries[0]["why"]),
+        (&json!("apply"), &json!("the first day"))
+    );
+    let listed = stage.run(&["keys", "list", "prod"]).expect(0).stdout;
+    assert!(listed.contains("operator/identity") && listed.contains("not observed"), "{listed}");
+
+    assert_eq!(versions(&stage, "secrets/operator.identity."), "1 0");
+    natsops::secrets::ensure_identity(&stage.project.identity()).unwrap();
+    stage.run(&["keys", "offline", "prod", "--out", "key.age", "--yes"]).expect(0);
+    assert_eq!(versions(&stage, "secrets/operator.identity."), "0 0");
+    stage.in_sync();
+    stage.run(&["keys", "online", "prod", "key.age"]).expect(0);
+    assert_eq!(versions(&stage, "secrets/operator.identity."), "1 0");
+
+    stage.run(&["keys", "export", "prod", "--backup", "keys.age", "--yes"]).expect(0);
+    // Every key is lost, by somebody's hand.
+    stage.by_hand(
+        "for prefix in ('index.json', 'secrets/', 'audit/'):\n    \
+             for one in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)['Contents']:\n        \
+                 s3.delete_object(Bucket=BUCKET, Key=one['Key'])",
+    );
+    stage.run(&["keys", "import", "prod", "--backup", "keys.age"]).expect(0);
+    let said: Vec<Value> = log(&stage).into_iter().map(|entry| entry["what"].clone()).collect();
+    let last = ["keys offline", "keys online", "keys export", "keys import"];
+    assert_eq!(said[said.len() - 4..], last.map(Value::from));
+    stage.in_sync();
+    stage.aws.trusted();
+}
+
+#[test]
+fn the_kms_key_gets_new_material_once_however_often_it_is_asked_for() {
+    let stage = Stage::applied();
+    let local = stage.run(&["keys", "rotate", "local", "kms", "--yes"]).expect(64).stderr;
+    assert!(local.contains("has no KMS key"), "{local}");
+    let rotate = ["keys", "rotate", "prod", "kms", "--yes", "--json"];
+    let dry = stage.run(&["keys", "rotate", "prod", "kms", "--dry-run"]).expect(0).stdout;
+    assert!(dry.contains("0 of 25"), "{dry}");
+    // The answer is lost on the way: it was a yes, and is not asked for again.
+    let fault = json!({"mode": "fail-after", "service": "kms", "operation": "RotateKeyOnDemand"});
+    stage.aws.faults(&fault);
+    let turned = stage.run(&rotate).expect(0).json();
+    assert_eq!((&turned["rotated"], &turned["on_demand"]), (&json!(true), &json!(1)));
+    let again = stage.run(&rotate).expect(0).json();
+    assert_eq!((&again["rotated"], &again["on_demand"]), (&json!(false), &json!(1)));
+    let forced = stage.run(&[&rotate[..], &["--now"]].concat()).expect(0).json();
+    assert_eq!((&forced["rotated"], &forced["on_demand"]), (&json!(true), &json!(2)));
+    stage.in_sync();
+    stage.aws.trusted();
+}
