@@ -15,7 +15,7 @@ use super::root::Root;
 use super::tool::operate;
 
 /// What is ours on the way to a healthy node may take so long on the machine's clock.
-const OURS: u64 = 5000;
+const OURS: f64 = 5000.;
 
 /// A text that is found again on the disk.
 const TALE: &str = "the tale of the dragon under the bridge";
@@ -158,10 +158,15 @@ fn within_limit(machine: &Machine) {
     let ours = steps.filter(|(step, _)| {
         !["fetch", "healthy", "wait"].iter().any(|other| step.starts_with(other))
     });
-    let times: Vec<u64> = ours.map(|(_, time)| time.parse().unwrap()).collect();
-    let sum: u64 = times.iter().sum();
-    println!("  ours: {sum} ms in {} steps", times.len());
-    if !(times.len() >= 6 && sum < OURS) { println!("TOO SLOW"); }
+    let times: Vec<f64> = ours.map(|(_, time)| time.parse().unwrap()).collect();
+    // Of a host that does something else besides, what a machine would have had alone is measured.
+    let (sum, stolen) = (times.iter().sum::<f64>(), machine.stolen());
+    let own = sum * (1. - stolen);
+    println!(
+        "  ours: {sum} ms in {} steps; {stolen:.2} of it the host was busy elsewhere: {own:.0} ms",
+        times.len()
+    );
+    assert!(times.len() == 6 && own < OURS, "{said:?}");
 }
 
 fn monitor() -> Monitor {

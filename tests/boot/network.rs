@@ -18,6 +18,8 @@ const DOOR: &str = "10.0.0.2";
 /// Runs a test in namespaces of its own. It is this very program that runs once more, inside: a kill, a panic or its
 /// end takes every process of it along, and with them tap and addresses. They need root, as a container's tests have.
 pub fn alone(test: &str, body: impl FnOnce(&Root)) {
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(is_root, "only root builds an image and makes network devices");
     let root = Root::ready();
     if std::env::var_os(INSIDE).is_some() {
         return body(&root);

@@ -32,15 +32,22 @@ pub fn operate(prod: &mut Prod, machine: &Machine) {
     let (code, lines) = shell.run("natsops-node logs 3");
     assert_eq!((code, lines.lines().count()), (0, 3), "{lines}");
 
-    prod.project.edit("prod.yaml", "max_payload: 1 MiB", "max_payload: 2 MiB");
-    prod.natsops(&["apply", "prod", "--yes"]).expect(0);
-    prod.look();
+    edit(prod, "max_payload: 1 MiB", "max_payload: 2 MiB");
     let second = generation(prod);
     assert_ne!(first, second);
     tampered(prod, &mut shell, &second);
     alone_and_only_what_is_there(&mut shell, &second);
     change(&mut shell, [&first, &second], status["pid"].as_u64().unwrap());
-    drain(&mut shell, &second);
+    // The tool says how long a lame duck may take, so this gives another tool as well.
+    edit(prod, "lame_duck: {duration: 2m", "lame_duck: {duration: 3m");
+    drain(prod, &mut shell);
+}
+
+/// Changes the environment, and with that what the bucket holds.
+fn edit(prod: &mut Prod, from: &str, to: &str) {
+    prod.project.edit("prod.yaml", from, to);
+    prod.natsops(&["apply", "prod", "--yes"]).expect(0);
+    prod.look();
 }
 
 /// The generation that the bucket holds.
@@ -147,17 +154,24 @@ fn change(shell: &mut Shell, [first, second]: [&str; 2], pid: u64) {
     }
 }
 
-/// The server leaves by lame duck and stays away; a restart brings it back.
-fn drain(shell: &mut Shell, second: &str) {
+/// The server leaves by lame duck and stays away; a restart brings it back, as the bucket has it now.
+fn drain(prod: &Prod, shell: &mut Shell) {
     let (code, said) = shell.run("natsops-node drain");
     assert_eq!(code, 0, "{said}");
     let after = status(shell);
     assert_eq!((&after["service"], &after["pid"]), (&"inactive".into(), &0.into()), "{after}");
     let (_, log) = shell.run("natsops-node logs 40");
-    assert!(log.contains("lame duck"), "{log}");
-    let (code, said) = shell.run(&format!("natsops-node apply {second} --restart"));
+    assert!(log.contains("Entering lame duck mode"), "{log}");
+
+    let third = generation(prod);
+    let (code, said) = shell.run(&format!("natsops-node apply {third} --restart"));
+    println!("the node tool is another one:\n  {}", said.replace('\n', "\n  "));
+    assert!(code == 0 && said.contains("fetch the node tool"), "{said}");
+    let (_, stop) = shell.run("systemctl show nats --property=TimeoutStopUSec --value");
+    assert_eq!(stop, "3min 30s");
+    let (code, said) = shell.run("until curl -fsS http://10.0.3.13:8222/healthz; do sleep 1; done");
     assert_eq!(code, 0, "{said}");
-    let wait = "until natsops-node status --json | grep -qF 'health\":\"{\\\"status\\\":\\\"ok'; do sleep 1; done";
-    let (code, said) = shell.run(wait);
-    assert_eq!(code, 0, "{said}");
+    let after = status(shell);
+    assert_eq!((&after["generation"], &after["service"]), (&third.into(), &"active".into()));
+    assert!(prod.bucket.current(NODE)[2].ends_with(after["tool"].as_str().unwrap()), "{after}");
 }
