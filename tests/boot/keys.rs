@@ -6,7 +6,7 @@ use std::process::Command;
 use natsops::artifacts::{short_lived_client, short_lived_user};
 use natsops::nats::{Access, Connection};
 use natsops::secrets::{
-    Change, Document, Index, KeyName, OsEntropy, Secret, SecretStore, StoreError,
+    Change, Contents, Document, Index, KeyName, OsEntropy, Secret, SecretStore, StoreError,
 };
 
 use crate::aws::emulator::{Emulator, python};
@@ -69,10 +69,18 @@ impl SecretStore for Bucket {
     }
 
     fn commit(&self, _: u64, _: Change) -> Result<Index, StoreError> {
-        unreachable!("a test only reads")
+        unreachable!("a test reads keys alone")
+    }
+
+    fn entry(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        unreachable!("a test reads keys alone")
+    }
+
+    fn restore(&self, _: &Contents) -> Result<(), StoreError> {
+        unreachable!("a test reads keys alone")
     }
 
     fn delete_everything(&self) -> Result<(), StoreError> {
-        unreachable!("a test only reads")
+        unreachable!("a test reads keys alone")
     }
 }

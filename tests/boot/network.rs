@@ -24,13 +24,22 @@ pub fn alone(test: &str, body: impl FnOnce(&Root)) {
     if std::env::var_os(INSIDE).is_some() {
         return body(&root);
     }
-    let ended: ExitStatus = Command::new("unshare")
-        .args(["--net", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"])
+    let ended: ExitStatus = Command::new("setpriv")
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--net",
+            "--pid",
+            "--mount-proc",
+            "--fork",
+            "--kill-child=KILL",
+        ])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .status()
-        .expect("unshare is part of util-linux");
+        .expect("setpriv and unshare are part of util-linux");
     assert!(ended.success(), "{test} failed inside its network: see above");
 }
 

@@ -80,6 +80,8 @@ Description=A shell on the second serial line
 [Service]
 ExecStart=/bin/sh -c 'stty -F /dev/ttyS1 raw -echo; exec sh </dev/ttyS1 >/dev/ttyS1 2>&1'
 Restart=always
+# A shell on a terminal does not hear SIGTERM.
+KillSignal=SIGKILL
 [Install]
 WantedBy=multi-user.target
 UNIT
