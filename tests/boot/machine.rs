@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::network::{Ended, Place, run};
 use super::root::Root;
 
-/// Until the script has ended one way or the other. Software emulation boots in a minute on an idle core.
-pub const BOOT: Duration = Duration::from_secs(300);
+/// Until the script has ended one way or the other. Software emulation boots in a minute on idle cores, and in several
+/// where others work as well.
+pub const BOOT: Duration = Duration::from_secs(600);
 
 /// Until a machine that is told to stop is off: a lame duck without clients, and a shutdown.
 const OFF: Duration = Duration::from_secs(180);
@@ -134,18 +135,16 @@ impl Machine {
         }
     }
 
-    /// The share of its time since the start that the machine was ready to run and the host ran something else.
-    pub fn stolen(&self) -> f64 {
+    /// Since the start: the seconds that it ran, and those that it was ready to run and the host ran something else.
+    pub fn times(&self) -> [f64; 2] {
         let pid = self.process.as_ref().unwrap().0.id();
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        // Of each thread: nanoseconds on a core, nanoseconds of waiting for one, and how often.
-        let times = threads.map(|thread| {
+        threads.fold([0.; 2], |[ran, waited], thread| {
+            // Of each thread: nanoseconds on a core, nanoseconds of waiting for one, and how often.
             let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
-            let mut words = text.split_whitespace().map(|word| word.parse::<f64>().unwrap());
-            (words.next().unwrap(), words.next().unwrap())
-        });
-        let (ran, waited) = times.fold((0., 0.), |(ran, waited), (r, w)| (ran + r, waited + w));
-        waited / (ran + waited)
+            let mut words = text.split_whitespace().map(|word| word.parse::<f64>().unwrap() / 1e9);
+            [ran + words.next().unwrap(), waited + words.next().unwrap()]
+        })
     }
 
     /// Cuts the power for a moment: nothing is written that was not.
