@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod aws;
+mod boot;
 mod changes;
 mod checks;
 mod cli;

@@ -1,6 +1,11 @@
-//! `boot.sh`, a machine's user data, from `templates/boot.sh.j2`. It holds no secret: the machine's role opens its bundle.
+//! What a machine boots with: `boot.sh`, its user data, and `natsops-node`, the tool that the user data fetches.
+//!
+//! Neither holds a secret: the machine's role opens its bundle. User data can't be changed while a machine runs and holds
+//! 16 KB at most, so it only fetches the tool, and trusts it by its checksum.
 
+use data_encoding::HEXLOWER;
 use minijinja::context;
+use sha2::{Digest as _, Sha256};
 
 use super::templates::{RenderError, render};
 use crate::model::{Cluster, Node, Period};
@@ -25,7 +30,6 @@ pub fn boot_script(
     node: &Node,
     places: &BootPlaces<'_>,
 ) -> Result<String, RenderError> {
-    let stop = cluster.lame_duck.duration.duration() + BEYOND_LAME_DUCK.duration();
     render(
         "boot.sh",
         context! {
@@ -34,7 +38,29 @@ pub fn boot_script(
             bucket => places.bucket,
             region => places.region,
             volume => places.volume,
-            stop_seconds => stop.as_secs(),
+            tool => node_tool(cluster)?.print,
         },
     )
+}
+
+/// The node tool of an environment.
+#[derive(Debug, Clone)]
+pub struct NodeTool {
+    /// The script.
+    pub text: String,
+    /// Its SHA-256, by which machines know it.
+    pub print: String,
+}
+
+/// Renders the tool that operates a node on its machine; it is the same for every node.
+pub fn node_tool(cluster: &Cluster) -> Result<NodeTool, RenderError> {
+    let stop = cluster.lame_duck.duration.duration() + BEYOND_LAME_DUCK.duration();
+    let text = render(
+        "natsops-node.sh",
+        context! {
+            environment => cluster.environment.as_str(),
+            stop_seconds => stop.as_secs(),
+        },
+    )?;
+    Ok(NodeTool { print: HEXLOWER.encode(&Sha256::digest(&text)), text })
 }

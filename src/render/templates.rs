@@ -15,10 +15,11 @@ pub struct RenderError {
 }
 
 /// Each produced file with its template.
-const ALL: [(&str, &str); 5] = [
+const ALL: [(&str, &str); 6] = [
     ("boot.sh", include_str!("../../templates/boot.sh.j2")),
     ("leafnode.conf", include_str!("../../templates/leafnode.conf.j2")),
     ("nats.conf", include_str!("../../templates/nats.conf.j2")),
+    ("natsops-node.sh", include_str!("../../templates/natsops-node.sh.j2")),
     ("redis.conf", include_str!("../../templates/redis.conf.j2")),
     ("users.acl", include_str!("../../templates/users.acl.j2")),
 ];

@@ -316,6 +316,13 @@ s3.delete_object(Bucket=BUCKET, Key=found[0]['Key'])",
         &["content"],
         "s3.delete_object(Bucket=BUCKET, Key='nodes/nats-3/current')",
     ),
+    drift(
+        "bundle-object",
+        "nats-4",
+        &["tool"],
+        "found = s3.list_objects_v2(Bucket=BUCKET, Prefix='nodes/nats-4/natsops-node-')['Contents']
+s3.delete_object(Bucket=BUCKET, Key=found[0]['Key'])",
+    ),
     // Last, since nothing else can be made while the key is off.
     drift(
         "encryption-key",

@@ -1,6 +1,7 @@
-//! What a node's machine fetches at its start: its archive and its server, below its own prefix of the bucket.
+//! What a node's machine fetches at its start: its archive, its server and the node tool, below its own prefix of the
+//! bucket.
 //!
-//! `nodes/NODE/current` names both with their checksums, in the form that `sha256sum -c` reads. It is written after them,
+//! `nodes/NODE/current` names all three with their checksums, in the form that `sha256sum -c` reads. It is written after them,
 //! and what was there before is removed after it: while two archives lie there, the last upload has not ended.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,12 @@ use crate::artifacts::archive_print;
 use crate::model::{AwsSettings, Cluster, Node};
 use crate::plan::{Kind, OnChange, PENDING, Record, RecordId};
 use crate::provider::Supply;
+use crate::render::node_tool;
 use crate::secrets::Index;
 
 const ARCHIVE: &str = "bundle-";
 const SERVER: &str = "nats-server-";
+const TOOL: &str = "natsops-node-";
 const CURRENT: &str = "current";
 
 /// What should lie there.
@@ -29,12 +32,14 @@ pub fn desired<'a>(
     settings: &'a AwsSettings,
     index: &'a Index,
 ) -> impl Iterator<Item = Record> + 'a {
+    // A template that does not fit is found by every test that renders.
+    let tool = node_tool(cluster).map_or(PENDING.to_owned(), |tool| tool.print);
     cluster.nodes.iter().map(move |node| {
-        // A template that does not fit is found by every test that renders.
         let print = archive_print(cluster, node, index).ok().flatten();
         Record::new(RecordId::new(Kind::BundleObject, &node.name))
             .field("content", print.unwrap_or(PENDING.to_owned()), OnChange::InPlace)
             .field("server", &cluster.version, OnChange::InPlace)
+            .field("tool", &tool, OnChange::InPlace)
             .needs([
                 RecordId::new(Kind::S3Bucket, names.bucket()),
                 RecordId::new(Kind::EncryptionKey, &settings.volume.kms_key),
@@ -49,28 +54,31 @@ fn prefix(node: &str) -> String {
 
 /// Looks at what lies there: a thousand objects in a call.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
-    let mut found: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
+    let mut found: BTreeMap<String, [Vec<String>; 3]> = BTreeMap::new();
     let mut told = BTreeSet::new();
     for key in list(aws, "nodes/").await? {
         let mut parts = key.splitn(3, '/').skip(1);
         let (Some(node), Some(file)) = (parts.next(), parts.next()) else {
             continue;
         };
-        let [archives, servers] = found.entry(node.to_owned()).or_default();
+        let [archives, servers, tools] = found.entry(node.to_owned()).or_default();
         if let Some(print) = file.strip_prefix(ARCHIVE) {
             archives.push(print.trim_end_matches(".tar").to_owned());
         } else if let Some(version) = file.strip_prefix(SERVER) {
             servers.push(version.to_owned());
+        } else if let Some(print) = file.strip_prefix(TOOL) {
+            tools.push(print.to_owned());
         } else if file == CURRENT {
             told.insert(node.to_owned());
         }
     }
-    let of = |(node, [mut archives, servers]): (String, [Vec<String>; 2])| {
+    let of = |(node, [mut archives, servers, tools]): (String, [Vec<String>; 3])| {
         // Without the word which one counts, none does.
         archives.retain(|_| told.contains(&node));
         Record::new(RecordId::new(Kind::BundleObject, node))
             .field("content", archives.join(", "), OnChange::InPlace)
             .field("server", servers.join(", "), OnChange::InPlace)
+            .field("tool", tools.join(", "), OnChange::InPlace)
             .complete()
     };
     Ok(found.into_iter().map(of).collect())
@@ -87,7 +95,7 @@ async fn list(aws: &AwsProvider<'_>, prefix: &str) -> Result<Vec<String>, CloudE
     Ok(objects.filter_map(|object| object.key().map(str::to_owned)).collect())
 }
 
-/// Uploads a node's archive and server, then says which ones count, then removes the others.
+/// Uploads a node's archive, server and tool, then says which ones count, then removes the others.
 pub async fn put(
     aws: &AwsProvider<'_>,
     node: &Node,
@@ -101,14 +109,20 @@ pub async fn put(
     let print = print.ok_or_else(|| wrong(format!("the papers of {name} are not signed yet")))?;
     let archive = supply.archive(index, name).map_err(wrong)?;
     let server = supply.server().map_err(wrong)?;
-    let files = [format!("{ARCHIVE}{print}.tar"), format!("{SERVER}{}", aws.cluster.version)];
+    let tool = node_tool(aws.cluster).map_err(|error| wrong(error.to_string()))?;
+    let files = [
+        format!("{ARCHIVE}{print}.tar"),
+        format!("{SERVER}{}", aws.cluster.version),
+        format!("{TOOL}{}", tool.print),
+    ];
     let current: String = files
         .iter()
-        .zip([archive.expose(), &server])
+        .zip([archive.expose().as_slice(), &server, tool.text.as_bytes()])
         .map(|(file, content)| format!("{}  {file}\n", HEXLOWER.encode(&Sha256::digest(content))))
         .collect();
     upload(aws, name, &files[0], archive.expose().clone()).await?;
     upload(aws, name, &files[1], server).await?;
+    upload(aws, name, &files[2], tool.text.into_bytes()).await?;
     upload(aws, name, CURRENT, current.into_bytes()).await?;
     let kept: Vec<String> =
         files.iter().map(String::as_str).chain([CURRENT]).map(|file| prefix(name) + file).collect();

@@ -39,12 +39,9 @@ fn a_machine_gets_a_script_without_secrets_and_a_bundle_that_a_server_accepts() 
     let script = data_encoding::BASE64.decode(script.as_bytes()).unwrap();
     let script = String::from_utf8(script).unwrap();
     holds_no_secret(&script);
-    assert!(script.len() < 16 * 1024 && script.starts_with("#!/bin/sh\n"), "{script}");
-    let file = project.path().join("boot.sh");
-    std::fs::write(&file, &script).unwrap();
-    let checked = Command::new("shellcheck").arg(&file).output();
-    let checked = checked.expect("shellcheck is needed: run `.ci/tools tests`");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    // AWS takes 16 KB.
+    assert!(script.len() < 4096, "{script}");
+    is_sound_shell(&script, &project);
 
     let folder = project.path().join("fetched");
     std::fs::create_dir(&folder).unwrap();
@@ -64,10 +61,33 @@ fn a_machine_gets_a_script_without_secrets_and_a_bundle_that_a_server_accepts() 
         std::fs::read(folder.join(names[1])).unwrap(),
         std::fs::read(nats_server()).unwrap()
     );
+    // The tool that the user data fetches, and trusts by this.
+    let tool = std::fs::read_to_string(folder.join(names[2])).unwrap();
+    let print = names[2].strip_prefix("natsops-node-").unwrap();
+    assert!(current.contains(&format!("{print}  natsops-node-{print}\n")), "{current}");
+    assert!(script.contains(&format!("\ntool={print}\n")), "{script}");
+    holds_no_secret(&tool);
+    is_sound_shell(&tool, &project);
+
     run("tar", &["-xf", names[0]]);
     std::fs::create_dir(folder.join("log")).unwrap();
     run(nats_server().to_str().unwrap(), &["-t", "-c", "nats.conf"]);
     // SYS, natsops' own, and the four of the catalog.
     assert_eq!(std::fs::read_dir(folder.join("data/jwt")).unwrap().count(), 6);
     aws.trusted();
+}
+
+/// shellcheck has nothing to say, and dash, the smallest shell that a machine may have, reads it.
+#[track_caller]
+fn is_sound_shell(script: &str, project: &Project) {
+    assert!(script.starts_with("#!/bin/sh\n"), "{script}");
+    let file = project.path().join("script.sh");
+    std::fs::write(&file, script).unwrap();
+    for (program, arguments) in [("shellcheck", &[][..]), ("dash", &["-n"])] {
+        let checked = Command::new(program).args(arguments).arg(&file).output();
+        let checked =
+            checked.unwrap_or_else(|_| panic!("{program} is needed: run `.ci/tools tests`"));
+        let said = [checked.stdout, checked.stderr].concat();
+        assert!(checked.status.success(), "{program}: {}", String::from_utf8_lossy(&said));
+    }
 }
