@@ -47,7 +47,7 @@ impl Provider for Machines<'_> {
         let node = &action.id.name;
         let what = format!(
             "{node} does not run what its bundle in the bucket says, and natsops can't tell its machine to take it; \
-             on the machine: natsops-node apply"
+             on the machine: natsops-node apply GENERATION --restart"
         );
         Err(ProviderError::Tool(what))
     }
