@@ -4,7 +4,7 @@ use super::context::engineer;
 use crate::secrets::Author;
 
 /// The reason of a change.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct ReasonArgs {
     /// Why, for the log that `keys audit` shows
     #[arg(long, value_name = "TEXT")]

@@ -17,7 +17,7 @@ fn natsops(project: &Project, aws: &Emulator, arguments: &[&str]) -> (i32, Strin
 }
 
 /// Fetches what the bucket has for a node, as its machine would.
-const FETCH: &str = "
+pub const FETCH: &str = "
 import boto3, sys
 s3 = boto3.client('s3')
 [bucket] = [b['Name'] for b in s3.list_buckets()['Buckets']]

@@ -2,7 +2,7 @@
 //! it. Its own rules are proved first, so that it can be trusted to refuse what AWS refuses.
 
 mod blocked;
-mod bundles;
+pub mod bundles;
 mod drift;
 mod edits;
 pub mod emulator;

@@ -4,6 +4,7 @@ mod authority;
 mod cache;
 mod certificates;
 mod custody;
+mod due;
 mod list;
 mod operator;
 mod revoke;

@@ -15,6 +15,7 @@ use natsops::model::{Cluster, Service, Stream};
 use natsops::provider::local::network as local_network;
 use serde_json::Value;
 
+use crate::aws::bundles::FETCH;
 use crate::aws::emulator::python;
 use crate::aws::stage::Stage;
 use crate::support::{changes, nats_server};
@@ -29,15 +30,6 @@ const ZONES: [(&str, &[(&str, &str)]); 3] = [
 
 /// How long the cluster may take to choose new leaders when a zone has gone.
 const ELECTIONS: Duration = Duration::from_secs(60);
-
-/// Fetches what the bucket has for a node, as its machine would.
-const FETCH: &str = "
-import boto3, sys
-s3 = boto3.client('s3')
-[bucket] = [b['Name'] for b in s3.list_buckets()['Buckets']]
-for entry in s3.list_objects_v2(Bucket=bucket, Prefix=f'nodes/{sys.argv[1]}/')['Contents']:
-    s3.download_file(bucket, entry['Key'], sys.argv[2] + '/' + entry['Key'].rsplit('/', 1)[1])
-";
 
 /// Servers, each in its zone; they end with this value.
 struct Nodes(Vec<Child>);

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod custody;
+mod due;
 mod list;
 mod revoke;
 mod rotate;

@@ -1,14 +1,17 @@
 //! `natsops keys rotate ENV WHAT [NAME]`
 
-use anstream::println;
+use anstream::{eprintln, println};
+use jiff::Timestamp;
 
+use super::due::{Due, due};
 use super::rotate_kms;
+use crate::artifacts::inventory;
 use crate::cli::ask::confirm;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reason::ReasonArgs;
-use crate::cli::{candidates, exit, lookup};
+use crate::cli::{candidates, exit, lookup, paint};
 use crate::model::{Cluster, Period};
 use crate::ops::Allowed;
 use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
@@ -32,17 +35,23 @@ use crate::secrets::SecretStore as _;
 /// seen to present it. A client's old certificate is accepted until it ends, since servers know no list of void ones;
 /// only another authority makes it void. The authority is replaced in three stages, with an overlap after the first two:
 /// both are trusted, the new one signs, the old one is dropped. Run the same command again after each overlap.
-#[derive(Debug, clap::Args)]
+///
+/// --all-due replaces whatever is due, one after the other, and goes on with the rotations that wait for the end of their
+/// overlap: run it every day.
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The environment
     #[arg(value_name = "ENV", add = candidates::environments())]
     pub(super) environment: String,
     /// What to replace
-    #[arg(value_name = "WHAT", value_enum)]
-    what: What,
+    #[arg(value_name = "WHAT", value_enum, required_unless_present = "all_due")]
+    what: Option<What>,
     /// Of whom: a service, a leafnode, a node; for a signing key also leafnode/NAME, or an account for all of its keys
     #[arg(value_name = "NAME", add = candidates::services())]
     name: Option<String>,
+    /// Whatever is due by identity.rotation, and whatever is under way; --dry-run lists it
+    #[arg(long, conflicts_with_all = ["what", "name", "now"])]
+    all_due: bool,
     /// How long the old key is let in after the new one was made
     #[arg(long, value_name = "PERIOD", default_value = "24h")]
     overlap: Period,
@@ -65,8 +74,8 @@ pub struct Args {
 /// The overlap, unless another one is asked for.
 const USUAL: Period = Period::days(1);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum What {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(super) enum What {
     /// The key with which a service signs in
     User,
     /// The key that signs for the users of a service or a leafnode, or all of an account
@@ -86,7 +95,8 @@ enum What {
 }
 
 impl What {
-    fn word(self) -> String {
+    /// Its name on the command line.
+    pub(super) fn word(self) -> String {
         let value = clap::ValueEnum::to_possible_value(&self);
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
@@ -143,19 +153,72 @@ fn named<'n>(whose: &str, name: Option<&'n str>) -> Result<&'n str, Failure> {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    if args.what == What::Kms {
-        return rotate_kms::run(context, args);
+    match args.what {
+        None => all_due(context, args),
+        Some(What::Kms) => rotate_kms::run(context, args),
+        Some(what) => one(context, args, what),
     }
-    if args.now && matches!(args.what, What::NodeCertificates) {
+}
+
+/// One after the other, each as if it had been asked for alone.
+fn all_due(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let environment = &args.environment;
+    let workplace = context.open_local(environment)?;
+    let keys = inventory(&workplace.cluster, &workplace.store.index()?);
+    let Due { rotations, left } = due(&workplace.cluster, &keys, Timestamp::now());
+    let mut failed = Vec::new();
+    for (what, name) in &rotations {
+        let name = name.clone();
+        let single = Args { what: Some(*what), name, all_due: false, ..args.clone() };
+        if args.dry_run {
+            println!("{}", again(&single));
+        } else {
+            eprintln!("{} {}", paint::bold("due:"), subject(&single));
+            // What can't be done now must not keep the others from being done.
+            if let Err(failure) = run(context, &single) {
+                if failure.code == exit::INTERRUPTED {
+                    return Err(failure);
+                }
+                failure.show(context.json);
+                failed.push(subject(&single));
+            }
+        }
+    }
+    if !left.is_empty() {
+        eprintln!(
+            "{} due, and not replaced by any rotation: {}",
+            paint::change("note:"),
+            left.join(", ")
+        );
+    }
+    if rotations.is_empty() {
+        eprintln!("{environment}: nothing is due that a rotation replaces, and none is under way");
+    }
+    if !failed.is_empty() {
+        let what = format!(
+            "{} of {} rotations failed: {}",
+            failed.len(),
+            rotations.len(),
+            failed.join(", ")
+        );
+        return Err(Failure::new(exit::FAILED, what)
+            .safe("each says what is safe; the others were done")
+            .next(format!("natsops keys rotate {environment} --all-due")));
+    }
+    Ok(exit::DONE)
+}
+
+fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
+    if args.now && matches!(what, What::NodeCertificates) {
         let what = "nothing overlaps when a node gets a new certificate; leave --now out";
         return Err(Failure::new(exit::USAGE, what.to_owned()));
     }
     let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
     let command = format!("keys rotate {}", subject(args));
     let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
-    let target = args.what.target(&workplace.cluster, args.name.as_deref())?;
+    let target = what.target(&workplace.cluster, args.name.as_deref())?;
     let left = |index| left(&workplace.cluster, target, wish, index);
-    let shown_first = matches!(args.what, What::Ca | What::OperatorKey) && !args.yes;
+    let shown_first = matches!(what, What::Ca | What::OperatorKey) && !args.yes;
     if args.dry_run || shown_first {
         show_steps(context, args, &left(&workplace.store.index()?));
         if !args.dry_run && !context.json {
@@ -164,7 +227,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Ok(exit::DONE);
     }
     let again = again(args);
-    let question = match (args.now, args.what) {
+    let question = match (args.now, what) {
         (true, What::User | What::SigningKey | What::Redis) => {
             format!("Revoke what {} replaces in {environment} at once?", subject(args))
         }
@@ -172,7 +235,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     confirm(&question, "yes", args.yes)?;
     // A user's key is changed in claims alone; anything else, nodes must read anew.
-    let programs = match args.what {
+    let programs = match what {
         What::User | What::SigningKey => Programs::default(),
         _ => context.programs(&workplace.cluster)?,
     };
@@ -193,7 +256,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 /// Such as `user wallet`.
 fn subject(args: &Args) -> String {
     let name = args.name.iter().map(|name| format!(" {name}"));
-    args.what.word() + &name.collect::<String>()
+    let what = args.what.map(What::word).unwrap_or_default();
+    what + &name.collect::<String>()
 }
 
 /// The command that goes on.
@@ -203,7 +267,7 @@ fn again(args: &Args) -> String {
         true => String::new(),
         false => format!(" --overlap {}", args.overlap),
     };
-    let yes = if matches!(args.what, What::OperatorKey | What::Ca) { " --yes" } else { "" };
+    let yes = if matches!(args.what, Some(What::OperatorKey | What::Ca)) { " --yes" } else { "" };
     format!("natsops keys rotate {} {}{overlap}{yes}", args.environment, subject(args))
 }
 
@@ -211,7 +275,7 @@ fn show_steps(context: &Context, args: &Args, left: &[Step]) {
     if context.json {
         let Args { environment, what, name, .. } = args;
         let value = serde_json::json!({
-            "format": 1, "environment": environment, "what": what.word(), "name": name, "left": left,
+            "format": 1, "environment": environment, "what": what.map(What::word), "name": name, "left": left,
         });
         println!("{value:#}");
         return;
@@ -225,7 +289,7 @@ fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
     let Args { environment, what, name, .. } = args;
     if context.json {
         let value = serde_json::json!({
-            "format": 1, "environment": environment, "what": what.word(), "name": name,
+            "format": 1, "environment": environment, "what": what.map(What::word), "name": name,
             "rotation": rotated,
         });
         println!("{value:#}");
