@@ -27,12 +27,12 @@ fn refused(project: &Project, arguments: &[&str]) -> String {
 }
 
 /// The index without what differs from rotation to rotation: the role keys, what they and the operator have signed,
-/// and the count of commits.
+/// and the commits.
 fn lasting(index: &Index) -> String {
     let mut index = index.clone();
     index.keys.retain(|name, _| !name.as_str().contains("/role/"));
     index.documents.retain(|document, _| !document.as_str().starts_with("jwt/"));
-    index.generation = 0;
+    (index.generation, index.audit) = (0, None);
     serde_json::to_string(&index).unwrap()
 }
 
@@ -81,7 +81,7 @@ async fn the_new_key_is_known_everywhere_before_it_signs_and_nobody_is_cut_befor
     assert!(connection.ask("").await.is_ok(), "a connection of the new key was closed");
     assert!(neighbour.ask("").await.is_ok(), "another service was disturbed");
     project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
-    assert_eq!(lasting(&Keys::of(project).index), lasting(&before));
+    assert!(lasting(&Keys::of(project).index) == lasting(&before), "something else has changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
