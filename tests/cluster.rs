@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use futures_util::StreamExt as _;
-use natsops::artifacts::short_lived_user;
+use natsops::artifacts::{short_lived_user, trusted};
 use natsops::jwt::{AccountBody, Claims, decode, sign};
 use natsops::nats::{Access, ClaimsError, Control, Monitor, Varz, lookup, push};
 use natsops::secrets::{
@@ -35,7 +35,7 @@ impl Keys {
     pub fn access(&self, project: &Project) -> Access {
         Access {
             servers: monitors(project, 4222),
-            authority: self.index.document(&Document::authority()).unwrap().to_owned(),
+            authority: trusted(&self.index).unwrap(),
             certificate: natsops::artifacts::short_lived_client(
                 &self.index,
                 &self.store,

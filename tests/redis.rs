@@ -15,20 +15,20 @@ use crate::cluster::Keys;
 use crate::support::{Cluster, Project, changes, holds_no_secret};
 
 /// Every node of the cache.
-const NODES: [&str; 6] =
+pub const NODES: [&str; 6] =
     ["redis-1-a", "redis-1-b", "redis-2-a", "redis-2-b", "redis-3-a", "redis-3-b"];
 
 /// How long an apply may take until it has made the first node of the cache.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn address(project: &Project, node: &str) -> SocketAddr {
+pub fn address(project: &Project, node: &str) -> SocketAddr {
     let conf = std::fs::read_to_string(project.node(node).join("redis.conf")).unwrap();
     let bind = conf.lines().find_map(|line| line.strip_prefix("bind ")).unwrap();
     format!("{bind}:6379").parse().unwrap()
 }
 
 /// natsops' own way to a node.
-async fn own(project: &Project, node: &str) -> Connection {
+pub async fn own(project: &Project, node: &str) -> Connection {
     let keys = Keys::of(project);
     let access = keys.access(project);
     let ticket = &access.certificate;
@@ -76,7 +76,7 @@ fn pids(project: &Project) -> Vec<i32> {
     NODES.iter().map(|node| project.pid(node)).collect()
 }
 
-fn kill(project: &Project, node: &str) {
+pub fn kill(project: &Project, node: &str) {
     let folder = NodeFolder::redis(project.node(node));
     let process = NodeProcess::find(&folder).unwrap().unwrap();
     process.kill().unwrap();

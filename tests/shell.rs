@@ -33,7 +33,17 @@ fn environments_services_and_nodes_are_completed() {
     }
     assert_eq!(candidates(&project, &["creds", "export", "p"]), ["prod"]);
     assert_eq!(candidates(&project, &["keys", "list", "l"]), ["local"]);
-    assert_eq!(candidates(&project, &["keys", "rotate", "local", ""]), ["user", "kms"]);
+    let what = [
+        "user",
+        "signing-key",
+        "operator-key",
+        "node-certificates",
+        "client-certificates",
+        "ca",
+        "redis",
+        "kms",
+    ];
+    assert_eq!(candidates(&project, &["keys", "rotate", "local", ""]), what);
     assert_eq!(candidates(&project, &["keys", "rotate", "local", "user", "wal"]), ["wallet"]);
     assert_eq!(candidates(&project, &["creds", "export", "local", "qu"]), ["quest-generator"]);
     assert_eq!(candidates(&project, &["creds", "export", "local", ""]).len(), 22);

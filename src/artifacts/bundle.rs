@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::certificates::{trusted, trusted_file};
 use crate::model::{Cluster, Node, SYSTEM_ACCOUNT};
 use crate::pki::Certificate;
 use crate::plan::PENDING;
@@ -83,7 +84,7 @@ pub fn prepare_node(
         system_jwt: text(Document::account(SYSTEM_ACCOUNT)).to_owned(),
         certificate: format!("tls/node-{own}.pem"),
         key: format!("tls/node-{own}.key"),
-        authority: format!("tls/ca-{}.pem", fingerprint(&certificate(Document::authority()))),
+        authority: trusted_file(index),
     };
     let config = server_config(cluster, node, &identity)?;
     Ok(PreparedNode {
@@ -105,7 +106,7 @@ pub fn bundle(prepared: &PreparedNode, node: &Node, index: &Index, key: Secret<S
     let identity = &prepared.identity;
     Bundle {
         files: vec![
-            public(&identity.authority, document(Document::authority())),
+            public(&identity.authority, &trusted(index).unwrap_or_default()),
             public(&identity.certificate, document(Document::node(&node.name))),
             BundleFile { path: identity.key.clone(), content: Content::Secret(key) },
             // Last, because it names the others.

@@ -2,8 +2,9 @@
 
 use super::paper::{Paper, public};
 use crate::model::{Cluster, Period};
-use crate::pki::Purpose;
-use crate::secrets::{Document, Index};
+use crate::pki::{Certificate, Purpose};
+use crate::plan::PENDING;
+use crate::secrets::{Beside, Document, Index, KeyName};
 
 /// What a certificate must say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,4 +90,39 @@ pub fn wanted(cluster: &Cluster, paper: &Paper, index: &Index) -> Option<Wanted>
 /// The authority's certificate, where there is one.
 pub fn authority(index: &Index) -> Option<&str> {
     index.document(&Document::authority())
+}
+
+/// Whether a paper is a certificate.
+pub fn is_certificate(paper: &Paper) -> bool {
+    match paper {
+        Paper::Authority
+        | Paper::Node(_)
+        | Paper::RedisNode(_)
+        | Paper::Client(_)
+        | Paper::LeafnodeClient(_) => true,
+        Paper::Operator
+        | Paper::System
+        | Paper::Own
+        | Paper::Activation(_)
+        | Paper::Account(_)
+        | Paper::User(_)
+        | Paper::LeafnodeUser(_) => false,
+    }
+}
+
+/// The certificates of all authorities that are trusted, the one that signs first; none where there is none yet.
+pub fn trusted(index: &Index) -> Option<String> {
+    let others = [Beside::Standby, Beside::Retiring].into_iter().filter_map(|beside| {
+        index.document(&Document::certificate(&KeyName::authority().beside(beside)))
+    });
+    let all = std::iter::once(authority(index)?).chain(others);
+    Some(all.collect())
+}
+
+/// The file of the trusted authorities: its name follows from what it holds.
+pub fn trusted_file(index: &Index) -> String {
+    let all = trusted(index).and_then(|text| Certificate::read_all(&text).ok());
+    let prints = all.map(|all| all.iter().map(|one| one.fingerprint[..12].to_owned()).collect());
+    let prints = prints.unwrap_or_else(|| vec![PENDING.to_owned()]);
+    format!("tls/ca-{}.pem", prints.join("-"))
 }

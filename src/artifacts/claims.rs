@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::leafnode_claims;
-use super::paper::{operator_signing_keys, public};
+use super::paper::public;
+use super::passing::{operator_keys, role_keys, role_signer, system_signer};
 use super::sharing;
 use crate::jwt::{
     AccountBody, AccountLimitsClaim, Allow, Claims, Export, Import, JetStreamTier, OperatorBody,
@@ -36,9 +37,13 @@ pub(super) fn unsigned<B>(issuer: String, name: &str, subject: String, nats: B) 
 /// The operator's claims, signed by its identity key.
 pub fn operator(cluster: &Cluster, index: &Index) -> Claims<OperatorBody> {
     let identity = public(index, &KeyName::operator());
-    let signing = operator_signing_keys().map(|name| public(index, &name)).collect();
     let system = public(index, &KeyName::account(SYSTEM_ACCOUNT));
-    unsigned(identity.clone(), cluster.name.as_str(), identity, OperatorBody::new(signing, system))
+    unsigned(
+        identity.clone(),
+        cluster.name.as_str(),
+        identity,
+        OperatorBody::new(operator_keys(index), system),
+    )
 }
 
 /// The system account's claims: natsops itself is the only role in it.
@@ -66,20 +71,20 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         imports: Vec::new(),
         exports: Vec::new(),
         limits,
-        signing_keys: vec![scoped(
+        signing_keys: scoped(
             index,
             SYSTEM_ACCOUNT,
             OWN_ROLE,
             own,
             "The tool that operates this cluster.",
-        )],
+        ),
         revocations: BTreeMap::new(),
         description: "The servers themselves.".to_owned(),
         kind: "account".to_owned(),
         version: 2,
     };
     unsigned(
-        public(index, &KeyName::operator_signing(1)),
+        public(index, &system_signer(index)),
         SYSTEM_ACCOUNT,
         public(index, &KeyName::account(SYSTEM_ACCOUNT)),
         body,
@@ -95,8 +100,8 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
         ..closed_template()
     };
     let mut signing_keys =
-        vec![scoped(index, name, OWN_ROLE, own, "The tool that operates this cluster.")];
-    signing_keys.extend(cluster.services_of(&account.name).map(|service| {
+        scoped(index, name, OWN_ROLE, own, "The tool that operates this cluster.");
+    signing_keys.extend(cluster.services_of(&account.name).flat_map(|service| {
         scoped(index, name, service.name.as_str(), template(cluster, service), &service.description)
     }));
     signing_keys.extend(leafnode_claims::roles(cluster, account, index));
@@ -123,7 +128,7 @@ pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<Ac
 /// A service's user, who carries no permission of their own.
 pub fn user(service: &Service, index: &Index) -> Claims<UserBody> {
     unsigned(
-        public(index, &KeyName::role(service.account.as_str(), service.name.as_str())),
+        public(index, &role_signer(index, service.account.as_str(), service.name.as_str())),
         service.name.as_str(),
         public(index, &KeyName::user(&service.name)),
         UserBody::scoped(public(index, &KeyName::of_account(&service.account))),
@@ -134,20 +139,24 @@ pub(super) fn own_inbox() -> String {
     format!("_INBOX.{OWN_ROLE}.>")
 }
 
+/// A role, with its key; with both keys while one takes the place of the other.
 pub(super) fn scoped(
     index: &Index,
     account: &str,
     role: &str,
     template: Template,
     description: &str,
-) -> SigningKey {
-    SigningKey::Scoped(Box::new(ScopedKey {
-        kind: "user_scope".to_owned(),
-        key: public(index, &KeyName::role(account, role)),
-        role: role.to_owned(),
-        template,
-        description: description.to_owned(),
-    }))
+) -> Vec<SigningKey> {
+    let scope = |key: KeyName| {
+        SigningKey::Scoped(Box::new(ScopedKey {
+            kind: "user_scope".to_owned(),
+            key: public(index, &key),
+            role: role.to_owned(),
+            template: template.clone(),
+            description: description.to_owned(),
+        }))
+    };
+    role_keys(index, account, role).into_iter().map(scope).collect()
 }
 
 /// A role that may do nothing, over ordinary connections only.

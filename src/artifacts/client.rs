@@ -1,5 +1,6 @@
 //! What a client needs: creds, certificate, key, authority and addresses; and the same for the cache, if it uses that.
 
+use super::certificates::trusted;
 use super::{BundleFile, Content, IssueError};
 use crate::jwt::creds_file;
 use crate::model::{Cluster, Service};
@@ -50,7 +51,10 @@ pub fn client_file(
         }
         ("client.key", _) => secret(KeyName::client(name)),
         ("client.pem", _) => public(Document::client(name)),
-        ("ca.pem", _) => public(Document::authority()),
+        ("ca.pem", _) => {
+            let missing = || IssueError::Missing("certificate authority".to_owned());
+            Ok(Content::Public(trusted(index).ok_or_else(missing)?))
+        }
         ("urls", _) => line(cluster.client_urls().join(",")),
         ("redis.password", Some(_)) => secret(KeyName::redis_user(name.as_str())),
         ("redis.username", Some(_)) => line(name.to_string()),

@@ -12,7 +12,7 @@ use super::paper::{Paper, key_names, operator_signing_keys};
 use crate::jwt::{SigningKey, decode};
 use crate::model::{Cluster, Period, Rotation, Validity};
 use crate::pki::Certificate;
-use crate::secrets::{Document, Index, KeyEntry, KeyName};
+use crate::secrets::{Beside, Document, Index, KeyEntry, KeyName};
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -95,13 +95,14 @@ struct Said {
 impl Credential {
     /// What a key is for, told by its name.
     fn of(name: &KeyName) -> Self {
+        let (_, name) = name.parted();
         let steps: Vec<&str> = name.as_str().split('/').collect();
         match steps[..] {
             ["operator", "identity"] => Self::Operator,
             ["operator", ..] => Self::OperatorKey,
             ["account", _, "identity"] => Self::Account,
             ["account", ..] => Self::SigningKey,
-            ["user" | "retiring", ..] => Self::User,
+            ["user", ..] => Self::User,
             ["client", ..] => Self::ClientCertificate,
             ["redis", "user" | "replication", ..] => Self::CacheUser,
             ["node" | "redis", ..] => Self::NodeCertificate,
@@ -140,6 +141,16 @@ impl Credential {
             Self::NodeCertificate => "node-certificate",
             Self::ClientCertificate => "client-certificate",
             Self::CacheUser => "cache-user",
+        }
+    }
+}
+
+impl From<Beside> for KeyState {
+    fn from(beside: Beside) -> Self {
+        match beside {
+            Beside::Standby => Self::Standby,
+            Beside::Retiring => Self::Retiring,
+            Beside::Revoked => Self::Revoked,
         }
     }
 }
@@ -183,13 +194,20 @@ pub fn inventory(cluster: &Cluster, index: &Index) -> Vec<ListedKey> {
         };
         states.insert(name, state);
     }
-    for service in cluster.services.keys() {
-        let name = KeyName::retiring_user(service);
-        if let Some(public) = index.public(&name) {
-            let revoked = index.is_revoked(public);
-            papers.insert(name.clone(), Document::retiring_user(service));
-            states.insert(name, if revoked { KeyState::Revoked } else { KeyState::Retiring });
+    for (name, entry) in &index.keys {
+        let (Some(beside), base) = name.parted() else {
+            continue;
+        };
+        if states.get(&base).is_none_or(|state| *state == KeyState::LeftOver) {
+            continue;
         }
+        papers.insert(name.clone(), Document::of_beside(name));
+        let revoked = index.is_revoked(&entry.public);
+        states.insert(name.clone(), if revoked { KeyState::Revoked } else { beside.into() });
+    }
+    for (name, passing) in &index.passing {
+        let state = if passing.dropped { KeyState::Revoked } else { KeyState::Retiring };
+        states.insert(name.clone(), state);
     }
     // The first one signs; see `OPERATOR_SIGNING_KEYS`.
     for name in operator_signing_keys().skip(1) {
@@ -263,7 +281,10 @@ fn said(
     let kind = Credential::of(name);
     let listing = match kind {
         Credential::OperatorKey => Some(Document::operator()),
-        Credential::SigningKey => name.as_str().split('/').nth(1).map(Document::account),
+        Credential::SigningKey => {
+            let name = name.as_str().strip_prefix("retiring/").unwrap_or(name.as_str());
+            name.split('/').nth(1).map(Document::account)
+        }
         _ => None,
     };
     let Some(text) = own.or(listing.as_ref()).and_then(|document| index.document(document)) else {
@@ -292,16 +313,27 @@ fn certified(text: &str, index: &Index) -> Said {
     let Ok(certificate) = Certificate::read(text) else {
         return Said::default();
     };
-    let authority = index.document(&Document::authority()).map(Certificate::read);
-    // An authority's own certificate names no other signer.
-    let ours = matches!(&authority, Some(Ok(authority))
-        if authority.fingerprint == certificate.fingerprint
-            || authority.identifier == certificate.authority);
+    let issuer = authorities(index).into_iter().find(|(_, authority)| {
+        // An authority's own certificate names no other signer.
+        authority.fingerprint == certificate.fingerprint
+            || authority.identifier == certificate.authority
+    });
     Said {
-        issuer: Some(if ours { KeyName::authority().to_string() } else { certificate.issuer }),
+        issuer: Some(issuer.map_or(certificate.issuer, |(name, _)| name.to_string())),
         expires: Some(certificate.not_after),
         fingerprint: Some(certificate.fingerprint),
     }
+}
+
+/// The authority, and those that come before and after it while they are known.
+fn authorities(index: &Index) -> Vec<(KeyName, Certificate)> {
+    let name = KeyName::authority();
+    let beside = [Beside::Standby, Beside::Retiring, Beside::Revoked].map(|b| name.beside(b));
+    let beside = beside.into_iter().map(|name| (Document::certificate(&name), name));
+    std::iter::once((Document::authority(), name))
+        .chain(beside)
+        .filter_map(|(paper, name)| Some((name, Certificate::read(index.document(&paper)?).ok()?)))
+        .collect()
 }
 
 /// The part of an operator's or an account's claims that lists who signs in its name.

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::paper::{Paper, key_names};
-use super::review::is_current;
+use super::passing::role_signer;
+use super::review::{is_current, void_until};
 use super::{Newer, certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
 use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
@@ -99,7 +100,7 @@ fn write(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<String, IssueError> {
-    let signer = keys.get(&paper.signer(cluster))?;
+    let signer = keys.get(&paper.signer(cluster, index))?;
     let old = index.document(&paper.document());
     match paper {
         Paper::Operator => token(claims::operator(cluster, index), &signer, old, now, None),
@@ -120,12 +121,14 @@ fn write(
             token(claims, &signer, old, now, held)
         }
         Paper::User(service) => {
-            let claims = claims::user(&cluster.services[service], index);
-            token(claims, &signer, old, now, None)
+            let service = &cluster.services[service];
+            let void = void_until(index, service.account.as_str());
+            token(claims::user(service, index), &signer, old, now, void)
         }
         Paper::LeafnodeUser(leafnode) => {
-            let claims = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
-            token(claims, &signer, old, now, None)
+            let leafnode = &cluster.leafnodes[leafnode];
+            let void = void_until(index, leafnode.account.as_str());
+            token(leafnode_claims::user(leafnode, index), &signer, old, now, void)
         }
         Paper::Authority
         | Paper::Node(_)
@@ -188,8 +191,47 @@ pub(super) fn short_lived_user_of(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Ticket, IssueError> {
-    let role = KeyName::role(account, role);
-    let signer = store.open(&role)?;
+    let signer = role_signer(index, account, role);
+    short_lived_user_by((account, &signer), index, store, entropy, now)
+}
+
+/// A user whom a key of the account signs, for the length of a run.
+pub fn short_lived_user_by(
+    (account, key): (&str, &KeyName),
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let issued = issued_after(now.as_second(), void_until(index, account));
+    user_of((account, key), index, store, (entropy, now), issued)
+}
+
+/// When a token was issued, in unix seconds.
+pub fn issued_at(token: &str) -> Option<i64> {
+    Some(decode::<serde_json::Value>(token).ok()?.claims.iat)
+}
+
+/// A user as one that was issued at a time, in unix seconds: servers must refuse it when all of that time are void.
+pub fn user_issued_at(
+    (account, issued): (&str, i64),
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let key = role_signer(index, account, OWN_ROLE);
+    user_of((account, &key), index, store, (entropy, now), issued)
+}
+
+fn user_of(
+    (account, key): (&str, &KeyName),
+    index: &Index,
+    store: &dyn SecretStore,
+    (entropy, now): (&dyn Entropy, Timestamp),
+    issued: i64,
+) -> Result<Ticket, IssueError> {
+    let signer = store.open(key)?;
     let NewKey { entry, secret } = entropy.make(&own_user(), now);
     let lasts = i64::try_from(TICKET.duration().as_secs()).unwrap_or(0);
     let public = |name: &KeyName| {
@@ -199,8 +241,8 @@ pub(super) fn short_lived_user_of(
     let claims = Claims {
         exp: Some(now.as_second() + lasts),
         jti: String::new(),
-        iat: now.as_second(),
-        iss: public(&role)?,
+        iat: issued,
+        iss: public(key)?,
         name: OWN_ROLE.to_owned(),
         sub: entry.public,
         nats: UserBody::scoped(public(&KeyName::account(account))?),
@@ -215,9 +257,21 @@ pub fn short_lived_client(
     entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Ticket, IssueError> {
-    let authority = CertificateKey::from_pem(&store.open(&KeyName::authority())?)?;
+    short_lived_client_of(&KeyName::authority(), index, store, entropy, now)
+}
+
+/// The same of any authority, to prove who trusts it. It is never stored.
+pub fn short_lived_client_of(
+    authority: &KeyName,
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Ticket, IssueError> {
+    let paper = Document::certificate(authority);
+    let authority = CertificateKey::from_pem(&store.open(authority)?)?;
     let own = index
-        .document(&Document::authority())
+        .document(&paper)
         .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
     let name: crate::model::ServiceName = OWN_ROLE.parse().expect("it has the form of a service");
     let key = CertificateKey::from_bytes(&entropy.bytes(&KeyName::client(&name)));

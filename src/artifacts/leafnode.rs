@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use super::certificates::trusted;
 use super::issue::short_lived_user_of;
 use super::leafnode_claims::OWN_LEAFNODE_ROLE;
 use super::{Bundle, BundleError, BundleFile, Content, IssueError, short_lived_client};
@@ -150,10 +151,7 @@ fn password(entropy: &dyn Entropy) -> Secret<String> {
 }
 
 fn authority(index: &Index) -> Result<String, IssueError> {
-    let authority = index.document(&Document::authority());
-    authority
-        .map(str::to_owned)
-        .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))
+    trusted(index).ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))
 }
 
 fn assemble(authority: String, user: &Ticket, client: Ticket, config: Content) -> Bundle {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::claims::{NO_LIMIT, closed_template, counted, own_inbox, scoped, unsigned};
 use super::paper::public;
+use super::passing::role_signer;
 use crate::jwt::{AccountBody, AccountLimitsClaim, Allow, Claims, SigningKey, Template, UserBody};
 use crate::model::{Account, Cluster, Leafnode, OWN_ACCOUNT, OWN_ROLE};
 use crate::secrets::{Index, KeyName};
@@ -28,7 +29,7 @@ pub fn roles(cluster: &Cluster, account: &Account, index: &Index) -> Vec<Signing
         let template = leafnode_template(crossing.into, crossing.out);
         scoped(index, account.name.as_str(), &leafnode.role(), template, &leafnode.description)
     };
-    cluster.leafnodes_of(&account.name).map(role).collect()
+    cluster.leafnodes_of(&account.name).flat_map(role).collect()
 }
 
 /// How many leafnode connections an account may have.
@@ -39,7 +40,7 @@ pub fn limit(cluster: &Cluster, account: &Account) -> i64 {
 /// A leafnode's user, who carries no permission of their own.
 pub fn user(leafnode: &Leafnode, index: &Index) -> Claims<UserBody> {
     unsigned(
-        public(index, &KeyName::role(leafnode.account.as_str(), &leafnode.role())),
+        public(index, &role_signer(index, leafnode.account.as_str(), &leafnode.role())),
         leafnode.name.as_str(),
         public(index, &KeyName::leafnode_user(&leafnode.name)),
         UserBody::scoped(public(index, &KeyName::of_account(&leafnode.account))),
@@ -64,10 +65,11 @@ pub fn own(cluster: &Cluster, index: &Index) -> Claims<AccountBody> {
         imports: Vec::new(),
         exports: Vec::new(),
         limits: own_limits(cluster),
-        signing_keys: vec![
+        signing_keys: [
             role(OWN_ROLE, hub, "The tool that operates this cluster."),
             role(OWN_LEAFNODE_ROLE, edge, "The leafnode that a check starts."),
-        ],
+        ]
+        .concat(),
         revocations: BTreeMap::new(),
         description: "The checks of the tool that operates this cluster.".to_owned(),
         kind: "account".to_owned(),

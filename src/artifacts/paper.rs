@@ -1,6 +1,7 @@
 //! What must exist: keys by name, and the documents that they sign.
 
 use super::leafnode_claims::OWN_LEAFNODE_ROLE;
+use super::passing::{role_signer, system_signer};
 use super::sharing::{Activation, activations};
 use crate::model::{
     AccountName, Cluster, LeafnodeName, NodeName, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT,
@@ -96,17 +97,19 @@ impl Paper {
     }
 
     /// The key that signs it.
-    pub fn signer(&self, cluster: &Cluster) -> KeyName {
+    pub fn signer(&self, cluster: &Cluster, index: &Index) -> KeyName {
         match self {
             Self::Operator => KeyName::operator(),
-            Self::System | Self::Own | Self::Account(_) => KeyName::operator_signing(1),
+            Self::System => system_signer(index),
+            Self::Own | Self::Account(_) => KeyName::operator_signing(1),
             Self::Activation(activation) => KeyName::of_account(&activation.owner),
             Self::User(service) => {
-                KeyName::role(cluster.services[service].account.as_str(), service.as_str())
+                let account = cluster.services[service].account.as_str();
+                role_signer(index, account, service.as_str())
             }
             Self::LeafnodeUser(name) => {
                 let leafnode = &cluster.leafnodes[name];
-                KeyName::role(leafnode.account.as_str(), &leafnode.role())
+                role_signer(index, leafnode.account.as_str(), &leafnode.role())
             }
             Self::Authority
             | Self::Node(_)
@@ -118,7 +121,7 @@ impl Paper {
 }
 
 /// The operator's signing keys, the current one first.
-pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> {
+pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> + Clone {
     (1..=OPERATOR_SIGNING_KEYS).map(KeyName::operator_signing)
 }
 

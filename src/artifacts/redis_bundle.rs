@@ -1,11 +1,12 @@
 //! The folder of a node of the cache: its configuration, its users, its certificate and its key.
 
+use super::certificates::{trusted, trusted_file};
 use super::{Bundle, BundleError, BundleFile, Content};
 use crate::model::{Cluster, OWN_ROLE, Redis, RedisNode};
 use crate::pki::Certificate;
 use crate::plan::PENDING;
 use crate::render::{RedisIdentity, RedisSettings, RedisUser, RedisUsers, redis_config};
-use crate::secrets::{Document, Index, KeyName, Secret};
+use crate::secrets::{Beside, Document, Index, KeyName, Secret};
 
 /// Everything about the folder of a node of the cache that is no secret.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ pub fn prepare_redis(
     let identity = RedisIdentity {
         certificate: format!("tls/node-{own}.pem"),
         key: format!("tls/node-{own}.key"),
-        authority: format!("tls/ca-{}.pem", certificate(Document::authority())),
+        authority: trusted_file(index),
         acl: "users.acl".to_owned(),
         replication_secret: format!("tls/replication-{}.conf", short(&replication)),
     };
@@ -59,7 +60,9 @@ pub fn prepare_redis(
         RedisUser::replication(replication.clone()),
     ];
     users.extend(cluster.cache_users().map(|service| {
-        RedisUser::service(service, public(KeyName::redis_user(service.name.as_str())))
+        let name = KeyName::redis_user(service.name.as_str());
+        let old = index.public(&name.beside(Beside::Retiring)).map(str::to_owned);
+        RedisUser::service(service, public(name)).and(old)
     }));
     let users = RedisUsers::new(users);
     let config = redis_config(&cluster.environment, redis, node, &identity)?;
@@ -90,7 +93,7 @@ pub fn redis_bundle(
     let replication = Secret::new(format!("masterauth {}\n", secrets.replication.expose()));
     Bundle {
         files: vec![
-            public(&identity.authority, document(Document::authority())),
+            public(&identity.authority, &trusted(index).unwrap_or_default()),
             public(&identity.certificate, document(Document::redis_node(&node.name))),
             file(&identity.key, Content::Secret(secrets.key)),
             file(&identity.replication_secret, Content::Secret(replication)),

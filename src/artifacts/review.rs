@@ -1,6 +1,6 @@
 //! Compares the index with the model, as records: by meaning, never by bytes, and without opening a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::jwt::{AccountBody, ActivationBody, Claims, OperatorBody, UserBody, de
 use crate::model::{Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
-use crate::secrets::Index;
+use crate::secrets::{EVERYBODY, Index};
 
 /// Account claims that the servers hold in a newer version than the index: the `iat` of each, by account.
 pub type Newer = BTreeMap<String, i64>;
@@ -69,9 +69,12 @@ fn compare(
         | Paper::RedisNode(_) => Kind::Certificate,
         _ => Kind::Jwt,
     };
-    let needs = [paper.subject(), paper.signer(cluster)].map(|key| RecordId::new(Kind::Key, key));
+    let needs =
+        [paper.subject(), paper.signer(cluster, index)].map(|key| RecordId::new(Kind::Key, key));
     let record = Record::new(RecordId::new(kind, document.name())).needs(needs);
     let text = index.document(&document);
+    let held = |account: &str| Some((*newer.get(account)?, "older than what the servers hold"));
+    let void = |account: &str| Some((void_until(index, account)? + 1, "revoked"));
     match paper {
         Paper::Operator => {
             let wanted = claims::operator(cluster, index);
@@ -79,11 +82,11 @@ fn compare(
         }
         Paper::System => {
             let wanted = claims::system(index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(SYSTEM_ACCOUNT))
+            tokens::<AccountBody>(record, &wanted, text, held(SYSTEM_ACCOUNT))
         }
         Paper::Own => {
             let wanted = leafnode_claims::own(cluster, index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(OWN_ACCOUNT))
+            tokens::<AccountBody>(record, &wanted, text, held(OWN_ACCOUNT))
         }
         Paper::Activation(activation) => {
             let wanted = sharing::activation(activation, index);
@@ -91,15 +94,25 @@ fn compare(
         }
         Paper::Account(account) => {
             let wanted = claims::account(cluster, &cluster.accounts[account], index);
-            tokens::<AccountBody>(record, &wanted, text, newer.get(account.as_str()))
+            tokens::<AccountBody>(record, &wanted, text, held(account.as_str()))
         }
         Paper::User(service) => {
             let wanted = claims::user(&cluster.services[service], index);
-            tokens::<UserBody>(record, &wanted, text, None)
+            tokens::<UserBody>(
+                record,
+                &wanted,
+                text,
+                void(cluster.services[service].account.as_str()),
+            )
         }
         Paper::LeafnodeUser(leafnode) => {
             let wanted = leafnode_claims::user(&cluster.leafnodes[leafnode], index);
-            tokens::<UserBody>(record, &wanted, text, None)
+            tokens::<UserBody>(
+                record,
+                &wanted,
+                text,
+                void(cluster.leafnodes[leafnode].account.as_str()),
+            )
         }
         Paper::Authority
         | Paper::Node(_)
@@ -116,17 +129,22 @@ fn compare(
     }
 }
 
+/// Until when whatever was issued to the users of an account is void.
+pub(super) fn void_until(index: &Index, account: &str) -> Option<i64> {
+    index.revocations.get(account)?.get(EVERYBODY).copied()
+}
+
 /// The records of a token: claims as fields, so that a change can be named.
 fn tokens<B: Serialize + DeserializeOwned + Clone>(
     record: Record,
     wanted: &Claims<B>,
     text: Option<&str>,
-    newer: Option<&i64>,
+    newer: Option<(i64, &str)>,
 ) -> (Record, Option<Record>) {
     let found = text.map(|text| match decode::<B>(text) {
         Ok(token) => {
-            let stale = newer.is_some_and(|newer| *newer > token.claims.iat);
-            let version = if stale { "older than what the servers hold" } else { "newest" };
+            let stale = newer.filter(|(newer, _)| *newer > token.claims.iat);
+            let version = stale.map_or("newest", |(_, what)| what);
             claim_fields(record.clone(), &token.claims).field("version", version, OnChange::InPlace)
         }
         Err(reason) => record.clone().field("version", reason, OnChange::InPlace),
@@ -150,12 +168,15 @@ fn claim_fields<B: Serialize>(record: Record, claims: &Claims<B>) -> Record {
         .field("subject", &claims.sub, OnChange::InPlace)
 }
 
+/// What tells a role's former signing key from the current one, while both are listed.
+const RETIRING: &str = " (retiring)";
+
 /// Changing a role's template, or its key, closes the connections of that role and of no other (measured on 2.15.1).
 fn effect(field: &str) -> OnChange {
     let mut steps = field.split('.');
     match (steps.next(), steps.next(), steps.next()) {
         (Some("signing_keys"), Some(role), Some("template" | "key")) => {
-            OnChange::Reconnect(role.to_owned())
+            OnChange::Reconnect(role.strip_suffix(RETIRING).unwrap_or(role).to_owned())
         }
         _ => OnChange::InPlace,
     }
@@ -173,10 +194,15 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
             }
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
+            let mut roles = BTreeSet::new();
             for item in items {
-                let name = item["role"].as_str().or(item["subject"].as_str());
+                let role = item["role"].as_str();
+                let name = role.or(item["subject"].as_str());
                 let step = name.or(item.as_str()).unwrap_or("?");
-                flatten(join(step), item, fields);
+                // The current key stands first.
+                let again = role.is_some_and(|role| !roles.insert(role));
+                let step = if again { format!("{step}{RETIRING}") } else { step.to_owned() };
+                flatten(join(&step), item, fields);
             }
         }
         Value::Array(items) => {

@@ -5,9 +5,10 @@
 use jiff::Timestamp;
 
 use super::{IssueError, Newer, issue};
-use crate::model::{Cluster, Service};
+use crate::model::{AccountName, Cluster, Service};
 use crate::secrets::{
-    Change, Document, Entropy, Index, KeyName, NewKey, Revocation, SecretStore, StoreError,
+    Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
+    StoreError,
 };
 
 /// Where the succession of a user's key stands, as the store tells.
@@ -88,13 +89,29 @@ impl Scribe<'_> {
         Ok(change)
     }
 
+    /// Revokes all users of an account that were issued until a time, in unix seconds, and signs for them anew.
+    pub fn revoke_everybody(
+        &self,
+        account: &AccountName,
+        until: i64,
+        index: &Index,
+    ) -> Result<Change, IssueError> {
+        let (account, user) = (account.to_string(), EVERYBODY.to_owned());
+        let revocation = Revocation { account, user, until };
+        let mut next = index.clone();
+        next.revoke(revocation.clone());
+        let mut change = self.issue(&next)?;
+        change.revocations.push(revocation);
+        Ok(change)
+    }
+
     /// Forgets the old key. Its revocation stays.
     pub fn forget(service: &Service) -> Change {
         let key = KeyName::retiring_user(&service.name);
         Change { gone: vec![(key, Document::retiring_user(&service.name))], ..Change::default() }
     }
 
-    fn issue(&self, index: &Index) -> Result<Change, IssueError> {
+    pub(super) fn issue(&self, index: &Index) -> Result<Change, IssueError> {
         issue(self.cluster, index, self.store, self.entropy, self.now, self.newer)
     }
 

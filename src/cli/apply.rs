@@ -11,6 +11,7 @@ use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::plan_view::view;
 use super::progress::Progress;
+use super::reach::Reach;
 use super::reason::ReasonArgs;
 use super::saved_plan::SavedPlan;
 use super::{apply_cloud, candidates, exit, paint, tables};
@@ -37,6 +38,9 @@ pub struct Args {
     /// Also heal what only `plan --deep` sees (environments on AWS)
     #[arg(long)]
     deep: bool,
+    /// How to reach the servers, for what runs on them and for the checks (environments on AWS)
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    reach: Reach,
     /// Fail with 8 when something could not be checked, such as servers in private subnets (environments on AWS)
     #[arg(long)]
     require_checks: bool,
@@ -53,7 +57,19 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
         let (json, deep, require_checks) = (context.json, args.deep, args.require_checks);
-        let wish = apply_cloud::Wish { environment, json, deep, require_checks, agree: &agree };
+        let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
+        let allowed = allow.allowed(&cluster);
+        let (reach, edges) = (args.reach, context.edges(environment));
+        let wish = apply_cloud::Wish {
+            environment,
+            json,
+            deep,
+            reach,
+            require_checks,
+            edges,
+            allowed,
+            agree: &agree,
+        };
         let server = context.nats_server(&cluster)?;
         let cloud = Cloud::open(cluster)?.with_server(server);
         return apply_cloud::run(cloud.signed_by(args.reason.author("apply")), &wish);

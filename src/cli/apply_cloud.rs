@@ -1,19 +1,24 @@
 //! `natsops apply ENV` for an environment on AWS.
 
+use std::path::PathBuf;
+
 use anstream::{eprint, eprintln, println};
 
 use super::cloud::Cloud;
 use super::context::block_on;
 use super::failure::Failure;
 use super::plan::words;
-use super::plan_cloud::Foreseen;
+use super::plan_cloud::{Foreseen, look};
 use super::progress::Progress;
+use super::reach::Reach;
 use super::{exit, paint};
+use crate::ops::checks::{self, Report};
 use crate::ops::execute::StopSign;
 use crate::ops::platform::{self, Ground};
-use crate::plan::Plan;
+use crate::ops::{Allowed, OpsError, Site, reach};
+use crate::plan::{Kind, Plan};
 use crate::provider::Platform as _;
-use crate::provider::aws::AwsProvider;
+use crate::provider::aws::{AwsProvider, Machines};
 use crate::secrets::SecretStore as _;
 
 /// What an apply is asked to be.
@@ -24,8 +29,14 @@ pub struct Wish<'a> {
     pub json: bool,
     /// Whether everything is looked at, whatever it costs.
     pub deep: bool,
+    /// How the servers are reached.
+    pub reach: Reach,
     /// Whether it fails when something could not be checked.
     pub require_checks: bool,
+    /// Where checks may have a leafnode server.
+    pub edges: PathBuf,
+    /// What the user allows by name.
+    pub allowed: Allowed,
     /// Looks at the plan that would be carried out, and refuses it or has it agreed to.
     pub agree: &'a dyn Fn(&Plan) -> Result<(), Failure>,
 }
@@ -37,26 +48,34 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
     let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
         let ground = cloud.ground(&platform, &progress, wish.deep);
-        let planned = ground.plan(&cloud.store.index()?).await?;
+        let site = cloud.site(wish.edges.clone(), &progress, wish.allowed.clone());
+        let planned = look(&ground, &site, &cloud.store.index()?, (wish.reach, stop)).await?;
         let foreseen = Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())?;
         eprint!("{}", words(&foreseen.shown(environment), false));
         let plan = foreseen.plan;
         (wish.agree)(&plan)?;
-        let left = if plan.is_empty() {
-            plan.clone()
+        let reached = !plan.not_observed.iter().any(|unseen| unseen.kind == Kind::Node);
+        let done = if plan.is_empty() {
+            let index = cloud.store.index()?;
+            let checks = match reached {
+                true => Some(checks::run(&site, &index, stop).await?),
+                false => None,
+            };
+            Done { left: plan.clone(), checks }
         } else {
-            carry_out(&cloud, &ground, stop, &progress).await?
+            carry_out(&cloud, &Grounds { ground, site, reach: wish.reach }, stop, &progress).await?
         };
         progress.finish();
-        Ok((plan, left))
+        Ok((plan, done))
     });
-    let (plan, left) = outcome.map_err(|failure| {
+    let (plan, Done { left, checks }) = outcome.map_err(|failure| {
         let next = next(environment, &failure);
         failure.next(next)
     })?;
     if wish.json {
         let value = serde_json::json!({
-            "format": 1, "environment": environment, "plan": plan, "left": left, "calls": cloud.calls.calls(),
+            "format": 1, "environment": environment, "plan": plan, "left": left,
+            "calls": cloud.calls.calls(), "checks": checks.map(|report| report.checks),
         });
         println!("{value:#}");
     }
@@ -95,16 +114,48 @@ fn next(environment: &str, failure: &Failure) -> String {
     format!("natsops plan {environment}")
 }
 
+/// What an apply has left, and the checks where the servers were reached.
+struct Done {
+    left: Plan,
+    checks: Option<Report>,
+}
+
+/// The platform, and the servers on it.
+struct Grounds<'g, 'a> {
+    ground: Ground<'g, AwsProvider<'a>>,
+    site: Site<'g, Machines<'g>>,
+    reach: Reach,
+}
+
+impl Grounds<'_, '_> {
+    /// Makes the platform what it should be, then what runs on the servers, where they can be reached.
+    async fn apply(&self, stop: &StopSign) -> Result<Done, OpsError> {
+        let left = platform::apply(&self.ground, stop).await?;
+        if self.reach == Reach::Never {
+            return Ok(Done { left, checks: None });
+        }
+        if self.reach == Reach::Wait {
+            reach::wait(&self.site, stop).await?;
+        }
+        let Some(world) = reach::survey(&self.site, &self.site.store.index()?).await? else {
+            return Ok(Done { left, checks: None });
+        };
+        let (report, servers) = reach::finish(&self.site, world, stop).await?;
+        Ok(Done { left: platform::with_servers(left, servers), checks: Some(report) })
+    }
+}
+
 /// Makes the anchor, takes the lease, applies, and gives the lease back however that ended.
 async fn carry_out(
     cloud: &Cloud,
-    ground: &Ground<'_, AwsProvider<'_>>,
+    grounds: &Grounds<'_, '_>,
     stop: &StopSign,
     progress: &Progress,
-) -> Result<Plan, Failure> {
-    ground.platform.anchor().await.map_err(crate::ops::OpsError::from)?;
-    let lease = cloud.lease(ground.platform, "apply", progress).await?;
-    let outcome = platform::apply(ground, stop).await;
+) -> Result<Done, Failure> {
+    let platform = grounds.ground.platform;
+    platform.anchor().await.map_err(OpsError::from)?;
+    let lease = cloud.lease(platform, "apply", progress).await?;
+    let outcome = grounds.apply(stop).await;
     let lost = lease.is_lost();
     let given = lease.give_back().await;
     let left = outcome?;

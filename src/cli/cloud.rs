@@ -9,8 +9,11 @@ use crate::artifacts::{Content, archive, client_file};
 use crate::lease;
 use crate::model::{AwsSettings, Cluster, Placement};
 use crate::ops::platform::Ground;
+use crate::ops::{Allowed, Reporter, Site};
 use crate::provider::Supply;
-use crate::provider::aws::{AwsProvider, BucketStore, Clients, CloudLease, Counter, Names};
+use crate::provider::aws::{
+    AwsProvider, BucketStore, Clients, CloudLease, Counter, Machines, Names,
+};
 use crate::secrets::{Author, Index, KeyName, OsEntropy, Secret, SecretStore as _};
 
 /// An environment on AWS.
@@ -68,6 +71,23 @@ impl Cloud {
             supply: self,
             reporter,
             deep,
+        }
+    }
+
+    /// The servers, over their own ports. `edges` is where checks may have a leafnode server on this machine.
+    pub fn site<'a>(
+        &'a self,
+        edges: PathBuf,
+        reporter: &'a dyn Reporter,
+        allowed: Allowed,
+    ) -> Site<'a, Machines<'a>> {
+        Site {
+            cluster: &self.cluster,
+            store: &self.store,
+            entropy: &OsEntropy,
+            provider: Machines::new(&self.cluster, edges, self.server.clone()),
+            reporter,
+            allowed,
         }
     }
 

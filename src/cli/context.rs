@@ -87,6 +87,11 @@ impl Context {
         self.state.join(environment)
     }
 
+    /// Where checks may have a leafnode server of their own.
+    pub fn edges(&self, environment: &str) -> PathBuf {
+        self.state(environment).join("edges")
+    }
+
     /// Reads an environment with all that there is to say about it.
     pub fn read(&self, environment: &str) -> Result<(Option<Cluster>, Diagnostics), Failure> {
         let loaded = self.load(environment)?;

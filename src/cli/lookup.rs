@@ -3,7 +3,8 @@
 use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
-use crate::model::{Cluster, Node, Service, Stream};
+use crate::model::{Account, Cluster, Node, Service, Stream};
+use crate::ops::keys::{Client, Signers};
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -23,6 +24,49 @@ pub fn node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failure> {
     let known = cluster.nodes.iter().map(|node| node.name.as_str());
     let found = cluster.nodes.iter().find(|node| node.name.as_str() == name);
     found.ok_or_else(|| unknown("node", name, known.collect()))
+}
+
+/// The node of a name, of the cluster or of the cache.
+pub fn any_node<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a str, Failure> {
+    let nodes = cluster.nodes.iter().map(|node| node.name.as_str());
+    let cache = cluster.redis_nodes().iter().map(|node| node.name.as_str());
+    let known: Vec<&str> = nodes.chain(cache).collect();
+    let found = known.iter().find(|known| **known == name);
+    found.copied().ok_or_else(|| unknown("node", name, known))
+}
+
+/// The service or the leafnode of a name; a service, where both have it.
+pub fn client<'a>(cluster: &'a Cluster, name: &str) -> Result<Client<'a>, Failure> {
+    let service = cluster.services.get(name).map(Client::Service);
+    let leafnode = || cluster.leafnodes.get(name).map(Client::Leafnode);
+    service.or_else(leafnode).ok_or_else(|| {
+        let services = cluster.services.keys().map(|name| name.as_str());
+        let leafnodes = cluster.leafnodes.keys().map(|name| name.as_str());
+        unknown("service or leafnode", name, services.chain(leafnodes).collect())
+    })
+}
+
+/// The account of a name.
+pub fn account<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Account, Failure> {
+    let known = cluster.accounts.keys().map(|name| name.as_str());
+    cluster.accounts.get(name).ok_or_else(|| unknown("account", name, known.collect()))
+}
+
+/// Who has signing keys: an account, a service, or a leafnode.
+pub fn signers<'a>(cluster: &'a Cluster, name: &str) -> Result<Signers<'a>, Failure> {
+    let accounts = cluster.accounts.values().find(|account| account.name.as_str() == name);
+    let service = cluster.services.get(name).map(Signers::Service);
+    let mut leafnodes = cluster.leafnodes.values();
+    let leafnode = leafnodes.find(|leafnode| leafnode.role() == name).map(Signers::Leafnode);
+    let found = accounts.map(Signers::Account).or(service).or(leafnode);
+    found.ok_or_else(|| {
+        let accounts = cluster.accounts.keys().map(|account| account.to_string());
+        let services = cluster.services.keys().map(|service| service.to_string());
+        let leafnodes = cluster.leafnodes.values().map(|leafnode| leafnode.role());
+        let known: Vec<String> = accounts.chain(services).chain(leafnodes).collect();
+        let known = known.iter().map(String::as_str).collect();
+        unknown("account, service or leafnode", name, known)
+    })
 }
 
 fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {

@@ -32,6 +32,7 @@ mod plan_markdown;
 mod plan_view;
 mod policy;
 mod progress;
+mod reach;
 mod reason;
 mod render;
 mod saved_plan;

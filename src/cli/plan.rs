@@ -15,6 +15,7 @@ use super::plan_cloud::Foreseen;
 use super::plan_markdown::markdown;
 use super::plan_view::view;
 use super::progress::Progress;
+use super::reach::Reach;
 use super::saved_plan::SavedPlan;
 use super::shown::PlanShown;
 use super::{candidates, exit, paint, plan_cloud};
@@ -44,16 +45,19 @@ pub struct Args {
     offline: bool,
     /// Also look at what costs a call for each thing, such as termination protection (environments on AWS)
     #[arg(long)]
-    deep: bool,
+    pub(super) deep: bool,
+    /// How to see what runs on the servers (environments on AWS)
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub(super) reach: Reach,
     #[command(flatten)]
-    allow: AllowArgs,
+    pub(super) allow: AllowArgs,
 }
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let foreseen = match on_aws(context, &args.environment)? {
         Some(cluster) if args.offline => plan_cloud::offline(&cluster)?,
-        Some(cluster) => plan_cloud::live(&Cloud::open(cluster)?, args.deep)?,
+        Some(cluster) => plan_cloud::live(context, &Cloud::open(cluster)?, args)?,
         None => Foreseen { plan: local(context, args)?, by_hand: BTreeSet::new(), forecast: None },
     };
     let (environment, plan) = (&args.environment, &foreseen.plan);

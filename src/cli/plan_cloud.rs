@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::cloud::{Cloud, settings};
-use super::context::block_on;
-use super::exit;
+use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::layers::Shown;
 use super::progress::Progress;
+use super::reach::Reach;
+use super::{exit, plan};
 use crate::forecast::{Forecast, forecast};
 use crate::model::Cluster;
-use crate::ops::platform::{self, Planned};
+use crate::ops::execute::StopSign;
+use crate::ops::gate::wait_healthy;
+use crate::ops::platform::{self, Ground, Planned};
+use crate::ops::{Site, reach};
 use crate::plan::{Plan, RecordId};
-use crate::provider::aws::desired;
+use crate::provider::aws::{AwsProvider, Machines, desired};
 use crate::provider::{Applied, Seen};
 use crate::secrets::{Index, SecretStore as _};
 
@@ -52,13 +56,38 @@ pub fn offline(cluster: &Cluster) -> Result<Foreseen, Failure> {
     Foreseen::of(cluster, planned, 0)
 }
 
+/// Plans what the platform makes and, where they can be reached, what runs on the servers.
+pub async fn look(
+    ground: &Ground<'_, AwsProvider<'_>>,
+    site: &Site<'_, Machines<'_>>,
+    index: &Index,
+    (reach, stop): (Reach, &StopSign),
+) -> Result<Planned, Failure> {
+    let servers = async {
+        if reach == Reach::Never {
+            return Ok(None);
+        }
+        if reach == Reach::Wait && reach::is_open(site).await {
+            wait_healthy(site, stop).await?;
+        }
+        reach::survey(site, index).await
+    };
+    let (planned, world) = tokio::join!(ground.plan(index), servers);
+    Ok(match world? {
+        Some(world) => planned?.with_servers(reach::plan(site, index, &world)?),
+        None => planned?,
+    })
+}
+
 /// Plans from what there is.
-pub fn live(cloud: &Cloud, deep: bool) -> Result<Foreseen, Failure> {
+pub fn live(context: &Context, cloud: &Cloud, args: &plan::Args) -> Result<Foreseen, Failure> {
     let progress = Progress::new();
-    let planned = block_on(async |_| {
+    let edges = context.edges(cloud.cluster.environment.as_str());
+    let planned = block_on(async |stop| {
         let platform = cloud.provider().await?;
-        let ground = cloud.ground(&platform, &progress, deep);
-        Ok(ground.plan(&cloud.store.index()?).await?)
+        let ground = cloud.ground(&platform, &progress, args.deep);
+        let site = cloud.site(edges, &progress, args.allow.allowed(&cloud.cluster));
+        look(&ground, &site, &cloud.store.index()?, (args.reach, stop)).await
     });
     let environment = &cloud.cluster.environment;
     let planned = planned.map_err(|failure| match failure.code {

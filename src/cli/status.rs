@@ -4,13 +4,17 @@ use std::time::{Duration, Instant};
 
 use anstream::println;
 
+use super::cloud::{Cloud, on_aws};
 use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::progress::Progress;
+use super::reach::demand;
 use super::shown::StatusShown;
 use super::{candidates, exit, tables};
+use crate::ops::execute::StopSign;
 use crate::ops::status::{Status, status};
-use crate::ops::{Allowed, Event, Reporter as _};
+use crate::ops::{Allowed, Event, Site};
+use crate::provider::Provider;
 
 /// Show what runs, in figures
 ///
@@ -30,27 +34,49 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let workplace = context.open_local(&args.environment)?;
     let progress = Progress::new();
     let limit = Duration::from_secs(args.wait.unwrap_or(0));
-    let status = block_on(async |stop| {
-        let site = workplace.site(Programs::default(), &progress, Allowed::default());
-        let index = site.store.index()?;
-        let begin = Instant::now();
-        loop {
-            let status = status(&site, &index).await?;
-            let Some(missing) = status.missing.as_ref().filter(|_| begin.elapsed() < limit) else {
-                return Ok(status);
-            };
-            if stop.is_raised() {
-                return Err(Failure::new(exit::INTERRUPTED, "interrupted"));
-            }
-            progress.event(&Event::Waiting(missing));
-            tokio::time::sleep(PAUSE).await;
+    let status = match on_aws(context, &args.environment)? {
+        Some(cluster) => {
+            let edges = context.edges(&args.environment);
+            let cloud = Cloud::open(cluster)?;
+            block_on(async |stop| {
+                let site = cloud.site(edges, &progress, Allowed::default());
+                demand(&cloud, &site).await?;
+                look(&site, limit, stop).await
+            })?
         }
-    })?;
+        None => {
+            let workplace = context.open_local(&args.environment)?;
+            block_on(async |stop| {
+                let site = workplace.site(Programs::default(), &progress, Allowed::default());
+                look(&site, limit, stop).await
+            })?
+        }
+    };
     show(context, &status);
     Ok(if status.healthy { exit::DONE } else { exit::UNHEALTHY })
+}
+
+/// Looks, and as long as something is missing and `limit` has not passed, looks again.
+async fn look<P: Provider>(
+    site: &Site<'_, P>,
+    limit: Duration,
+    stop: &StopSign,
+) -> Result<Status, Failure> {
+    let index = site.store.index()?;
+    let begin = Instant::now();
+    loop {
+        let status = status(site, &index).await?;
+        let Some(missing) = status.missing.as_ref().filter(|_| begin.elapsed() < limit) else {
+            return Ok(status);
+        };
+        if stop.is_raised() {
+            return Err(Failure::new(exit::INTERRUPTED, "interrupted"));
+        }
+        site.reporter.event(&Event::Waiting(missing));
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn show(context: &Context, status: &Status) {

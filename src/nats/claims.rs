@@ -75,6 +75,12 @@ impl Held {
             .map(|token| token.claims.iat)
             .max()
     }
+
+    /// How many servers hold a token that this key has signed.
+    pub fn signed_by(&self, issuer: &str) -> usize {
+        let tokens = self.tokens.iter().filter_map(|token| decode::<serde_json::Value>(token).ok());
+        tokens.filter(|token| token.claims.iss == issuer).count()
+    }
 }
 
 /// Asks every server for its version of an account's claims.

@@ -6,6 +6,7 @@ mod connection;
 mod consumers;
 mod control;
 mod crossing;
+mod handshake;
 mod monitor;
 mod pages;
 mod probe;
@@ -19,6 +20,7 @@ pub use consumers::{
 };
 pub use control::{Control, ControlError};
 pub use crossing::{cross, edge_client};
+pub use handshake::{Greeting, enter_route, presented};
 pub use monitor::{Health, Monitor, MonitorError};
 pub use pages::{
     AccountInForce, ClientConnection, Jsz, LedStream, LiveExport, LiveImport, LiveSubscription,

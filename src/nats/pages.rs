@@ -196,6 +196,9 @@ pub struct ClientConnection {
 pub struct PeerCertificate {
     /// The SHA-256 of its DER form, in hex.
     pub cert_sha256: String,
+    /// Whom it names, such as `CN=wallet,O=natsops`.
+    #[serde(default)]
+    pub subject: String,
 }
 
 /// A subscription of a client connection.

@@ -192,7 +192,9 @@ impl Probe {
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, ProbeError>>) -> Result<T, ProbeError> {
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, ProbeError>>,
+) -> Result<T, ProbeError> {
     match tokio::time::timeout(TIMEOUT, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(ProbeError::Late),
@@ -200,7 +202,7 @@ async fn within<T>(work: impl Future<Output = Result<T, ProbeError>>) -> Result<
 }
 
 /// One line, without its end. Byte by byte, since what follows a greeting may be a TLS record.
-async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, ProbeError> {
+pub(super) async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, ProbeError> {
     let mut line = Vec::new();
     loop {
         match stream.read_u8().await {

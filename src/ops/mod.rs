@@ -12,6 +12,7 @@ mod nodes;
 pub mod notices;
 pub mod platform;
 pub mod quorum;
+pub mod reach;
 mod reload;
 pub mod report;
 pub mod session;

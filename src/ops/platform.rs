@@ -28,7 +28,8 @@ use crate::secrets::{Entropy, Index, SecretStore};
 
 /// What can't be looked at from outside the network, and why.
 const INSIDE: [Kind; 5] = [Kind::Node, Kind::Claims, Kind::Stream, Kind::Bucket, Kind::Consumer];
-const HIDDEN: &str = "the nodes are in private subnets, and this version does not reach them";
+/// Why.
+pub const HIDDEN: &str = "the nodes are in private subnets, and can't be reached from here";
 
 /// What must be there before anything secret is.
 const SEAL: [Kind; 2] = [Kind::EncryptionKey, Kind::S3Bucket];
@@ -120,6 +121,22 @@ fn prints(desired: &[Record]) -> Applied {
         HEXLOWER.encode(&digest)[..16].to_owned()
     };
     desired.iter().map(|record| (record.id.to_string(), print(record))).collect()
+}
+
+impl Planned {
+    /// The same with what the servers themselves told, which was not observed before.
+    #[must_use]
+    pub fn with_servers(mut self, servers: Plan) -> Self {
+        self.plan = with_servers(self.plan, servers);
+        self
+    }
+}
+
+/// A plan with what the servers themselves told.
+pub fn with_servers(mut plan: Plan, servers: Plan) -> Plan {
+    plan.not_observed.retain(|unseen| !INSIDE.contains(&unseen.kind));
+    plan.extend(servers);
+    plan
 }
 
 impl<P: Platform> Ground<'_, P> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::Reporter;
-use crate::artifacts::{BundleError, IssueError, short_lived_client, short_lived_user};
+use crate::artifacts::{BundleError, IssueError, short_lived_client, short_lived_user, trusted};
 use crate::model::{Cluster, Node};
 use crate::nats::{
     Access, ClaimsError, ConnectionError, ControlError, Monitor, MonitorError, StreamError,
@@ -14,7 +14,7 @@ use crate::pki::TlsError;
 use crate::plan::{Cycle, Permits};
 use crate::provider::{Provider, ProviderError};
 use crate::redis::RedisFailure;
-use crate::secrets::{Document, Entropy, Index, SecretStore, StoreError, Ticket};
+use crate::secrets::{Entropy, Index, SecretStore, StoreError, Ticket};
 
 /// Everything that a workflow needs of an environment.
 pub struct Site<'a, P> {
@@ -146,15 +146,14 @@ impl<P: Provider> Site<'_, P> {
 
     /// What it takes to reach the cluster for the length of this run.
     pub fn access(&self, index: &Index) -> Result<Access, OpsError> {
-        let authority = index
-            .document(&Document::authority())
+        let authority = trusted(index)
             .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
         let nodes = self.cluster.nodes.iter();
         Ok(Access {
             servers: nodes
                 .map(|node| SocketAddr::from((node.address, self.cluster.ports.client)))
                 .collect(),
-            authority: authority.to_owned(),
+            authority,
             certificate: short_lived_client(index, self.store, self.entropy, self.now())?,
         })
     }

@@ -82,10 +82,15 @@ pub struct StreamStatus {
 pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Status, OpsError> {
     let world = observe_all(site, index).await?;
     let missing = gate::missing(site, &world.health).or_else(|| cache_missing(site, &world));
-    let process = |name: &str| {
+    let process = |name: &str, answers: bool| {
         let record = world.nodes.iter().find(|record| record.id.name == name);
-        let field = record.and_then(|record| record.fields.get(PROCESS));
-        field.map_or("absent".to_owned(), |field| field.value.clone())
+        match record.map(|record| record.fields.get(PROCESS)) {
+            None => "absent".to_owned(),
+            Some(Some(field)) => field.value.clone(),
+            // Its machine can't be looked at.
+            Some(None) if answers => "running".to_owned(),
+            Some(None) => "unknown".to_owned(),
+        }
     };
     let nodes = site.cluster.nodes.iter().zip(&world.health).map(|(node, health)| {
         let varz = health.varz.as_ref();
@@ -93,7 +98,7 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
             name: node.name.to_string(),
             zone: node.zone.to_string(),
             address: format!("{}:{}", node.address, site.cluster.ports.client),
-            process: process(node.name.as_str()),
+            process: process(node.name.as_str(), varz.is_some()),
             health: health.problem.clone().unwrap_or_else(|| "healthy".to_owned()),
             version: varz.map(|varz| varz.version.clone()),
             uptime: varz.map(|varz| varz.uptime.clone()),

@@ -174,17 +174,21 @@ pub fn plan_nodes<P: Provider>(
 
 /// Blocks restarts that would stop something whatever the health of the rest: what lives on one node, or on two.
 fn block_interruptions<P>(site: &Site<'_, P>, world: &World, plan: &mut Plan) {
-    let size = site.cluster.nodes.len();
     let restarts = plan.actions.iter_mut().filter(|a| a.effect == Effect::RollingRestart);
     for action in restarts {
-        let stream = world.streams().find(|(_, stream)| stream.stops_without(&action.id.name));
-        action.blocked = if size < 3 && size - 1 < size / 2 + 1 {
-            Some(format!("a cluster of {size} stops while a node restarts; {INTERRUPTION}"))
-        } else {
-            let stream = stream.map(|(account, stream)| called(account, &stream.name));
-            stream.map(|name| format!("{name} stops meanwhile; {INTERRUPTION}"))
-        };
+        action.blocked = interruption(site, world, &action.id.name);
     }
+}
+
+/// What would stop while a node restarts, whatever the health of the rest, and how that is had all the same.
+pub fn interruption<P>(site: &Site<'_, P>, world: &World, node: &str) -> Option<String> {
+    let size = site.cluster.nodes.len();
+    if size < 3 && size - 1 < size / 2 + 1 {
+        return Some(format!("a cluster of {size} stops while a node restarts; {INTERRUPTION}"));
+    }
+    let (account, stream) = world.streams().find(|(_, stream)| stream.stops_without(node))?;
+    let name = called(account, &stream.name);
+    Some(format!("{name} stops meanwhile; {INTERRUPTION}"))
 }
 
 /// What JetStream keeps: one can't be seen without the others.

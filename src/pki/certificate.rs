@@ -69,6 +69,8 @@ pub struct Certificate {
     pub identifier: String,
     /// The key identifier of the key that signed it, in hex.
     pub authority: String,
+    /// When it begins.
+    pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
     /// SHA-256 over the DER form, in hex.
@@ -198,10 +200,18 @@ impl Certificate {
             public: BASE64.encode(certificate.public_key().raw),
             identifier: identifiers(&certificate).0,
             authority: identifiers(&certificate).1,
+            not_before: Timestamp::from_second(certificate.validity().not_before.timestamp())
+                .map_err(|error| malformed(error.to_string()))?,
             not_after: Timestamp::from_second(certificate.validity().not_after.timestamp())
                 .map_err(|error| malformed(error.to_string()))?,
             fingerprint: HEXLOWER.encode(&Sha256::digest(der)),
         })
+    }
+
+    /// When it was made, as far as its beginning tells.
+    pub fn made(&self) -> Timestamp {
+        let span = jiff::SignedDuration::from_secs(BACKDATE_SECONDS);
+        self.not_before.saturating_add(span).unwrap_or(Timestamp::MAX)
     }
 
     /// How much of its life is left at `now`; zero when it is over.

@@ -9,7 +9,7 @@ use super::{CONFIG_FILE, PROCESS, SETTING};
 use crate::artifacts::PreparedRedis;
 use crate::model::RedisNode;
 use crate::plan::{Kind, OnChange, PENDING, Record, RecordId};
-use crate::render::{SeenUsers, grants, users_digest};
+use crate::render::{SeenUsers, TLS_FILES, grants, users_digest};
 
 /// The digest of the file of users that its next start would read.
 pub const USERS_FILE: &str = "users_file";
@@ -32,7 +32,8 @@ pub fn desired_redis(node: &RedisNode, prepared: &PreparedRedis) -> Record {
     let settings = prepared.settings.askable().into_iter();
     let record = settings.fold(record, |record, (name, value)| {
         let value = if value.contains("(known") { PENDING.to_owned() } else { value };
-        record.field(&format!("{SETTING}{name}"), value, OnChange::Restart)
+        let on_change = on_change(&name);
+        record.field(&format!("{SETTING}{name}"), value, on_change)
     });
     prepared.users.iter().fold(record, |record, user| {
         let grants = known(grants(user));
@@ -53,11 +54,16 @@ pub fn seen_redis(
         .field(REPLICATION, fingerprint(replication), OnChange::Restart)
         .complete();
     let record = settings.iter().fold(record, |record, (name, value)| {
-        record.field(&format!("{SETTING}{name}"), value, OnChange::Restart)
+        record.field(&format!("{SETTING}{name}"), value, on_change(name))
     });
     seen.users.into_iter().fold(record, |record, (name, grants)| {
         record.field(&format!("{USER}{name}"), grants, OnChange::InPlace)
     })
+}
+
+/// A running server takes other certificates, and keeps the connections that it has.
+fn on_change(setting: &str) -> OnChange {
+    if TLS_FILES.contains(&setting) { OnChange::InPlace } else { OnChange::Restart }
 }
 
 /// As much of a digest as tells one from another.

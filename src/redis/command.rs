@@ -63,6 +63,47 @@ pub async fn put_users(
     Ok(())
 }
 
+/// Has a server take other files for its TLS. All at once: a certificate without its key would be refused.
+///
+/// What stands there already is not read again, and no connection is closed (measured on 7.0.15).
+pub async fn put_files(
+    session: &Session,
+    node: &RedisNode,
+    files: &[(&str, &str)],
+) -> Result<(), RedisFailure> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(files);
+    Ok(command.exec_async(&mut session.link(node).await?).await?)
+}
+
+/// How long each connection of a user has been there, in seconds.
+pub async fn ages(
+    session: &Session,
+    node: &RedisNode,
+    user: &str,
+) -> Result<Vec<i64>, RedisFailure> {
+    let mut command = redis::cmd("CLIENT");
+    let list: String = command.arg("LIST").query_async(&mut session.link(node).await?).await?;
+    Ok(ages_in(&list, user))
+}
+
+/// `id=3 addr=… age=17 … user=wallet …`
+fn ages_in(list: &str, user: &str) -> Vec<i64> {
+    let word = |line: &str, key: &str| {
+        let mut words = line.split_whitespace();
+        words.find_map(|word| Some(word.strip_prefix(key)?.to_owned()))
+    };
+    let own = list.lines().filter(|line| word(line, "user=").as_deref() == Some(user));
+    own.filter_map(|line| word(line, "age=")?.parse().ok()).collect()
+}
+
+/// Closes every connection of a user.
+pub async fn evict(session: &Session, node: &RedisNode, user: &str) -> Result<(), RedisFailure> {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("KILL").arg("USER").arg(user);
+    Ok(command.exec_async(&mut session.link(node).await?).await?)
+}
+
 /// What became of a command that was only tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -89,5 +130,18 @@ pub async fn try_command(connection: &mut Connection, words: &str) -> Answer {
             ErrorKind::Server(ServerErrorKind::NoPerm) => Answer::Forbidden,
             _ => Answer::Failed(error.to_string()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ages_in;
+
+    #[test]
+    fn connections_are_told_apart_by_their_user() {
+        let list = "id=3 addr=127.0.0.1:5 age=17 flags=N user=wallet resp=2\n\
+                    id=4 addr=127.0.0.1:6 age=2 user=wallet-2\nid=5 user=wallet\n\n";
+        assert_eq!(ages_in(list, "wallet"), [17]);
+        assert!(ages_in("", "wallet").is_empty());
     }
 }

@@ -16,7 +16,7 @@ pub use client::{environment_script, nats_context};
 pub use config_tree::{ConfigError, ConfigTree};
 pub use leafnode_config::{LeafnodeServer, Link, Papers, leafnode_config};
 pub use lint::{CONFIG_LINTS, ConfigText, Finding, Surroundings, lint_config};
-pub use redis_config::{REPLICATION_USER, RedisIdentity, RedisSettings, redis_config};
+pub use redis_config::{REPLICATION_USER, RedisIdentity, RedisSettings, TLS_FILES, redis_config};
 pub use redis_seen::{SeenUsers, grants};
 pub use redis_users::{Commands, PATTERN_USER, RedisUser, RedisUsers, cache_access, users_digest};
 pub use server_config::{ServerIdentity, server_config};

@@ -15,6 +15,9 @@ pub const REPLICATION_USER: &str = "natsops-replication";
 /// Directives that name nothing that the server would tell by the same word.
 const UNASKED: [&str; 3] = ["include", "daemonize", "aclfile"];
 
+/// The files of a server's TLS.
+pub const TLS_FILES: [&str; 3] = ["tls-cert-file", "tls-key-file", "tls-ca-cert-file"];
+
 /// The file names that make a server this node and no other. Paths are relative to the node's folder.
 #[derive(Debug, Clone)]
 pub struct RedisIdentity {
@@ -77,6 +80,12 @@ impl RedisSettings {
     pub fn digest(&self) -> String {
         let text: String = self.0.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
         format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(text)))
+    }
+
+    /// The files of its TLS, each with its setting.
+    pub fn tls_files(&self) -> Vec<(&str, &str)> {
+        let files = self.0.iter().filter(|(name, _)| TLS_FILES.contains(&name.as_str()));
+        files.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     /// What a running server can be asked for: its answer is the value that stands here.

@@ -137,6 +137,13 @@ impl RedisUser {
         }
     }
 
+    /// The same with another password that lets it in, if there is one.
+    #[must_use]
+    pub fn and(mut self, password: Option<String>) -> Self {
+        self.passwords.extend(password);
+        self
+    }
+
     fn rules(&self) -> String {
         let mut words = vec!["on".to_owned()];
         words.extend(self.passwords.iter().map(|password| format!("#{password}")));

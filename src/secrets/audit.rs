@@ -46,7 +46,7 @@ pub struct Entry {
     /// The documents that were signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signed: Vec<String>,
-    /// The users that were revoked, by account and public key.
+    /// The users that were revoked, by account and public key, and the signing keys that are accepted no more, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<String>,
     /// The keys that were forgotten.
@@ -94,6 +94,8 @@ impl Entry {
     pub(super) fn of(author: &Author, time: Timestamp, index: &Index, change: &Change) -> Self {
         let Author { who, what, why } = author.clone();
         let keys = change.keys.iter();
+        let known = |name: &KeyName| index.passing.get(name).is_some_and(|before| before.dropped);
+        let dropped = change.passing.iter().filter(|(name, now)| now.dropped && !known(name));
         Self {
             generation: index.generation + 1,
             time,
@@ -106,6 +108,7 @@ impl Entry {
                 .revocations
                 .iter()
                 .map(|r| format!("{} {}", r.account, r.user))
+                .chain(dropped.map(|(name, _)| name.to_string()))
                 .collect(),
             forgotten: change.gone.iter().map(|(name, _)| name.to_string()).collect(),
             offline: change.offline.iter().map(KeyName::to_string).collect(),

@@ -23,17 +23,35 @@ pub struct Index {
     /// By account, the users whose papers are void when issued at or before a time, in unix seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revocations: BTreeMap<String, BTreeMap<String, i64>>,
+    /// How far each signing key is that another takes the place of, by the name under which it is kept meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passing: BTreeMap<KeyName, Passing>,
     /// The hash of the newest entry of the log; none before the first commit that knew of logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<String>,
 }
+
+/// How far a signing key is on its way out. Nothing of it yet: both are accepted, and the old one still signs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passing {
+    /// Since when the new key signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Timestamp>,
+    /// Whether what the old key has signed is void.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
+}
+
+/// In place of a user: every user of the account, in the words of the servers.
+pub const EVERYBODY: &str = "*";
 
 /// A user whose papers are void.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// The account.
     pub account: String,
-    /// The public key of the user.
+    /// The public key of the user, or [`EVERYBODY`].
     pub user: String,
     /// Papers issued at or before this time are void, in unix seconds.
     pub until: i64,
@@ -111,6 +129,29 @@ impl Document {
     /// The claims of a service's former user, until nobody lets it in any more.
     pub fn retiring_user(service: &ServiceName) -> Self {
         Self(format!("jwt/retiring/user/{service}"))
+    }
+
+    /// The certificate of a key, wherever it is kept under the key's own name.
+    pub fn certificate(key: &KeyName) -> Self {
+        Self(format!("certificate/{key}"))
+    }
+
+    /// What is kept of a key that stands beside another: a user's claims, or a certificate.
+    pub fn of_beside(key: &KeyName) -> Self {
+        match key.kind() {
+            KeyKind::User => Self(format!("jwt/{key}")),
+            _ => Self::certificate(key),
+        }
+    }
+
+    /// The claims of a user as the former signing key has signed them; `user` is a service, or `leafnode/NAME`.
+    pub fn retiring_issuer(user: &str) -> Self {
+        Self(format!("jwt/retiring/issuer/{user}"))
+    }
+
+    /// The operator's claims that list its former signing key.
+    pub fn retiring_operator() -> Self {
+        Self("jwt/retiring/operator".to_owned())
     }
 
     /// A leafnode's client certificate.

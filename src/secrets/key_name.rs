@@ -27,6 +27,29 @@ pub enum KeyKind {
     Password,
 }
 
+/// How a key stands that is kept beside the one which bears the name, while one follows the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It is accepted already, and will take the name.
+    Standby,
+    /// It had the name, and is still accepted.
+    Retiring,
+    /// It had the name, and is to be refused everywhere.
+    Revoked,
+}
+
+impl Beside {
+    const ALL: [Self; 3] = [Self::Standby, Self::Retiring, Self::Revoked];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Standby => "standby",
+            Self::Retiring => "retiring",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl KeyName {
     /// The operator's identity key, which can be taken offline.
     pub fn operator() -> Self {
@@ -56,6 +79,16 @@ impl KeyName {
     /// The former user key of a service, until nobody lets it in any more.
     pub fn retiring_user(service: &ServiceName) -> Self {
         Self(format!("retiring/user/{service}"))
+    }
+
+    /// The former signing key of a role, until nobody accepts it any more.
+    pub fn retiring_role(account: &str, role: &str) -> Self {
+        Self(format!("retiring/account/{account}/role/{role}"))
+    }
+
+    /// The operator's former signing key, until no server trusts it any more.
+    pub fn retiring_operator_signing() -> Self {
+        Self("retiring/operator/signing".to_owned())
     }
 
     /// The certificate authority's key.
@@ -98,6 +131,21 @@ impl KeyName {
         Self("redis/replication".to_owned())
     }
 
+    /// A key that stands beside the one of this name.
+    #[must_use]
+    pub fn beside(&self, beside: Beside) -> Self {
+        Self(format!("{}/{}", beside.word(), self.0))
+    }
+
+    /// The name that a key has, had or will have, and how it stands beside that.
+    pub fn parted(&self) -> (Option<Beside>, Self) {
+        let found = Beside::ALL.into_iter().find_map(|beside| {
+            let rest = self.0.strip_prefix(beside.word())?.strip_prefix('/')?;
+            Some((Some(beside), Self(rest.to_owned())))
+        });
+        found.unwrap_or_else(|| (None, self.clone()))
+    }
+
     /// The identity key of a catalog account.
     pub fn of_account(account: &AccountName) -> Self {
         Self::account(account.as_str())
@@ -105,11 +153,12 @@ impl KeyName {
 
     /// What the key is, told by its name.
     pub fn kind(&self) -> KeyKind {
-        let mut steps = self.0.split('/');
+        let (_, name) = self.parted();
+        let mut steps = name.0.split('/');
         match (steps.next(), steps.next()) {
             (Some("operator"), _) => KeyKind::Operator,
             (Some("account"), _) => KeyKind::Account,
-            (Some("user" | "retiring"), _) => KeyKind::User,
+            (Some("user"), _) => KeyKind::User,
             (Some("redis"), Some("user" | "replication")) => KeyKind::Password,
             _ => KeyKind::Certificate,
         }

@@ -4,10 +4,10 @@
 //! Whoever dies in between leaves files that no index names, and nothing else.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use age::x25519;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
@@ -25,6 +25,16 @@ pub struct SealedDirectory {
     recipients: Vec<x25519::Recipient>,
     author: Author,
     identity: OnceLock<x25519::Identity>,
+    /// The index as it was last read: whoever opens a thousand keys reads it once.
+    read: Mutex<Option<(Stamp, Arc<Index>)>>,
+}
+
+/// What tells one index file from the next: each commit makes a new file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: u64,
+    size: u64,
+    written: (i64, i64),
 }
 
 impl SealedDirectory {
@@ -38,6 +48,7 @@ impl SealedDirectory {
             recipients: recipients.iter().filter_map(|text| text.parse().ok()).collect(),
             author: Author::default(),
             identity: OnceLock::new(),
+            read: Mutex::new(None),
         }
     }
 
@@ -53,6 +64,34 @@ impl SealedDirectory {
         }
         let identity = read_identity(&self.identity_file)?;
         Ok(self.identity.get_or_init(|| identity))
+    }
+
+    /// The index, read only when its file is another than the last time.
+    fn last_index(&self) -> Result<Arc<Index>, StoreError> {
+        let path = self.index_path();
+        let mut file = match fs_err::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Arc::default());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let about = file.metadata()?;
+        let written = (about.mtime(), about.mtime_nsec());
+        let stamp = Stamp { file: about.ino(), size: about.len(), written };
+        // Whoever panicked meanwhile left what was there before, or something whole.
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, index)) = read.as_ref()
+            && *known == stamp
+        {
+            return Ok(Arc::clone(index));
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let index = Index::read(&text).map_err(|reason| StoreError::Damaged { path, reason })?;
+        let index = Arc::new(index);
+        *read = Some((stamp, Arc::clone(&index)));
+        Ok(index)
     }
 
     fn index_path(&self) -> PathBuf {
@@ -105,19 +144,11 @@ impl SealedDirectory {
 
 impl SecretStore for SealedDirectory {
     fn index(&self) -> Result<Index, StoreError> {
-        let path = self.index_path();
-        let text = match fs_err::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Index::default());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        Index::read(&text).map_err(|reason| StoreError::Damaged { path, reason })
+        Ok(self.last_index()?.as_ref().clone())
     }
 
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
-        let index = self.index()?;
+        let index = self.last_index()?;
         let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
         if entry.offline {
             return Err(StoreError::Offline(name.clone()));

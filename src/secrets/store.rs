@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::audit::{Author, Entry, entry_name};
-use super::{Index, KeyEntry, KeyName, Revocation, Secret, index::Document};
+use super::{Index, KeyEntry, KeyName, Passing, Revocation, Secret, index::Document};
 
 /// Keeps secrets. A change is committed whole or not at all, and only on top of what its author has seen.
 pub trait SecretStore {
@@ -45,6 +45,8 @@ pub struct Change {
     pub documents: Vec<(Document, String)>,
     /// Users whose papers become void.
     pub revocations: Vec<Revocation>,
+    /// Signing keys on their way out, and how far each is now.
+    pub passing: Vec<(KeyName, Passing)>,
     /// Keys that are forgotten, each with its document.
     pub gone: Vec<(KeyName, Document)>,
     /// Keys whose secret side leaves the store; what is known of them in public stays.
@@ -76,10 +78,11 @@ pub struct Contents {
 impl Change {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { keys, documents, revocations, gone, offline } = self;
+        let Self { keys, documents, revocations, passing, gone, offline } = self;
         keys.is_empty()
             && documents.is_empty()
             && revocations.is_empty()
+            && passing.is_empty()
             && gone.is_empty()
             && offline.is_empty()
     }
@@ -88,7 +91,7 @@ impl Change {
     pub(crate) fn draft(self, mut index: Index, author: &Author, now: Timestamp) -> Draft {
         let entry = Entry::of(author, now, &index, &self);
         let (hash, text) = entry.written();
-        let Self { keys, documents, revocations, gone, offline } = self;
+        let Self { keys, documents, revocations, passing, gone, offline } = self;
         let mut secrets = Vec::new();
         for (name, NewKey { mut entry, secret }) in keys {
             entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
@@ -97,6 +100,7 @@ impl Change {
         }
         index.documents.extend(documents);
         revocations.into_iter().for_each(|revocation| index.revoke(revocation));
+        index.passing.extend(passing);
         let mut needless = Vec::new();
         for name in offline {
             if let Some(entry) = index.keys.get_mut(&name) {
@@ -105,6 +109,7 @@ impl Change {
             }
         }
         for (name, document) in gone {
+            index.passing.remove(&name);
             let old = index.keys.remove(&name);
             needless.extend(old.map(|old| (name, old.version)));
             index.documents.remove(&document);

@@ -12,7 +12,7 @@ mod fields;
 mod keys;
 mod life;
 mod refusals;
-mod stage;
+pub mod stage;
 
 use std::process::Command;
 

@@ -1,24 +1,18 @@
 //! A service gets a new user key: with an overlap, at once, and after the program has died in between.
 
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
-use natsops::artifacts::{Newer, Scribe};
-use natsops::environment::{Addresses, load};
-use natsops::model::Cluster as Model;
 use natsops::nats::{Probe, Tls, tls};
-use natsops::provider::local::network;
-use natsops::secrets::{Document, Index, KeyName, OsEntropy, SecretStore as _, Ticket};
+use natsops::secrets::{Document, Index, KeyName, SecretStore as _, Ticket};
 use serde_json::{Value, json};
 
+use super::stage::{commit, kill_after};
 use crate::cluster::{Keys, monitors};
 use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
 
 /// The creds that a service has now.
-fn creds(project: &Project, service: &str) -> Ticket {
+pub fn creds(project: &Project, service: &str) -> Ticket {
     let (keys, name) = (Keys::of(project), service.parse().unwrap());
     Ticket {
         public: keys.index.document(&Document::user(&name)).unwrap().to_owned(),
@@ -27,7 +21,7 @@ fn creds(project: &Project, service: &str) -> Ticket {
 }
 
 /// How many of the five nodes let these creds in.
-async fn let_in(project: &Project, user: &Ticket) -> usize {
+pub async fn let_in(project: &Project, user: &Ticket) -> usize {
     let access = Keys::of(project).access(project);
     let certificate = (access.certificate.public.as_str(), &access.certificate.secret);
     let config = tls(&access.authority, Some(certificate)).unwrap();
@@ -97,24 +91,13 @@ async fn the_old_key_is_let_in_until_the_overlap_is_over_and_by_nobody_afterward
     assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
 }
 
-fn model(project: &Project) -> Model {
-    let local_network = network(&project.path().join(".natsops/local"));
-    load(project.path(), "local", &Addresses { local_network }).unwrap().cluster.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
     let cluster = Cluster::applied();
     let project = &cluster.project;
     let old = creds(project, "wallet");
     // As if the program had died straight after it revoked the key: no server knows of it.
-    let (keys, model) = (Keys::of(project), model(project));
-    let service = &model.services["wallet"];
-    let (store, newer) = (&keys.store, &Newer::new());
-    let scribe =
-        Scribe { cluster: &model, store, entropy: &OsEntropy, now: Timestamp::now(), newer };
-    let change = scribe.revoke(service, &keys.index).unwrap();
-    store.commit(keys.index.generation, change).unwrap();
+    commit(project, |scribe, index| scribe.revoke(&scribe.cluster.services["wallet"], index));
     assert_eq!(let_in(project, &old).await, 5);
     let left = project.run(&["keys", "rotate", "local", "user", "wallet", "--dry-run", "--json"]);
     let left = left.expect(0).json()["left"].clone();
@@ -126,12 +109,7 @@ async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
 
     // The same with a program that is killed, whatever it is doing.
     for moment in [60, 150, 250, 400] {
-        let arguments = ["keys", "rotate", "local", "user", "wallet", "--yes", "--now"];
-        let mut command = project.command(&arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(moment));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_after(project, moment, &["user", "wallet", "--yes", "--now"]);
     }
     assert_eq!(rotate(project, "wallet", &["--now"])["done"], true);
     let third = creds(project, "wallet");

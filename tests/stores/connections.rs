@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use natsops::artifacts::trusted;
 use natsops::jwt::{AccountBody, Claims, SigningKey, Template, decode};
 use natsops::nats::{Probe, Tls, push, tls};
 use natsops::secrets::{Document, KeyName, SecretStore as _, Ticket};
@@ -20,8 +21,8 @@ pub async fn sign_in(project: &Project, service: &str) -> Result<Probe, String> 
     };
     let certificate = ticket(Document::client(&name), KeyName::client(&name));
     let user = ticket(Document::user(&name), KeyName::user(&name));
-    let authority = keys.index.document(&Document::authority()).unwrap();
-    let config = tls(authority, Some((&certificate.public, &certificate.secret))).unwrap();
+    let authority = trusted(&keys.index).unwrap();
+    let config = tls(&authority, Some((&certificate.public, &certificate.secret))).unwrap();
     let address: SocketAddr = monitors(project, 4222)[0];
     let mut probe = Probe::open(address, &Tls::With(Arc::new(config))).await.unwrap();
     probe.sign_in(Some(&user)).await.map_err(|error| error.to_string())?;

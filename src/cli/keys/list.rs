@@ -14,6 +14,7 @@ use crate::cli::{candidates, exit, paint, tables};
 use crate::model::Period;
 use crate::ops::Allowed;
 use crate::ops::keys::{InUse, KeyStatus, list, list_unobserved};
+use crate::ops::platform::HIDDEN;
 
 /// So much of a key tells it from all others of an environment.
 const SHORT: usize = 12;
@@ -52,8 +53,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 fn look(context: &Context, environment: &str) -> Result<Vec<KeyStatus>, Failure> {
     if on_aws(context, environment)?.is_some() {
         let vault = Vault::open(context, environment)?;
-        let reason = "the nodes are in private subnets, and this version does not reach them";
-        return Ok(list_unobserved(&vault.cluster, &vault.store.index()?, reason));
+        return Ok(list_unobserved(&vault.cluster, &vault.store.index()?, HIDDEN));
     }
     let workplace = context.open_local(environment)?;
     let progress = Progress::new();

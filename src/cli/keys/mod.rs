@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod custody;
 mod list;
+mod revoke;
 mod rotate;
 mod rotate_kms;
 mod vault;
@@ -22,6 +23,7 @@ pub struct Args {
 enum Command {
     List(list::Args),
     Rotate(rotate::Args),
+    Revoke(revoke::Args),
     Audit(audit::Args),
     Offline(custody::OfflineArgs),
     Online(custody::OnlineArgs),
@@ -34,6 +36,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     match &args.command {
         Command::List(args) => list::run(context, args),
         Command::Rotate(args) => rotate::run(context, args),
+        Command::Revoke(args) => revoke::run(context, args),
         Command::Audit(args) => audit::run(context, args),
         Command::Offline(args) => custody::offline(context, args),
         Command::Online(args) => custody::online(context, args),

@@ -1,6 +1,6 @@
 //! The cache: looked at, planned, made, changed and healed. Where the environment has none, nothing happens here.
 //!
-//! 1. Nodes start, all at once; users change in place.
+//! 1. Nodes start, all at once; users and certificates change in place.
 //! 2. The servers are led to what they should be, round by round, each after a new look.
 //! 3. Nodes that must restart do, one at a time; a primary hands over to a replica first.
 
@@ -20,7 +20,7 @@ use crate::artifacts::{PreparedRedis, prepare_redis};
 use crate::model::{NodeName, Redis, RedisNode};
 use crate::plan::{Action, Effect, Kind};
 use crate::provider::Provider;
-use crate::redis::{Session, put_users};
+use crate::redis::{Session, put_files, put_users};
 use crate::secrets::Index;
 
 /// Makes the cache what the environment asks.
@@ -84,7 +84,8 @@ impl<P: Provider> Work<'_, '_, P> {
         let users = node.and_then(|node| Some((node, self.prepared.get(&node.name)?)));
         match users {
             Some((node, prepared)) => {
-                Ok(put_users(&self.session, node, &prepared.users_file).await?)
+                put_users(&self.session, node, &prepared.users_file).await?;
+                Ok(put_files(&self.session, node, &prepared.settings.tls_files()).await?)
             }
             None => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Every key, with where it is in use now, as far as the servers' monitoring tells. No secret is opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::artifacts::{Credential, KeyState, ListedKey, inventory};
-use crate::model::Cluster;
-use crate::nats::{ClientConnection, Varz, trusted_keys};
+use crate::model::{Cluster, OWN_ROLE};
+use crate::nats::{ClientConnection, PeerCertificate, Varz, trusted_keys};
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
 use crate::secrets::Index;
@@ -36,6 +36,9 @@ pub enum InUse {
     Servers(usize),
 }
 
+/// What stands before the name of a key that is kept beside another of its kind while it is replaced.
+const BESIDE: &str = "retiring/";
+
 /// What the servers that answer tell of keys, by public key or fingerprint.
 #[derive(Default)]
 struct Uses {
@@ -51,10 +54,26 @@ struct Uses {
 pub async fn list<P: Provider>(site: &Site<'_, P>, index: &Index) -> Vec<KeyStatus> {
     let uses = look(site).await;
     let keys = inventory(site.cluster, index);
-    // Whatever a server shows that stands on the authority makes the authority be in use.
-    let shown = |key: &ListedKey| uses.shows(key).unwrap_or(0);
-    let certified = keys.iter().map(shown).sum();
-    keys.into_iter().map(|key| uses.status(key, certified)).collect()
+    // Whatever a server shows that stands on an authority makes that authority be in use.
+    let mut certified = BTreeMap::new();
+    for key in &keys {
+        let issuer = key.issuer.clone().unwrap_or_default();
+        *certified.entry(issuer).or_default() += uses.shows(key).unwrap_or(0);
+    }
+    keys.into_iter().map(|key| uses.status(key, &certified)).collect()
+}
+
+/// How many connections each signing key has signed the users of, by its public key. Every server must answer.
+pub(super) async fn signed<P: Provider>(
+    site: &Site<'_, P>,
+) -> Result<BTreeMap<String, usize>, OpsError> {
+    let mut counts = BTreeMap::new();
+    for node in &site.cluster.nodes {
+        for client in site.monitor(node).clients().await? {
+            *counts.entry(client.issuer_key).or_default() += 1;
+        }
+    }
+    Ok(counts)
 }
 
 /// The same where no server can be asked, and why.
@@ -71,10 +90,39 @@ pub(super) async fn connected<P: Provider>(
     site: &Site<'_, P>,
     user: &str,
 ) -> Result<usize, OpsError> {
+    count(site, |client| client.authorized_user == user).await
+}
+
+/// How many connections show one of these certificates, by fingerprint. Every server must answer.
+pub(super) async fn showing<P: Provider>(
+    site: &Site<'_, P>,
+    certificates: &BTreeSet<String>,
+) -> Result<usize, OpsError> {
+    let is_one = |shown: &PeerCertificate| certificates.contains(&shown.cert_sha256);
+    count(site, |client| client.tls_peer_certs.first().is_some_and(is_one)).await
+}
+
+/// How many show another one; natsops' own are not counted. Every server must answer.
+pub(super) async fn showing_others<P: Provider>(
+    site: &Site<'_, P>,
+    certificates: &BTreeSet<String>,
+) -> Result<usize, OpsError> {
+    let own = format!("CN={OWN_ROLE}");
+    let is_other = |shown: &PeerCertificate| {
+        let ours = shown.subject.split(',').any(|part| part == own);
+        !ours && !certificates.contains(&shown.cert_sha256)
+    };
+    count(site, |client| client.tls_peer_certs.first().is_some_and(is_other)).await
+}
+
+async fn count<P: Provider>(
+    site: &Site<'_, P>,
+    is_one: impl Fn(&ClientConnection) -> bool,
+) -> Result<usize, OpsError> {
     let mut count = 0;
     for node in &site.cluster.nodes {
         let clients = site.monitor(node).clients().await?;
-        count += clients.iter().filter(|client| client.authorized_user == user).count();
+        count += clients.iter().filter(|client| is_one(client)).count();
     }
     Ok(count)
 }
@@ -120,12 +168,12 @@ impl Uses {
     ///
     /// Monitoring tells no more of it than its end, which two certificates of a node share only by chance.
     fn shows(&self, key: &ListedKey) -> Option<usize> {
-        let node = key.name.strip_prefix("node/")?;
+        let node = key.name.trim_start_matches(BESIDE).strip_prefix("node/")?;
         let end = self.shown.get(node)?;
         Some(usize::from(key.expires.is_some_and(|e| e.as_second() == end.as_second())))
     }
 
-    fn status(&self, key: ListedKey, certified: usize) -> KeyStatus {
+    fn status(&self, key: ListedKey, certified: &BTreeMap<String, usize>) -> KeyStatus {
         if key.state == KeyState::Missing {
             return KeyStatus { key, in_use: None, not_observed: None };
         }
@@ -137,10 +185,15 @@ impl Uses {
     }
 
     /// Where a key is in use, or why that can't be told.
-    fn in_use(&self, key: &ListedKey, certified: usize) -> Result<InUse, String> {
+    fn in_use(
+        &self,
+        key: &ListedKey,
+        certified: &BTreeMap<String, usize>,
+    ) -> Result<InUse, String> {
         let public = key.key.as_deref().unwrap_or_default();
         let count = |uses: &BTreeMap<String, usize>| uses.get(public).copied().unwrap_or(0);
-        let leafnode = key.name.split('/').nth(1) == Some("leafnode");
+        let name = key.name.trim_start_matches(BESIDE);
+        let leafnode = name.split('/').nth(1) == Some("leafnode");
         match key.kind {
             // `/leafz` names the account of a leafnode, and neither its user nor its certificate.
             Credential::User | Credential::ClientCertificate if leafnode => {
@@ -149,11 +202,11 @@ impl Uses {
             Credential::CacheUser => {
                 Err("the servers of the cache tell only whoever signs in".to_owned())
             }
-            Credential::NodeCertificate if !key.name.starts_with("node/") => {
+            Credential::NodeCertificate if !name.starts_with("node/") => {
                 Err("the servers of the cache tell only whoever signs in".to_owned())
             }
             Credential::NodeCertificate => self.shows(key).map(InUse::Servers).ok_or_else(|| {
-                let node = key.name.trim_start_matches("node/");
+                let node = name.trim_start_matches("node/");
                 let silent = self.silent.iter().any(|silent| silent == node);
                 format!(
                     "{node} {}",
@@ -164,7 +217,9 @@ impl Uses {
             Credential::Operator | Credential::OperatorKey => {
                 Ok(InUse::Servers(count(&self.trusted)))
             }
-            Credential::Authority => Ok(InUse::Servers(certified)),
+            Credential::Authority => {
+                Ok(InUse::Servers(certified.get(&key.name).copied().unwrap_or(0)))
+            }
             Credential::Account
             | Credential::SigningKey
             | Credential::User

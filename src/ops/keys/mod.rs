@@ -1,11 +1,23 @@
 //! Keys of a running environment: where each is in use, and how one is replaced.
 
+mod authority;
+mod cache;
+mod client;
+mod doors;
+mod guests;
 mod list;
+mod node;
+mod operator;
+mod revoke;
 mod rotate;
 mod run;
+mod signing;
 mod steps;
 mod user;
 
+pub use client::Client;
 pub use list::{InUse, KeyStatus, list, list_unobserved};
-pub use rotate::{Replaced, Rotated, Target, Wish, left, rotate};
+pub use revoke::{Revoked, revoke};
+pub use rotate::{Replaced, Rotated, Target, Wish, Words, left, rotate};
+pub use signing::Signers;
 pub use steps::Step;

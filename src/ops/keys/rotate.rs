@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::run::Run;
-use super::{Step, user};
-use crate::model::{Period, Service};
+use super::{Client, Signers, Step, authority, cache, client, node, operator, signing, user};
+use crate::artifacts::{Promotion, promotion};
+use crate::model::{Cluster, Period, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -16,6 +17,18 @@ use crate::secrets::Index;
 pub enum Target<'c> {
     /// The key with which a service signs in.
     User(&'c Service),
+    /// The keys that sign users.
+    SigningKey(Signers<'c>),
+    /// The key that signs accounts.
+    OperatorKey,
+    /// The certificate that a node presents, by the node's name; without one, of every node.
+    NodeCertificates(Option<&'c str>),
+    /// The certificate that a client shows; without one, of every client.
+    ClientCertificates(Option<Client<'c>>),
+    /// The authority that signs all certificates.
+    Authority,
+    /// The password with which a service signs in to the cache.
+    CachePassword(&'c Service),
 }
 
 /// How it is replaced.
@@ -40,6 +53,8 @@ pub struct Rotated {
     pub until: Option<Timestamp>,
     /// The services that must be given their new creds.
     pub redeploy: Vec<String>,
+    /// The leafnodes that must be given their new folder.
+    pub leafnodes: Vec<String>,
     /// What else is to be known, each a sentence.
     pub remarks: Vec<String>,
 }
@@ -55,12 +70,30 @@ pub struct Replaced {
     pub old: Option<String>,
     /// How many connections the old one still has.
     pub connections: usize,
+    /// What is to be said of both; a word for each stage where it is none of the usual ones.
+    #[serde(skip)]
+    pub words: Option<Words>,
+}
+
+/// What is to be said of a new key and of the old one.
+#[derive(Debug)]
+pub struct Words {
+    /// Of the new one.
+    pub new: &'static str,
+    /// Of the old one.
+    pub old: String,
 }
 
 /// What is left to do.
-pub fn left(target: Target<'_>, wish: Wish, index: &Index) -> Vec<Step> {
+pub fn left(cluster: &Cluster, target: Target<'_>, wish: Wish, index: &Index) -> Vec<Step> {
     match target {
         Target::User(service) => user::left(service, wish, index),
+        Target::SigningKey(signers) => signing::left(signers, wish, cluster, index),
+        Target::OperatorKey => operator::left(index),
+        Target::NodeCertificates(node) => node::left(cluster, node, index),
+        Target::ClientCertificates(client) => client::left(cluster, client, wish, index),
+        Target::Authority => authority::left(wish, index),
+        Target::CachePassword(service) => cache::left(service, wish, index),
     }
 }
 
@@ -71,9 +104,25 @@ pub async fn rotate<P: Provider>(
     wish: Wish,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let (run, _) = Run::ready(site, wish.leaked).await?;
+    // A user's key and what signs for it are revoked where that can be done.
+    let in_claims = matches!(target, Target::User(_) | Target::SigningKey(_));
+    // Whoever died while nodes restarted may have left one of them stopped; the next restart begins with it.
+    let restarting = matches!(target, Target::OperatorKey)
+        && promotion(&site.store.index()?) == Promotion::Dropped;
+    let (run, world) = Run::ready(site, (wish.leaked && in_claims) || restarting).await?;
+    let by_claims = in_claims || matches!(target, Target::OperatorKey);
+    if !by_claims {
+        // What is handed out, every node must take.
+        run.undisturbed(&world).await?;
+    }
     match target {
         Target::User(service) => user::rotate(run, service, wish, stop).await,
+        Target::SigningKey(signers) => signing::rotate(run, signers, wish, stop).await,
+        Target::OperatorKey => operator::rotate(run, &world, stop).await,
+        Target::NodeCertificates(node) => node::rotate(run, node, stop).await,
+        Target::ClientCertificates(client) => client::rotate(run, client, wish).await,
+        Target::Authority => authority::rotate(run, wish, stop).await,
+        Target::CachePassword(service) => cache::rotate(run, service, wish, stop).await,
     }
 }
 

@@ -1,21 +1,20 @@
 //! One run of a rotation: what it has read, what it has done, and what every kind of key needs of it.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use futures_util::future::join_all;
-
 use super::Step;
 use crate::artifacts::{Newer, Scribe, review};
 use crate::model::ConnectionKind;
 use crate::model::Service;
-use crate::nats::{ClaimsError, Probe, ProbeError, Tls, Varz, push};
+use crate::nats::{ClaimsError, Varz, push};
+use crate::ops::cache;
+use crate::ops::execute::StopSign;
 use crate::ops::gate::look;
+use crate::ops::nodes::nodes;
 use crate::ops::report::phase;
 use crate::ops::session::Session;
-use crate::ops::survey::{World, observe};
-use crate::ops::{OpsError, Site};
-use crate::provider::Provider;
+use crate::ops::survey::{World, observe, plan_nodes};
+use crate::ops::{OpsError, Site, reload};
+use crate::plan::{Action, Effect};
+use crate::provider::{CONFIG_DIGEST, Provider};
 use crate::secrets::{Change, Document, Index, KeyName, StoreError, Ticket};
 
 /// One run.
@@ -60,6 +59,62 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         Ok((Self { site, newer, index, steps: Vec::new() }, world))
     }
 
+    /// Looks whether to hand out certificates or passwords would do no more than that: what else is to be done to nodes
+    /// is the matter of an apply.
+    pub async fn undisturbed(&self, world: &World) -> Result<(), OpsError> {
+        let (site, environment) = (self.site, &self.site.cluster.environment);
+        let kept = cache::observe(site, &self.index).await?;
+        let mut nodes = site.cluster.redis_nodes().iter();
+        if let Some(node) = nodes.find(|node| !kept.views.contains_key(&node.name)) {
+            let what = format!("{} does not answer, and every node is to be tried", node.name);
+            return Err(OpsError::Unready(what));
+        }
+        let mut all = plan_nodes(site, &self.index, world)?;
+        all.extend(cache::plan(site, &self.index, &kept)?);
+        let harmless = |action: &&Action| {
+            let reads = matches!(action.effect, Effect::None | Effect::Reload);
+            is_unread(action) || (action.blocked.is_none() && reads)
+        };
+        match all.changes().find(|action| !harmless(action)) {
+            None => Ok(()),
+            Some(action) => Err(OpsError::Unready(format!(
+                "{} is not as the files say; natsops apply {environment}",
+                action.id
+            ))),
+        }
+    }
+
+    /// Has every node take its certificates, authorities and users from the index: those of the cluster one after the
+    /// other, those of the cache while they run.
+    pub async fn distribute(&mut self, step: Step, stop: &StopSign) -> Result<(), OpsError> {
+        self.step(step, async |run| {
+            let world = observe(run.site, &run.index).await?;
+            let world = match run.read_again(&world).await? {
+                true => observe(run.site, &run.index).await?,
+                false => world,
+            };
+            nodes(run.site, &run.index, &world, stop).await?;
+            cache::apply(run.site, &run.index, stop).await
+        })
+        .await
+    }
+
+    /// Has servers read what was written for them by a run that died before they did. What they refuse is left to a
+    /// restart, as an apply would do it. Tells whether there were any.
+    async fn read_again(&self, world: &World) -> Result<bool, OpsError> {
+        let plan = plan_nodes(self.site, &self.index, world)?;
+        let mut found = false;
+        for action in plan.changes().filter(|action| is_unread(action)) {
+            found = true;
+            let action = Action { effect: Effect::Reload, ..action.clone() };
+            match reload::perform(self.site, &self.index, &action).await {
+                Ok(()) | Err(OpsError::Control { .. } | OpsError::NotReloaded { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     /// Does a step, and remembers it.
     pub async fn step<T>(
         &mut self,
@@ -92,12 +147,21 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
 
     /// Has every server take the claims of an account as they stand in the index.
     pub async fn push(&self, account: &str) -> Result<(), OpsError> {
+        self.push_all(&[account.to_owned()]).await
+    }
+
+    /// The same of several accounts: one after the other, since a server that takes two at once may miss what passes
+    /// between them.
+    pub async fn push_all(&self, accounts: &[String]) -> Result<(), OpsError> {
         let servers: Vec<Varz> =
             look(self.site).await.into_iter().filter_map(|node| node.varz).collect();
-        let token = self.index.document(&Document::account(account));
-        let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
         let session = Session::open(self.site, &self.index, self.site.cluster.nodes.len()).await?;
-        Ok(push(&session.control, token, &servers).await?)
+        for account in accounts {
+            let token = self.index.document(&Document::account(account));
+            let token = token.ok_or_else(|| ClaimsError::Connection("no token".to_owned()))?;
+            push(&session.control, token, &servers).await?;
+        }
+        Ok(())
     }
 
     /// A key of the store, with a paper about it.
@@ -106,41 +170,12 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         let public = public.ok_or_else(|| StoreError::Missing(key.clone()))?.to_owned();
         Ok(Ticket { public, secret: self.site.store.open(key)? })
     }
+}
 
-    /// Signs in on every node, with natsops' own certificate: only the user is in question.
-    pub async fn knock(
-        &self,
-        user: &Ticket,
-    ) -> Result<Vec<(String, Result<(), ProbeError>)>, OpsError> {
-        let tls = Tls::With(Arc::new(self.site.access(&self.index)?.tls()?));
-        let port = self.site.cluster.ports.client;
-        let knocks = self.site.cluster.nodes.iter().map(async |node| {
-            let address = SocketAddr::from((node.address, port));
-            let answer = async { Probe::open(address, &tls).await?.sign_in(Some(user)).await };
-            (node.name.to_string(), answer.await)
-        });
-        Ok(join_all(knocks).await)
-    }
-
-    /// Proves that every node lets a user in.
-    pub async fn lets_in(&self, user: &Ticket) -> Result<(), OpsError> {
-        for (node, answer) in self.knock(user).await? {
-            answer.map_err(|error| {
-                OpsError::Unproven(format!("{node} does not let the new key in: {error}"))
-            })?;
-        }
-        Ok(())
-    }
-
-    /// What a node still does that lets a user in, or that can't be told; none when every node refuses it.
-    pub async fn still_open(&self, user: &Ticket) -> Result<Option<String>, OpsError> {
-        let answers = self.knock(user).await?;
-        Ok(answers.into_iter().find_map(|(node, answer)| match answer {
-            Err(ProbeError::Refused(_)) => None,
-            Ok(()) => Some(format!("{node} still lets the old key in")),
-            Err(error) => Some(format!("{node} can't be tried: {error}")),
-        }))
-    }
+/// Whether a node's folder is as it should be, and only its server has not read it yet.
+fn is_unread(action: &Action) -> bool {
+    let running = action.effect == Effect::RollingRestart;
+    running && action.changes.iter().all(|change| change.field == CONFIG_DIGEST)
 }
 
 /// A service whose keys can be tried has an ordinary connection.
@@ -150,4 +185,17 @@ pub(super) fn can_be_tried(service: &Service) -> Result<(), OpsError> {
     }
     let name = &service.name;
     Err(OpsError::Unready(format!("{name} has no ordinary connection, so its keys can't be tried")))
+}
+
+/// Why nothing of `name` is replaced now: something else of it is, by `keys rotate ENV WHAT`.
+pub(super) fn under_way<P>(
+    site: &Site<'_, P>,
+    something: &str,
+    what: &str,
+    name: &str,
+) -> OpsError {
+    let environment = &site.cluster.environment;
+    OpsError::Unready(format!(
+        "{something} of {name} is being replaced already; end that first: natsops keys rotate {environment} {what} {name}"
+    ))
 }

@@ -4,15 +4,14 @@
 //! distributed before it is issued. Each step is one commit, or may be repeated; the stage is read from the store, so
 //! that an interrupted rotation is continued by the next run.
 
-use std::time::{Duration, Instant};
-
 use jiff::Timestamp;
 
+use super::guests::{Door, Guest};
 use super::list::connected;
 use super::rotate::after;
-use super::run::{Run, can_be_tried};
+use super::run::{Run, can_be_tried, under_way};
 use super::{Replaced, Rotated, Step, Wish};
-use crate::artifacts::{Scribe, Stage, stage};
+use crate::artifacts::{Role, Scribe, Stage, stage};
 use crate::model::Service;
 use crate::ops::OpsError;
 use crate::ops::execute::StopSign;
@@ -34,12 +33,6 @@ const VERIFY_OLD: Step =
     Step { name: "verify-old", words: "prove that every node refuses the old key" };
 const FORGET: Step = Step { name: "forget", words: "forget the old key; its revocation stays" };
 
-/// How long a server may take to close the connections of a revoked user; it takes milliseconds (measured on 2.15.1).
-const EVICTION: Duration = Duration::from_secs(5);
-
-/// How often is looked whether they are closed.
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// What is left to do.
 pub(super) fn left(service: &Service, wish: Wish, index: &Index) -> Vec<Step> {
     match (stage(service, index), wish.leaked) {
@@ -60,6 +53,9 @@ pub(super) async fn rotate<P: Provider>(
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
     can_be_tried(service)?;
+    if Role::of(service).is_passing(&run.index) {
+        return Err(under_way(run.site, "the signing key", "signing-key", service.name.as_str()));
+    }
     let mut begun = false;
     let mut old = None;
     loop {
@@ -100,6 +96,37 @@ pub(super) async fn rotate<P: Provider>(
     }
 }
 
+/// Revokes every key that the service has, and makes no new one: that is left to the next rotation.
+pub(super) async fn withdraw<P: Provider>(
+    mut run: Run<'_, '_, P>,
+    service: &Service,
+    stop: &StopSign,
+) -> Result<Rotated, OpsError> {
+    can_be_tried(service)?;
+    loop {
+        if stop.is_raised() {
+            return Err(OpsError::Interrupted);
+        }
+        match stage(service, &run.index) {
+            Stage::Settled | Stage::Overlapping(_) => revoke(&mut run, service).await?,
+            // The new key is in the store alone, and is revoked next.
+            Stage::Succeeded => {
+                refuse_old(&mut run, service).await?;
+                run.commit(FORGET, Scribe::forget(service)).await?;
+            }
+            Stage::Bare => {
+                refuse_old(&mut run, service).await?;
+                break;
+            }
+        }
+    }
+    let name = KeyName::user(&service.name);
+    let old = run.index.public(&name).map(str::to_owned);
+    let keys =
+        vec![Replaced { name: name.to_string(), new: None, old, connections: 0, words: None }];
+    Ok(Rotated { done: true, steps: run.steps, keys, ..Rotated::default() })
+}
+
 async fn outcome<P: Provider>(
     run: Run<'_, '_, P>,
     service: &Service,
@@ -115,10 +142,10 @@ async fn outcome<P: Provider>(
     Ok(Rotated {
         done: until.is_none(),
         steps: run.steps,
-        keys: vec![Replaced { name: name.to_string(), new, old, connections }],
+        keys: vec![Replaced { name: name.to_string(), new, old, connections, words: None }],
         until,
         redeploy: vec![service.name.to_string()],
-        remarks: Vec::new(),
+        ..Rotated::default()
     })
 }
 
@@ -138,7 +165,8 @@ async fn verify_new<P: Provider>(
 ) -> Result<(), OpsError> {
     run.step(VERIFY_NEW, async |run| {
         let name = &service.name;
-        run.lets_in(&run.ticket(&KeyName::user(name), &Document::user(name))?).await
+        let user = run.ticket(&KeyName::user(name), &Document::user(name))?;
+        run.let_in(&[Guest { whose: name.to_string(), user, door: Door::Client }]).await
     })
     .await
 }
@@ -152,23 +180,14 @@ async fn refuse_old<P: Provider>(
     run.step(VERIFY_OLD, async |run| {
         let (key, paper) =
             (KeyName::retiring_user(&service.name), Document::retiring_user(&service.name));
-        let ticket = run.ticket(&key, &paper)?;
+        let whose = service.name.to_string();
+        let guest = Guest { whose, user: run.ticket(&key, &paper)?, door: Door::Client };
         let old = run.index.public(&key).unwrap_or_default();
-        let begin = Instant::now();
-        loop {
-            let open = match run.still_open(&ticket).await? {
-                Some(open) => Some(open),
-                None => match connected(run.site, old).await? {
-                    0 => None,
-                    left => Some(format!("{left} connections of the old key are left")),
-                },
-            };
-            match open {
-                None => return Ok(()),
-                Some(open) if begin.elapsed() > EVICTION => return Err(OpsError::Unproven(open)),
-                Some(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
+        run.refused(&[guest], async || {
+            let left = connected(run.site, old).await?;
+            Ok((left > 0).then(|| format!("{left} connections of the old key are left")))
+        })
+        .await
     })
     .await
 }

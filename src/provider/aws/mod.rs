@@ -22,6 +22,7 @@ mod launch;
 mod lease;
 mod listener;
 mod load_balancer;
+mod machines;
 mod names;
 mod network;
 mod observe;
@@ -41,6 +42,7 @@ pub use clients::{Caller, Clients, Counter};
 pub use desired::desired;
 pub use error::{CloudClass, CloudError};
 pub use lease::CloudLease;
+pub use machines::Machines;
 pub use names::{Group, Names};
 pub use store::BucketStore;
 

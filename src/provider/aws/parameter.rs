@@ -10,6 +10,7 @@ use super::bucket::built;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::names::{Names, digest};
 use super::pace::Pace;
+use crate::artifacts::trusted;
 use crate::model::{AwsSettings, Cluster, Service};
 use crate::plan::{Kind, OnChange, PENDING, Record, RecordId};
 use crate::provider::Supply;
@@ -66,7 +67,7 @@ impl Piece {
             }
             Self::Cert => index.document(&Document::client(name))?.to_owned(),
             Self::Key => index.public(&KeyName::client(name))?.to_owned(),
-            Self::Ca => index.document(&Document::authority())?.to_owned(),
+            Self::Ca => trusted(index)?,
             Self::Urls => cluster.client_urls().join(","),
             Self::Redis => index.public(&KeyName::redis_user(name.as_str()))?.to_owned(),
         };

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::runtime::Runtime;
 
 use super::clients::{Clients, Counter};
@@ -59,8 +60,11 @@ impl BucketStore {
         Self { author, ..self }
     }
 
-    fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        tokio::task::block_in_place(|| self.runtime.block_on(work))
+    fn wait<T: Send>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        elsewhere(&self.runtime, work)
     }
 
     fn sealed(name: &KeyName, version: u32) -> String {
@@ -164,8 +168,10 @@ impl BucketStore {
         }
         let draft = change.draft(index, &self.author, jiff::Timestamp::now());
         let Draft { index, secrets, entry, needless } = draft;
-        let sealing = secrets.iter();
-        let sealing = sealing.map(|(name, version, secret)| (Self::sealed(name, *version), secret));
+        let mut sealing = Vec::new();
+        for (name, version, secret) in &secrets {
+            sealing.push((Self::sealed(name, *version), secret));
+        }
         self.seal_all(sealing).await?;
         let (name, text) = entry;
         self.log(&name, text).await?;
@@ -178,16 +184,21 @@ impl BucketStore {
     }
 
     /// Seals several keys at a time: a hundred, one after the other, would take seconds.
-    async fn seal_all(
-        &self,
-        secrets: impl Iterator<Item = (String, &Secret<String>)>,
-    ) -> Result<(), StoreError> {
-        let sealing = secrets.map(|(object, secret)| self.seal(object, secret));
-        let mut sealing = futures_util::stream::iter(sealing).buffer_unordered(16);
-        while let Some(outcome) = sealing.next().await {
-            outcome?;
+    async fn seal_all(&self, secrets: Vec<(String, &Secret<String>)>) -> Result<(), StoreError> {
+        let mut sealing = FuturesUnordered::new();
+        let mut left = secrets.into_iter();
+        loop {
+            while sealing.len() < 16 {
+                let Some((object, secret)) = left.next() else {
+                    break;
+                };
+                sealing.push(self.seal(object, secret));
+            }
+            match sealing.next().await {
+                Some(outcome) => outcome?,
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     async fn log(&self, name: &str, text: Vec<u8>) -> Result<(), StoreError> {
@@ -219,10 +230,12 @@ impl BucketStore {
         if !found.is_empty() {
             return Err(StoreError::Filled(found.generation));
         }
-        let version = |name| index.keys.get(name).map_or(1, |entry| entry.version);
-        let sealing = secrets.iter();
-        self.seal_all(sealing.map(|(name, secret)| (Self::sealed(name, version(name)), secret)))
-            .await?;
+        let mut sealing = Vec::new();
+        for (name, secret) in secrets {
+            let version = index.keys.get(name).map_or(1, |entry| entry.version);
+            sealing.push((Self::sealed(name, version), secret));
+        }
+        self.seal_all(sealing).await?;
         for (name, text) in entries {
             self.log(name, text.clone()).await?;
         }
@@ -246,6 +259,19 @@ impl BucketStore {
         self.keep(&Index::default());
         Ok(())
     }
+}
+
+/// Waits for work on another runtime, on a thread of its own.
+///
+/// Two runtimes that wait on one thread share what wakes it: the inner one would take the calls that were meant for the
+/// outer one, and that would then sleep for ever.
+fn elsewhere<T: Send>(runtime: &Runtime, work: impl Future<Output = T> + Send) -> T {
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| runtime.block_on(work));
+            waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
 }
 
 fn cloud(error: CloudError) -> StoreError {
@@ -282,5 +308,36 @@ impl SecretStore for BucketStore {
 
     fn delete_everything(&self) -> Result<(), StoreError> {
         self.wait(self.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn a_call_for_who_waits_outside_is_not_lost_while_the_store_works() {
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let inner = runtime();
+            let (call, called) = tokio::sync::oneshot::channel();
+            let store = async {
+                // The outer one is called while this thread waits for the store.
+                elsewhere(&inner, async {
+                    call.send(()).unwrap();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                });
+            };
+            runtime().block_on(async { tokio::join!(called, store) }).0.unwrap();
+            done.send(()).unwrap();
+        });
+        assert!(ended.recv_timeout(Duration::from_secs(20)).is_ok(), "it sleeps for ever");
     }
 }

@@ -1,0 +1,126 @@
+//! The certificate authority is succeeded by another, forward only: both are trusted, then the new one signs, then the
+//! old one is dropped.
+//!
+//! Where that stands follows from the names of the keys alone. While two are trusted, every place that holds the
+//! authority holds both, so whoever has taken a step and whoever has not accept each other.
+
+use jiff::Timestamp;
+
+use super::certificates::wanted;
+use super::paper::Paper;
+use super::{IssueError, Scribe, issue};
+use crate::pki::{self, Certificate, CertificateKey, Lifetime};
+use crate::secrets::{
+    Beside, Change, Contents, Document, Index, KeyName, NewKey, Secret, SecretStore, StoreError,
+};
+
+/// Where the succession of the authority stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorityStage {
+    /// One authority, and nothing under way.
+    Settled,
+    /// Another one is trusted as well, since then; it signs nothing yet.
+    Accepting(Timestamp),
+    /// The new one signs, since then; the old one is still trusted.
+    Issuing(Timestamp),
+    /// The old one is not trusted any more, which is to be proven.
+    Dropping,
+}
+
+/// Where it stands, as the store tells.
+pub fn authority_stage(index: &Index) -> AuthorityStage {
+    let beside = |beside| index.keys.get(&KeyName::authority().beside(beside));
+    if beside(Beside::Revoked).is_some() {
+        return AuthorityStage::Dropping;
+    }
+    if let Some(old) = beside(Beside::Retiring) {
+        return AuthorityStage::Issuing(signs_since(index).unwrap_or(old.created));
+    }
+    match beside(Beside::Standby) {
+        Some(new) => AuthorityStage::Accepting(new.created),
+        None => AuthorityStage::Settled,
+    }
+}
+
+/// When the authority has signed its first certificate.
+fn signs_since(index: &Index) -> Option<Timestamp> {
+    let own = Certificate::read(index.document(&Document::authority())?).ok()?;
+    let certificates = index.documents.iter().filter_map(|(document, text)| {
+        let is_one = document.as_str().starts_with("certificate/");
+        is_one.then(|| Certificate::read(text).ok()).flatten()
+    });
+    certificates
+        .filter(|one| one.authority == own.identifier && one.fingerprint != own.fingerprint)
+        .map(|one| one.made())
+        .min()
+}
+
+/// A store in which the authority that stands by has the name already.
+struct Ahead<'a>(&'a dyn SecretStore);
+
+impl SecretStore for Ahead<'_> {
+    fn index(&self) -> Result<Index, StoreError> {
+        self.0.index()
+    }
+
+    fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
+        let authority = KeyName::authority();
+        match *name == authority {
+            true => self.0.open(&authority.beside(Beside::Standby)),
+            false => self.0.open(name),
+        }
+    }
+
+    fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
+        self.0.commit(seen, change)
+    }
+
+    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.entry(name)
+    }
+
+    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
+        self.0.restore(contents)
+    }
+
+    fn delete_everything(&self) -> Result<(), StoreError> {
+        self.0.delete_everything()
+    }
+}
+
+impl Scribe<'_> {
+    /// Makes another authority, which is trusted from now on and signs nothing yet.
+    pub fn accept_authority(&self, index: &Index) -> Result<Change, IssueError> {
+        let name = KeyName::authority().beside(Beside::Standby);
+        let key = self.entropy.make(&name, self.now);
+        let own = CertificateKey::from_pem(&key.secret)?;
+        let wanted = wanted(self.cluster, &Paper::Authority, index)
+            .ok_or_else(|| IssueError::Missing("certificate authority".to_owned()))?;
+        let lifetime = Lifetime { now: self.now, validity: wanted.validity };
+        let certificate = pki::issue_authority(&wanted.subject, &own, lifetime)?;
+        let documents = vec![(Document::certificate(&name), certificate)];
+        Ok(Change { keys: vec![(name, key)], documents, ..Change::default() })
+    }
+
+    /// The new authority takes the name and signs every certificate anew; the old one stays trusted.
+    pub fn succeed_authority(&self, index: &Index) -> Result<Change, IssueError> {
+        let name = KeyName::authority();
+        let standby = name.beside(Beside::Standby);
+        let missing = || StoreError::Missing(standby.clone());
+        let entry = index.keys.get(&standby).cloned().ok_or_else(missing)?;
+        let paper =
+            index.document(&Document::certificate(&standby)).ok_or_else(missing)?.to_owned();
+        let mut next = index.clone();
+        next.keys.insert(name.clone(), entry.clone());
+        next.documents.insert(Document::authority(), paper.clone());
+        let ahead = Ahead(self.store);
+        let mut change = issue(self.cluster, &next, &ahead, self.entropy, self.now, self.newer)?;
+        let old = (&name, Some(Document::authority()));
+        self.keep(old, name.beside(Beside::Retiring), index, &mut change)?;
+        let secret = self.store.open(&standby)?;
+        change.keys.push((name, NewKey { entry, secret }));
+        change.documents.push((Document::authority(), paper));
+        change.gone.push((standby.clone(), Document::certificate(&standby)));
+        Ok(change)
+    }
+}

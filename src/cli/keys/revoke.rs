@@ -1,0 +1,150 @@
+//! `natsops keys revoke ENV WHAT NAME`
+
+use anstream::println;
+use jiff::Timestamp;
+
+use crate::cli::ask::confirm;
+use crate::cli::context::{Context, Programs, block_on};
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::reason::ReasonArgs;
+use crate::cli::{candidates, exit, lookup};
+use crate::model::Cluster;
+use crate::ops::Allowed;
+use crate::ops::keys::{Revoked, Rotated, revoke};
+
+/// Make creds void at once, and prove that every server refuses them
+///
+/// The account's claims say it, so it holds for every server, also one that was away, and no later apply takes it back.
+/// Whoever is connected with what is revoked is cut off. Nothing takes its place yet: the answer says what brings the
+/// service back.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment
+    #[arg(value_name = "ENV", add = candidates::environments())]
+    environment: String,
+    /// What to revoke
+    #[arg(value_name = "WHAT", value_enum)]
+    what: What,
+    /// Of whom: a service, or an account
+    #[arg(value_name = "NAME", add = candidates::services())]
+    name: String,
+    /// Of an account, only users that were issued until this time, such as 2026-11-28T09:00:00Z (now by default)
+    #[arg(long, value_name = "TIME")]
+    before: Option<Timestamp>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The key with which a service signs in
+    User,
+    /// Whatever a service's signing key has signed: its user, and any other that somebody has made with it
+    Service,
+    /// All users of an account that were issued until a time
+    Account,
+    /// Nothing: says why a certificate can't be revoked, and what to do instead
+    Certificate,
+}
+
+impl What {
+    fn word(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// Runs it.
+pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let Args { environment, what, name, .. } = args;
+    let command = format!("keys revoke {} {name}", what.word());
+    let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
+    let target = target(args, &workplace.cluster)?;
+    let question =
+        format!("Revoke {} {name} in {environment}, whoever that cuts off?", what.word());
+    confirm(&question, "yes", args.yes)?;
+    let _lease = context.lease(environment, "keys revoke")?;
+    let progress = Progress::new();
+    let outcome = block_on(async |stop| {
+        let site = workplace.site(Programs::default(), &progress, Allowed::default());
+        let revoked = revoke(&site, target, stop).await?;
+        progress.finish();
+        Ok(revoked)
+    });
+    let again = format!("natsops keys revoke {environment} {} {name}", what.word());
+    let revoked = outcome.map_err(|failure| failure.next(again))?;
+    show(context, args, &revoked);
+    Ok(exit::DONE)
+}
+
+fn target<'c>(args: &Args, cluster: &'c Cluster) -> Result<Revoked<'c>, Failure> {
+    let name = args.name.as_str();
+    if args.before.is_some() && args.what != What::Account {
+        let what = "--before is for an account; of one user everything is revoked";
+        return Err(Failure::new(exit::USAGE, what.to_owned()));
+    }
+    match args.what {
+        What::User => Ok(Revoked::User(lookup::service(cluster, name)?)),
+        What::Service => Ok(Revoked::Service(lookup::service(cluster, name)?)),
+        What::Account => {
+            let now = Timestamp::now();
+            let until = args.before.unwrap_or(now);
+            if until > now {
+                let what = format!(
+                    "{until:.0} is not over yet, and what will be issued until then must be good"
+                );
+                return Err(Failure::new(exit::USAGE, what).safe("nothing was changed"));
+            }
+            Ok(Revoked::Account(lookup::account(cluster, name)?, until))
+        }
+        What::Certificate => Err(certificate(args)),
+    }
+}
+
+/// Servers know no list of revoked certificates: `pinned_certs` is a list of those that are let in, and the one of
+/// leafnodes needs a restart to change.
+fn certificate(args: &Args) -> Failure {
+    let Args { environment, name, .. } = args;
+    let what = "a certificate can't be revoked: nats-server has no list of void ones, only one of those that it lets in \
+                (pinned_certs), which for leafnodes changes with a restart alone";
+    Failure::new(exit::REFUSED, what.to_owned())
+        .safe("a certificate without creds opens nothing; nothing was changed")
+        .next(format!("natsops keys revoke {environment} user {name}"))
+}
+
+fn show(context: &Context, args: &Args, revoked: &Rotated) {
+    let Args { environment, what, name, .. } = args;
+    if context.json {
+        let value = serde_json::json!({
+            "format": 1, "environment": environment, "what": what.word(), "name": name,
+            "revocation": revoked,
+        });
+        println!("{value:#}");
+        return;
+    }
+    for key in &revoked.keys {
+        let old = key.old.as_deref().unwrap_or("-");
+        println!("revoked {}: {old}, refused by every node, no connection is left", key.name);
+    }
+    match what {
+        What::User => {
+            println!("to let {name} in again: natsops keys rotate {environment} user {name}");
+        }
+        What::Service => {
+            println!("its user key is the same; if that has leaked, rotate it afterwards");
+            println!(
+                "to let {name} in again: natsops keys rotate {environment} signing-key {name}"
+            );
+        }
+        What::Account | What::Certificate => {
+            println!(
+                "revoked: every user of {name} that was issued until then; every node refuses them"
+            );
+            super::rotate::give(environment, &revoked.redeploy, &revoked.leafnodes);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is revoked is refused by every server, until something new takes its place.
+
+use jiff::{SignedDuration, Timestamp};
+use natsops::jwt::{AccountBody, decode};
+use natsops::nats::lookup;
+use natsops::secrets::{Document, KeyName};
+use serde_json::{Value, json};
+
+use super::rotate::{creds, let_in};
+use crate::cluster::Keys;
+use crate::stores::connections::sign_in;
+use crate::support::{Cluster, Project};
+
+#[track_caller]
+fn run(project: &Project, arguments: &[&str]) -> Value {
+    let arguments = [&["keys"], arguments, &["--yes", "--json"]].concat();
+    project.run(&arguments).expect(0).json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_and_a_service_are_refused_until_they_are_rotated() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let mut neighbour = sign_in(project, "store").await.unwrap();
+    for (what, kind) in [("user", "user"), ("service", "signing-key")] {
+        let old = creds(project, "wallet");
+        let mut connection = sign_in(project, "wallet").await.unwrap();
+        let revoked = run(project, &["revoke", "local", what, "wallet"]);
+        let steps = revoked["revocation"]["steps"].as_array().unwrap();
+        assert_eq!((&steps[1], &steps[2]), (&json!("push"), &json!("verify-old")), "{what}");
+        assert!(connection.ask("").await.is_err(), "the connection is still open");
+        assert_eq!(let_in(project, &old).await, 0);
+        // No apply takes it back.
+        project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+        // Once more changes nothing, and proves it again.
+        run(project, &["revoke", "local", what, "wallet"]);
+        assert_eq!(let_in(project, &old).await, 0);
+        assert_eq!(run(project, &["rotate", "local", kind, "wallet"])["rotation"]["done"], true);
+        assert_eq!(let_in(project, &creds(project, "wallet")).await, 5);
+        assert_eq!(let_in(project, &old).await, 0);
+    }
+    assert!(neighbour.ask("").await.is_ok(), "another service was disturbed");
+    assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_an_account_issued_until_a_time_is_void_and_stays_so() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let (old, elsewhere) = (creds(project, "wallet"), creds(project, "llm-gateway"));
+    let mut connection = sign_in(project, "wallet").await.unwrap();
+    // Before anything was issued, so nothing is void.
+    let long_ago = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
+    run(project, &["revoke", "local", "account", "COMMERCE", "--before", &long_ago]);
+    assert!(connection.ask("").await.is_ok());
+    assert_eq!(creds(project, "wallet").public, old.public);
+
+    let revoked = run(project, &["revoke", "local", "account", "COMMERCE"]);
+    let steps = json!(["revoke", "push", "verify-old", "verify-new"]);
+    assert_eq!(revoked["revocation"]["steps"], steps);
+    assert!(connection.ask("").await.is_err(), "the connection is still open");
+    let new = creds(project, "wallet");
+    assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
+    assert_eq!(new.secret.expose(), old.secret.expose());
+    assert_eq!(let_in(project, &elsewhere).await, 5);
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+    // A later change of the claims takes it along, on every server.
+    project.edit("catalog/commerce.yaml", "limits: {payload: 32 KiB}", "limits: {payload: 48 KiB}");
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
+    let keys = Keys::of(project);
+    let account = keys.index.public(&KeyName::account("COMMERCE")).unwrap();
+    let held = lookup(&keys.control(project).await, account).await.unwrap();
+    assert_eq!(held.tokens.len(), 5);
+    for token in &held.tokens {
+        let claims = decode::<AccountBody>(token).unwrap().claims;
+        let user = decode::<Value>(
+            keys.index.document(&Document::user(&"wallet".parse().unwrap())).unwrap(),
+        );
+        assert!(claims.nats.revocations["*"] < user.unwrap().claims.iat);
+    }
+    assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_be_revoked_is_refused_with_a_reason() {
+    let project = Project::new();
+    let said = |arguments: &[&str], code: i32| {
+        let arguments = [&["keys", "revoke", "local"], arguments, &["--yes"]].concat();
+        project.run(&arguments).expect(code).stderr
+    };
+    let certificate = said(&["certificate", "wallet"], 5);
+    assert!(certificate.contains("pinned_certs") && certificate.contains("keys revoke local user"));
+    assert!(said(&["user", "walet"], 64).contains("wallet"));
+    assert!(said(&["account", "COMERCE"], 64).contains("COMMERCE"));
+    assert!(
+        said(&["account", "COMMERCE", "--before", "2126-01-01T00:00:00Z"], 64).contains("not over")
+    );
+    assert!(said(&["user", "wallet", "--before", "2026-01-01T00:00:00Z"], 64).contains("account"));
+    assert!(said(&["user", "wallet"], 5).contains("no key has been made yet"));
+}

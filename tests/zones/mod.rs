@@ -1,0 +1,243 @@
+//! Five nodes from prod's own bundles, at prod's addresses in three zones: natsops reaches them, and one zone is cut off.
+
+mod balancer;
+mod network;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream;
+use natsops::environment::{Addresses, load};
+use natsops::model::matching::{admits, overlaps};
+use natsops::model::{Cluster, Service, Stream};
+use natsops::provider::local::network as local_network;
+use serde_json::Value;
+
+use crate::aws::emulator::python;
+use crate::aws::stage::Stage;
+use crate::support::{changes, nats_server};
+use network::Network;
+
+/// The zones with their nodes, as `prod.yaml` has them.
+const ZONES: [(&str, &[(&str, &str)]); 3] = [
+    ("a", &[("nats-1", "10.0.1.11"), ("nats-4", "10.0.1.14")]),
+    ("b", &[("nats-2", "10.0.2.12"), ("nats-5", "10.0.2.15")]),
+    ("c", &[("nats-3", "10.0.3.13")]),
+];
+
+/// How long the cluster may take to choose new leaders when a zone has gone.
+const ELECTIONS: Duration = Duration::from_secs(60);
+
+/// Fetches what the bucket has for a node, as its machine would.
+const FETCH: &str = "
+import boto3, sys
+s3 = boto3.client('s3')
+[bucket] = [b['Name'] for b in s3.list_buckets()['Buckets']]
+for entry in s3.list_objects_v2(Bucket=bucket, Prefix=f'nodes/{sys.argv[1]}/')['Contents']:
+    s3.download_file(bucket, entry['Key'], sys.argv[2] + '/' + entry['Key'].rsplit('/', 1)[1])
+";
+
+/// Servers, each in its zone; they end with this value.
+struct Nodes(Vec<Child>);
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        for node in &mut self.0 {
+            node.kill().ok();
+            node.wait().ok();
+        }
+    }
+}
+
+/// Starts a server from what the bucket has for each node.
+fn boot(stage: &Stage, network: &Network) -> Nodes {
+    let mut nodes = Nodes(Vec::new());
+    for (zone, members) in ZONES {
+        for (node, _) in members {
+            let folder = stage.project.path().join("machines").join(node);
+            unpack(stage, node, &folder);
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", &network.space(zone)]).arg(nats_server());
+            command.args(["-c", "nats.conf"]).current_dir(&folder);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            nodes.0.push(command.spawn().unwrap());
+        }
+    }
+    nodes
+}
+
+fn unpack(stage: &Stage, node: &str, folder: &Path) {
+    std::fs::create_dir_all(folder.join("log")).unwrap();
+    let fetch = ["-c", FETCH, node, folder.to_str().unwrap()];
+    let mut command = Command::new(python());
+    assert!(command.args(fetch).envs(stage.aws.variables()).status().unwrap().success());
+    let current = std::fs::read_to_string(folder.join("current")).unwrap();
+    let bundle = current.lines().next().unwrap().split_once("  ").unwrap().1.to_owned();
+    let tar = Command::new("tar").args(["-xf", &bundle]).current_dir(folder).status();
+    assert!(tar.unwrap().success());
+}
+
+/// A stream of three replicas, with a service that writes into it and a subject for that.
+struct Writer<'c> {
+    stream: &'c Stream,
+    service: &'c Service,
+    subject: String,
+}
+
+fn writers(cluster: &Cluster) -> Vec<Writer<'_>> {
+    let streams = cluster.streams.iter().filter(|stream| stream.replicas == 3);
+    streams.map(|stream| writer(cluster, stream)).collect()
+}
+
+fn writer<'c>(cluster: &'c Cluster, stream: &'c Stream) -> Writer<'c> {
+    let at_home = |service: &&Service| service.account == stream.account;
+    let services = cluster.services.values();
+    for service in services.clone().filter(at_home).chain(services) {
+        for granted in service.permissions().publish {
+            for pattern in &stream.subjects {
+                let subject = granted.replace('*', "one").replace('>', "one");
+                // What goes to the auditors crosses the border of their account on the way.
+                if overlaps(&granted, pattern.as_str()) && admits(pattern.as_str(), &subject) {
+                    return Writer { stream, service, subject };
+                }
+            }
+        }
+    }
+    panic!("nobody writes into {}", stream.name)
+}
+
+/// A service's connection through the load balancer, with what `creds export` wrote for it.
+async fn connect(stage: &Stage, service: &str) -> async_nats::Client {
+    let folder = stage.project.path().join("creds").join(service);
+    let options = async_nats::ConnectOptions::with_credentials_file(folder.join("user.creds"));
+    let options = options.await.unwrap().require_tls(true).ignore_discovered_servers();
+    let options = options
+        .add_root_certificates(folder.join("ca.pem"))
+        .add_client_certificate(folder.join("client.pem"), folder.join("client.key"))
+        .custom_inbox_prefix(format!("_INBOX.{service}"));
+    options.retry_on_initial_connect().connect(balancer::DOOR).await.unwrap()
+}
+
+/// Writes one message into each stream, until each was acknowledged. How many there were.
+async fn write_everywhere(stage: &Stage, writers: &[Writer<'_>], word: &str) {
+    for writer in writers {
+        let name = &writer.stream.name;
+        let context = jetstream::new(connect(stage, writer.service.name.as_str()).await);
+        let id = format!("{word}-{name}");
+        let begin = Instant::now();
+        loop {
+            let message = jetstream::message::PublishMessage::build().message_id(&id);
+            let sent =
+                context.send_publish(writer.subject.clone(), message.payload(id.clone().into()));
+            let problem = match sent.await {
+                Ok(acknowledged) => match acknowledged.await {
+                    Ok(_) => break,
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            assert!(begin.elapsed() < ELECTIONS, "{name} takes nothing: {problem}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// The messages of all streams.
+fn messages(status: &Value) -> u64 {
+    let streams = status["status"]["streams"].as_array().unwrap();
+    streams.iter().map(|stream| stream["messages"].as_u64().unwrap()).sum()
+}
+
+fn scene(network: &Network) {
+    let stage = Stage::applied();
+    let hidden = stage.run(&["plan", "prod", "--json"]).expect(0).json();
+    assert!(hidden["plan"]["not_observed"].as_array().unwrap().len() >= 5, "nobody answers yet");
+    let said = stage.run(&["doctor", "prod"]).expect(1).stderr;
+    assert!(said.contains("can't be reached from here"), "{said}");
+
+    let _nodes = boot(&stage, network);
+    // What runs on the servers is planned and applied like everything else, and proven by the same checks.
+    let applied =
+        stage.run(&["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"]);
+    let applied = applied.expect(0).json();
+    let checks = applied["checks"].as_array().unwrap();
+    assert!(checks.len() >= 11 && checks.iter().all(|check| check["passed"] == true), "{checks:?}");
+    let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
+    assert_eq!(changes(&plan), [""; 0]);
+    assert_eq!(plan["plan"]["not_observed"], serde_json::json!([]));
+    let doctor = stage.run(&["doctor", "prod", "--json"]).expect(0).json();
+    let names = |checks: &Value| -> Vec<String> {
+        let checks = checks.as_array().unwrap().iter();
+        checks.map(|check| check["check"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&doctor["checks"]), names(&applied["checks"]));
+
+    // A changed catalog reaches the servers by the same way.
+    stage.project.edit(
+        "catalog/commerce.yaml",
+        "limits: {payload: 32 KiB}",
+        "limits: {payload: 48 KiB}",
+    );
+    let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
+    assert!(
+        changes(&plan).iter().any(|change| change == "update jwt account/COMMERCE"),
+        "{:?}",
+        changes(&plan)
+    );
+    stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
+    stage.in_sync();
+
+    let addresses = Addresses { local_network: local_network(stage.project.path()) };
+    let cluster = load(stage.project.path(), "prod", &addresses).unwrap().cluster.unwrap();
+    let writers = writers(&cluster);
+    assert!(writers.len() >= 5, "{} streams of three replicas", writers.len());
+    for writer in &writers {
+        let (name, folder) =
+            (writer.service.name.as_str(), format!("creds/{}", writer.service.name));
+        stage.run(&["creds", "export", "prod", name, "--out", &folder]).expect(0);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let nodes = ZONES.iter().flat_map(|(_, nodes)| nodes.iter());
+        let nodes: Vec<IpAddr> = nodes.map(|(_, address)| address.parse().unwrap()).collect();
+        balancer::start(nodes).await;
+        write_everywhere(&stage, &writers, "before").await;
+        // Two of the five nodes are gone at once.
+        network.cable("b", false);
+        write_everywhere(&stage, &writers, "without-b").await;
+    });
+    let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
+    let notices = plan["plan"]["notices"].to_string();
+    assert!(notices.contains("zone us-east-1b is away"), "{notices}");
+    stage.run(&["doctor", "prod"]).expect(8);
+
+    network.cable("b", true);
+    let status = stage.run(&["status", "prod", "--wait", "120", "--json"]).expect(0).json();
+    assert_eq!(messages(&status), 2 * writers.len() as u64, "{status}");
+    for stream in status["status"]["streams"].as_array().unwrap() {
+        assert_eq!(stream["current"], stream["replicas"], "{stream}");
+    }
+    stage.run(&["doctor", "prod"]).expect(0);
+    stage.in_sync();
+    stage.aws.trusted();
+}
+
+#[test]
+fn prod_is_reached_planned_and_proven_and_writes_go_on_without_a_zone() {
+    let addresses = ZONES.map(|(zone, nodes)| {
+        (zone, nodes.iter().map(|(_, address)| *address).collect::<Vec<&str>>())
+    });
+    let zones = addresses.each_ref().map(|(zone, addresses)| (*zone, &addresses[..]));
+    let network = Network::new(&zones);
+    std::thread::scope(|scope| {
+        let inside = scope.spawn(|| {
+            network.enter();
+            scene(&network);
+        });
+        if let Err(reason) = inside.join() {
+            std::panic::resume_unwind(reason);
+        }
+    });
+}
