@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
 use natsops::nats::{Connection, Health, Monitor};
@@ -209,7 +209,13 @@ async fn store(prod: &Prod, messages: usize) {
         max_bytes: 50_000_000_000,
         ..stream::Config::default()
     };
-    own(prod).await.create_stream(config).await.unwrap();
+    let context = own(prod).await;
+    // A server that has just started may not have read the account's claims yet.
+    let begin = Instant::now();
+    while let Err(error) = context.create_stream(config.clone()).await {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{error}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     let service = jetstream::new(prod.service("quest-generator").await);
     for message in 0..messages {
         let sent = service.publish("evt.quest.generated.v1", format!("{message}: {TALE}").into());
