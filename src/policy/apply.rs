@@ -19,7 +19,7 @@ pub fn apply(scope: &Scope) -> Policy {
         create(scope),
         place(scope),
         tag_at_creation(scope, "Tag", "ec2", "CreateTags"),
-        tag_at_creation(scope, "TagBalancer", "elasticloadbalancing", "AddTags"),
+        tag_at_creation(scope, "TagLb", "elasticloadbalancing", "AddTags"),
         change(scope),
         cache_parts(scope),
         roles(scope),
@@ -91,7 +91,7 @@ fn cache(scope: &Scope) -> String {
 /// What a call about the cache names beside the thing that it makes or changes: those carry no tag of the request.
 fn cache_parts(scope: &Scope) -> Statement {
     let defaults = scope.arn("elasticache", "parametergroup:default.*");
-    Statement::new("CacheParts", [cache(scope), defaults]).allow(
+    Statement::new("Cache", [cache(scope), defaults]).allow(
         "elasticache",
         "CreateReplicationGroup CreateSnapshot CreateUserGroup DeleteReplicationGroup ModifyReplicationGroup \
          ModifyUserGroup",
@@ -118,7 +118,7 @@ fn pass_role(scope: &Scope) -> Statement {
 /// The first load balancer and the first cache of an account make a role for their service.
 fn service_roles(scope: &Scope) -> Statement {
     let role = scope.global_arn("iam", &scope.account, "role/aws-service-role/*");
-    Statement::new("ServiceRoles", [role]).allow("iam", "CreateServiceLinkedRole").when(
+    Statement::new("Linked", [role]).allow("iam", "CreateServiceLinkedRole").when(
         "StringEquals",
         "iam:AWSServiceName",
         ["elasticache.amazonaws.com", "elasticloadbalancing.amazonaws.com"],
@@ -152,7 +152,7 @@ fn own_key(scope: &Scope) -> Statement {
         .allow(
             "kms",
             "CancelKeyDeletion CreateAlias EnableKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus \
-             ListKeyRotations ListResourceTags PutKeyPolicy RotateKeyOnDemand",
+             ListResourceTags PutKeyPolicy RotateKeyOnDemand",
         )
         .when("StringEquals", RESOURCE_TAG, [&scope.environment])
 }
@@ -175,7 +175,7 @@ fn bucket(scope: &Scope) -> Statement {
 
 /// Written and removed; they are never read back.
 fn parameters(scope: &Scope) -> Statement {
-    Statement::new("Parameters", [scope.parameters()])
+    Statement::new("Params", [scope.parameters()])
         .allow("ssm", "AddTagsToResource DeleteParameter PutParameter")
 }
 

@@ -61,7 +61,10 @@ fn roles(scope: &Scope) -> Statement {
 
 fn key(scope: &Scope) -> Statement {
     Statement::new("LookAtKey", [scope.keys()])
-        .allow("kms", "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags")
+        .allow(
+            "kms",
+            "DescribeKey GetKeyPolicy GetKeyRotationStatus ListKeyRotations ListResourceTags",
+        )
         .when("ForAnyValue:StringEquals", "kms:ResourceAliases", [&scope.key_alias])
 }
 

@@ -72,13 +72,13 @@ fn what_is_made_carries_the_tag_and_only_what_carries_it_changes() {
         let condition = &statement(&policy, sid).condition["StringEquals"];
         assert_eq!(condition[key].0, ["prod"], "{sid}");
     };
-    for sid in ["Create", "Tag", "TagBalancer", "CreateKey"] {
+    for sid in ["Create", "Tag", "TagLb", "CreateKey"] {
         tagged(sid, "aws:RequestTag/natsops:environment");
     }
     for sid in ["ChangeOwn", "OwnKey", "Grants"] {
         tagged(sid, "aws:ResourceTag/natsops:environment");
     }
-    for tag in ["Tag", "TagBalancer"] {
+    for tag in ["Tag", "TagLb"] {
         let only_in_a_call = statement(&policy, tag).condition["Null"].values().next().unwrap();
         assert_eq!(only_in_a_call.0, ["false"]);
     }
