@@ -34,6 +34,9 @@ pub const HIDDEN: &str = "the nodes are in private subnets, and can't be reached
 /// What must be there before anything secret is.
 const SEAL: [Kind; 2] = [Kind::EncryptionKey, Kind::S3Bucket];
 
+/// What services and machines fetch.
+const FETCHED: [Kind; 2] = [Kind::Parameter, Kind::BundleObject];
+
 /// Most actions wait for AWS and cost nothing meanwhile; pacing keeps the calls apart.
 const AT_A_TIME: usize = 32;
 
@@ -170,6 +173,17 @@ pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Resu
         let planned = ground.plan(&index).await?;
         ground.platform.note(&prints(&planned.desired)).await?;
         Ok(planned.plan)
+    })
+    .await
+}
+
+/// Writes what services and machines fetch, after keys were changed.
+pub async fn deliver<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Result<(), OpsError> {
+    let index = ground.store.index()?;
+    phase(ground.reporter, "deliver", async || {
+        perform(ground, &index, &Only::Kinds(&FETCHED), stop).await?;
+        let planned = ground.plan(&index).await?;
+        Ok(ground.platform.note(&prints(&planned.desired)).await?)
     })
     .await
 }

@@ -38,23 +38,46 @@ struct Kind {
     void: Void,
 }
 
+impl Kind {
+    /// The first step: where that is left to do, nothing is under way.
+    fn beginning(&self) -> &'static str {
+        if self.what[0] == "signing-key" { "accept" } else { "issue" }
+    }
+
+    /// The step that takes longest.
+    fn longest(&self) -> &'static str {
+        match (self.void, self.overlaps) {
+            (Void::OperatorKey, _) => "restart",
+            (Void::Creds, _) => "push",
+            (Void::Nothing, true) => "verify-new",
+            (Void::Nothing, false) => "reload",
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Void {
     /// The creds that services had.
     Creds,
     /// The operator's former signing key.
     OperatorKey,
+    /// Nothing: servers accept a certificate until it ends.
+    Nothing,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 6] = [
     Kind { what: &["user", "payments"], overlaps: true, restarts: false, void: Void::Creds },
     Kind { what: &["user", "llm-gateway"], overlaps: true, restarts: false, void: Void::Creds },
     Kind { what: &["signing-key", "COMMERCE"], overlaps: true, restarts: false, void: Void::Creds },
     Kind { what: &["operator-key"], overlaps: false, restarts: true, void: Void::OperatorKey },
+    Kind { what: &["node-certificates"], overlaps: false, restarts: false, void: Void::Nothing },
+    Kind {
+        what: &["client-certificates", "wallet"],
+        overlaps: true,
+        restarts: false,
+        void: Void::Nothing,
+    },
 ];
-
-/// The first steps of a rotation of a user key, and of signing keys: where these are left, nothing is under way.
-const BEGINNINGS: [&str; 2] = ["issue", "accept"];
 
 /// The stage: a cluster, the load on it, and what is searched for.
 struct Stage {
@@ -98,7 +121,7 @@ impl Stage {
         for (half, more) in halves.iter().enumerate() {
             if let Some(kill) = kill.filter(|kill| kill.half == half) {
                 let stands = self.kill(kind, more, kill).await;
-                let over = half > 0 && stands == BEGINNINGS[usize::from(kind.what[0] != "user")];
+                let over = half > 0 && stands == kind.beginning();
                 killed = Some(if over { "nothing".to_owned() } else { stands });
                 if over {
                     // It was faster than the kill, and the same command would begin anew.
@@ -144,7 +167,7 @@ impl Stage {
     /// What no server must accept afterwards: of each service its creds.
     fn old(&self, kind: &Kind) -> Vec<(String, Ticket)> {
         match kind.void {
-            Void::OperatorKey => Vec::new(),
+            Void::OperatorKey | Void::Nothing => Vec::new(),
             Void::Creds => ["payments", "store", "wallet", "inventory", "llm-gateway"]
                 .into_iter()
                 .map(|service| (service.to_owned(), creds(self.project(), service)))
@@ -156,6 +179,7 @@ impl Stage {
     async fn accepting(&self, kind: &Kind, old: &[(String, Ticket)], replaced: &[&str]) -> usize {
         let mut count = 0;
         match kind.void {
+            Void::Nothing => {}
             Void::Creds => {
                 for (service, user) in old.iter().filter(|(name, _)| replaced.contains(&&**name)) {
                     count += let_in(self.project(), user).await;
@@ -276,11 +300,7 @@ async fn nothing_is_lost_while_keys_are_rotated_and_the_program_is_killed() {
     for kind in &KINDS[1..] {
         let moments = stage.rotate(kind, None).await;
         // In the middle of what takes longest.
-        let longest = match kind.void {
-            Void::OperatorKey => "restart",
-            Void::Creds => "push",
-        };
-        let kill = moments.iter().find(|kill| kill.step == longest).unwrap();
+        let kill = moments.iter().find(|kill| kill.step == kind.longest()).unwrap();
         stage.rotate(kind, Some(kill)).await;
     }
     stage.end().await;

@@ -142,6 +142,34 @@ fn messages(status: &Value) -> u64 {
     streams.iter().map(|stream| stream["messages"].as_u64().unwrap()).sum()
 }
 
+/// A user key goes the same way: proven on every server, and what its service fetches is new.
+fn keys_are_replaced(stage: &Stage) {
+    let fetched = || {
+        stage.by_hand(
+            "name = '/natsops/prod/wallet/creds'\n\
+             value = ssm.get_parameter(Name=name, WithDecryption=True)['Parameter']['Value']\n\
+             print(value.split('USER JWT')[1])",
+        )
+    };
+    let before = fetched();
+    let rotate = ["keys", "rotate", "prod", "user", "wallet", "--yes", "--json"];
+    let begun = stage.run(&rotate).expect(0).json();
+    assert_eq!(begun["rotation"]["steps"], serde_json::json!(["issue", "verify-new", "wait"]));
+    assert_eq!(begun["rotation"]["redeploy"], serde_json::json!(["wallet"]));
+    assert_ne!(fetched(), before, "the service would fetch what it had");
+    stage.in_sync();
+    let ended = stage.run(&[&rotate[..], &["--overlap", "0s"]].concat()).expect(0).json();
+    assert_eq!(ended["rotation"]["done"], true);
+    stage.in_sync();
+    stage.run(&["keys", "revoke", "prod", "user", "chat", "--yes"]).expect(0);
+    stage.run(&["keys", "rotate", "prod", "user", "chat", "--yes"]).expect(0);
+    stage.in_sync();
+    // What machines themselves would have to take is refused, and told.
+    let said =
+        stage.run(&["keys", "rotate", "prod", "node-certificates", "--yes"]).expect(1).stderr;
+    assert!(said.contains("needs its machines"), "{said}");
+}
+
 fn scene(network: &Network) {
     let stage = Stage::applied();
     let hidden = stage.run(&["plan", "prod", "--json"]).expect(0).json();
@@ -181,6 +209,7 @@ fn scene(network: &Network) {
     stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
     stage.in_sync();
 
+    keys_are_replaced(&stage);
     let addresses = Addresses { local_network: local_network(stage.project.path()) };
     let cluster = load(stage.project.path(), "prod", &addresses).unwrap().cluster.unwrap();
     let writers = writers(&cluster);

@@ -8,6 +8,7 @@ mod list;
 mod revoke;
 mod rotate;
 mod rotate_kms;
+mod servers;
 mod vault;
 
 use super::context::Context;

@@ -3,15 +3,19 @@
 use anstream::println;
 use jiff::Timestamp;
 
+use super::servers::on_servers;
 use crate::cli::ask::confirm;
+use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, lookup};
 use crate::model::Cluster;
-use crate::ops::Allowed;
+use crate::ops::execute::StopSign;
 use crate::ops::keys::{Revoked, Rotated, revoke};
+use crate::ops::{Allowed, Site};
+use crate::provider::aws::Machines;
 
 /// Make creds void at once, and prove that every server refuses them
 ///
@@ -62,19 +66,30 @@ impl What {
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let Args { environment, what, name, .. } = args;
     let command = format!("keys revoke {} {name}", what.word());
-    let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
-    let target = target(args, &workplace.cluster)?;
+    let author = args.reason.author(command);
     let question =
         format!("Revoke {} {name} in {environment}, whoever that cuts off?", what.word());
-    confirm(&question, "yes", args.yes)?;
-    let _lease = context.lease(environment, "keys revoke")?;
-    let progress = Progress::new();
-    let outcome = block_on(async |stop| {
-        let site = workplace.site(Programs::default(), &progress, Allowed::default());
-        let revoked = revoke(&site, target, stop).await?;
-        progress.finish();
-        Ok(revoked)
-    });
+    let outcome = if let Some(cluster) = on_aws(context, environment)? {
+        let server = context.nats_server(&cluster)?;
+        let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author);
+        let target = target(args, &cloud.cluster)?;
+        confirm(&question, "yes", args.yes)?;
+        let work =
+            async |site: &Site<'_, Machines<'_>>, stop: &StopSign| revoke(site, target, stop).await;
+        on_servers(context, &cloud, "keys revoke", work)
+    } else {
+        let workplace = context.open_local(environment)?.signed_by(author);
+        let target = target(args, &workplace.cluster)?;
+        confirm(&question, "yes", args.yes)?;
+        let _lease = context.lease(environment, "keys revoke")?;
+        let progress = Progress::new();
+        block_on(async |stop| {
+            let site = workplace.site(Programs::default(), &progress, Allowed::default());
+            let revoked = revoke(&site, target, stop).await?;
+            progress.finish();
+            Ok(revoked)
+        })
+    };
     let again = format!("natsops keys revoke {environment} {} {name}", what.word());
     let revoked = outcome.map_err(|failure| failure.next(again))?;
     show(context, args, &revoked);

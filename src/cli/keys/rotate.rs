@@ -5,17 +5,21 @@ use jiff::Timestamp;
 
 use super::due::{Due, due};
 use super::rotate_kms;
+use super::servers::{needs_machines, on_servers};
 use crate::artifacts::inventory;
 use crate::cli::ask::confirm;
+use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, lookup, paint};
 use crate::model::{Cluster, Period};
-use crate::ops::Allowed;
+use crate::ops::execute::StopSign;
 use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
-use crate::secrets::SecretStore as _;
+use crate::ops::{Allowed, Site};
+use crate::provider::aws::Machines;
+use crate::secrets::{Author, Index, SecretStore as _};
 
 /// Replace a key, step by step; an interrupted rotation is continued by the next run
 ///
@@ -213,27 +217,24 @@ fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
         let what = "nothing overlaps when a node gets a new certificate; leave --now out";
         return Err(Failure::new(exit::USAGE, what.to_owned()));
     }
-    let (environment, wish) = (&args.environment, Wish { overlap: args.overlap, leaked: args.now });
-    let command = format!("keys rotate {}", subject(args));
-    let workplace = context.open_local(environment)?.signed_by(args.reason.author(command));
-    let target = what.target(&workplace.cluster, args.name.as_deref())?;
-    let left = |index| left(&workplace.cluster, target, wish, index);
-    let shown_first = matches!(what, What::Ca | What::OperatorKey) && !args.yes;
-    if args.dry_run || shown_first {
-        show_steps(context, args, &left(&workplace.store.index()?));
-        if !args.dry_run && !context.json {
-            println!("nothing was done: add --yes to do it");
-        }
-        return Ok(exit::DONE);
-    }
-    let again = again(args);
-    let question = match (args.now, what) {
-        (true, What::User | What::SigningKey | What::Redis) => {
-            format!("Revoke what {} replaces in {environment} at once?", subject(args))
-        }
-        _ => format!("Rotate {} in {environment}?", subject(args)),
+    let rotated = match on_aws(context, &args.environment)? {
+        Some(cluster) => on_machines(context, args, what, cluster),
+        None => on_this_machine(context, args, what),
     };
-    confirm(&question, "yes", args.yes)?;
+    if let Some(rotated) = rotated.map_err(|failure| failure.next(again(args)))? {
+        show(context, args, &rotated, &again(args));
+    }
+    Ok(exit::DONE)
+}
+
+fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<Rotated>, Failure> {
+    let (environment, wish) = (&args.environment, wish(args));
+    let workplace = context.open_local(environment)?.signed_by(author(args));
+    let target = what.target(&workplace.cluster, args.name.as_deref())?;
+    let steps = |index: &Index| left(&workplace.cluster, target, wish, index);
+    if !agreed(context, args, what, || Ok(steps(&workplace.store.index()?)))? {
+        return Ok(None);
+    }
     // A user's key is changed in claims alone; anything else, nodes must read anew.
     let programs = match what {
         What::User | What::SigningKey => Programs::default(),
@@ -241,16 +242,72 @@ fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
     };
     let _lease = context.lease(environment, "keys rotate")?;
     let progress = Progress::new();
-    let outcome = block_on(async |stop| {
+    block_on(async |stop| {
         let allowed = Allowed { interruption: args.allow_interruption, ..Allowed::default() };
         let site = workplace.site(programs, &progress, allowed);
         let rotated = rotate(&site, target, wish, stop).await?;
         progress.finish();
-        Ok(rotated)
-    });
-    let rotated = outcome.map_err(|failure| failure.next(again.clone()))?;
-    show(context, args, &rotated, &again);
-    Ok(exit::DONE)
+        Ok(Some(rotated))
+    })
+}
+
+/// What changes claims alone, or nothing on the servers, can be done over their own ports.
+fn on_machines(
+    context: &Context,
+    args: &Args,
+    what: What,
+    cluster: Cluster,
+) -> Result<Option<Rotated>, Failure> {
+    let environment = &args.environment;
+    if !matches!(what, What::User | What::SigningKey | What::ClientCertificates) {
+        return Err(needs_machines(environment, &subject(args)));
+    }
+    let wish = wish(args);
+    let server = context.nats_server(&cluster)?;
+    let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author(args));
+    let target = what.target(&cloud.cluster, args.name.as_deref())?;
+    let steps = |index: &Index| left(&cloud.cluster, target, wish, index);
+    if !agreed(context, args, what, || Ok(steps(&cloud.store.index()?)))? {
+        return Ok(None);
+    }
+    let work = async |site: &Site<'_, Machines<'_>>, stop: &StopSign| {
+        rotate(site, target, wish, stop).await
+    };
+    on_servers(context, &cloud, "keys rotate", work).map(Some)
+}
+
+fn wish(args: &Args) -> Wish {
+    Wish { overlap: args.overlap, leaked: args.now }
+}
+
+fn author(args: &Args) -> Author {
+    args.reason.author(format!("keys rotate {}", subject(args)))
+}
+
+/// Whether to go on: where the steps are only to be seen, they are shown.
+fn agreed(
+    context: &Context,
+    args: &Args,
+    what: What,
+    left: impl FnOnce() -> Result<Vec<Step>, Failure>,
+) -> Result<bool, Failure> {
+    let shown_first = matches!(what, What::Ca | What::OperatorKey) && !args.yes;
+    if args.dry_run || shown_first {
+        show_steps(context, args, &left()?);
+        if !args.dry_run && !context.json {
+            println!("nothing was done: add --yes to do it");
+        }
+        return Ok(false);
+    }
+    let environment = &args.environment;
+    let question = match (args.now, what) {
+        (true, What::User | What::SigningKey | What::Redis) => {
+            format!("Revoke what {} replaces in {environment} at once?", subject(args))
+        }
+        _ => format!("Rotate {} in {environment}?", subject(args)),
+    };
+    confirm(&question, "yes", args.yes)?;
+    Ok(true)
 }
 
 /// Such as `user wallet`.

@@ -217,10 +217,11 @@ async fn distrusted<P: Provider>(run: &Run<'_, '_, P>, retiring: &KeyName) -> Re
     let key = run.index.public(&KeyName::account(SYSTEM_ACCOUNT)).unwrap_or_default();
     let session = Session::open(run.site, &run.index, run.site.cluster.nodes.len()).await?;
     let held = lookup(&session.control, key).await?;
-    match held.tokens.iter().all(|token| token == system) {
-        true => Ok(()),
-        false => {
-            Err(OpsError::Unproven("a server holds other claims of the system account".into()))
-        }
+    let (nodes, holding) = (run.site.cluster.nodes.len(), held.tokens.iter());
+    match holding.filter(|token| *token == system).count() {
+        holding if holding == nodes => Ok(()),
+        holding => Err(OpsError::Unproven(format!(
+            "{holding} of {nodes} servers hold the new claims of the system account"
+        ))),
     }
 }
