@@ -6,13 +6,12 @@
 
 use jiff::Timestamp;
 
+use super::ahead::Ahead;
 use super::certificates::wanted;
 use super::paper::Paper;
 use super::{IssueError, Scribe, issue};
 use crate::pki::{self, Certificate, CertificateKey, Lifetime};
-use crate::secrets::{
-    Beside, Change, Contents, Document, Index, KeyName, NewKey, Secret, SecretStore, StoreError,
-};
+use crate::secrets::{Beside, Change, Document, Index, KeyName, NewKey, StoreError};
 
 /// Where the succession of the authority stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,39 +54,6 @@ fn signs_since(index: &Index) -> Option<Timestamp> {
         .min()
 }
 
-/// A store in which the authority that stands by has the name already.
-struct Ahead<'a>(&'a dyn SecretStore);
-
-impl SecretStore for Ahead<'_> {
-    fn index(&self) -> Result<Index, StoreError> {
-        self.0.index()
-    }
-
-    fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
-        let authority = KeyName::authority();
-        match *name == authority {
-            true => self.0.open(&authority.beside(Beside::Standby)),
-            false => self.0.open(name),
-        }
-    }
-
-    fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
-        self.0.commit(seen, change)
-    }
-
-    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.entry(name)
-    }
-
-    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
-        self.0.restore(contents)
-    }
-
-    fn delete_everything(&self) -> Result<(), StoreError> {
-        self.0.delete_everything()
-    }
-}
-
 impl Scribe<'_> {
     /// Makes another authority, which is trusted from now on and signs nothing yet.
     pub fn accept_authority(&self, index: &Index) -> Result<Change, IssueError> {
@@ -113,12 +79,13 @@ impl Scribe<'_> {
         let mut next = index.clone();
         next.keys.insert(name.clone(), entry.clone());
         next.documents.insert(Document::authority(), paper.clone());
-        let ahead = Ahead(self.store);
+        let signer = NewKey { entry, secret: self.store.open(&standby)? };
+        let moved = [(name.clone(), signer)];
+        let ahead = Ahead { store: self.store, moved: &moved };
         let mut change = issue(self.cluster, &next, &ahead, self.entropy, self.now, self.newer)?;
         let old = (&name, Some(Document::authority()));
         self.keep(old, name.beside(Beside::Retiring), index, &mut change)?;
-        let secret = self.store.open(&standby)?;
-        change.keys.push((name, NewKey { entry, secret }));
+        change.keys.extend(moved);
         change.documents.push((Document::authority(), paper));
         change.gone.push((standby.clone(), Document::certificate(&standby)));
         Ok(change)

@@ -6,6 +6,7 @@
 //! 4. [`bundle`] and [`redis_bundle`] put a node's folder together; [`client_files`] a client's;
 //!    [`leafnode_files`] that of a server at the edge.
 
+mod ahead;
 mod archive;
 mod authority;
 mod bundle;

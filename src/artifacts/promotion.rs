@@ -1,10 +1,9 @@
 //! The operator's signing key is succeeded by the first that stands by: where that stands, and what each step writes.
 
+use super::ahead::Ahead;
 use super::paper::operator_signing_keys;
 use super::{IssueError, Scribe, issue};
-use crate::secrets::{
-    Change, Contents, Document, Index, KeyName, NewKey, Passing, Secret, SecretStore, StoreError,
-};
+use crate::secrets::{Change, Document, Index, KeyName, NewKey, Passing, StoreError};
 
 /// Where the promotion of a key that stands by stands, as the store tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,40 +65,5 @@ impl Scribe<'_> {
     pub fn forget_operator_key() -> Change {
         let key = KeyName::retiring_operator_signing();
         Change { gone: vec![(key, Document::retiring_operator())], ..Change::default() }
-    }
-}
-
-/// The store as it will be when the keys have moved.
-struct Ahead<'a> {
-    store: &'a dyn SecretStore,
-    moved: &'a [(KeyName, NewKey)],
-}
-
-impl SecretStore for Ahead<'_> {
-    fn index(&self) -> Result<Index, StoreError> {
-        self.store.index()
-    }
-
-    fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
-        match self.moved.iter().find(|(moved, _)| moved == name) {
-            Some((_, key)) => Ok(key.secret.clone()),
-            None => self.store.open(name),
-        }
-    }
-
-    fn commit(&self, seen: u64, change: Change) -> Result<Index, StoreError> {
-        self.store.commit(seen, change)
-    }
-
-    fn entry(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.entry(name)
-    }
-
-    fn restore(&self, contents: &Contents) -> Result<(), StoreError> {
-        self.store.restore(contents)
-    }
-
-    fn delete_everything(&self) -> Result<(), StoreError> {
-        self.store.delete_everything()
     }
 }
