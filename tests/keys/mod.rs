@@ -11,3 +11,4 @@ mod revoke;
 pub mod rotate;
 mod signing;
 mod stage;
+mod system;
