@@ -97,8 +97,9 @@ pub fn streams(status: &Status) -> String {
     if let Some(streams) = &status.streams {
         let mut table = table(&["STREAM", "ACCOUNT", "LEADER", "REPLICAS", "MESSAGES", "BYTES"]);
         for stream in streams {
+            let kind = if stream.bucket { "bucket " } else { "" };
             table.add_row(vec![
-                stream.name.clone(),
+                format!("{kind}{}", stream.name),
                 stream.account.clone(),
                 stream.leader.clone().unwrap_or_else(|| "none".to_owned()),
                 format!("{} of {} current", stream.current, stream.replicas),

@@ -7,6 +7,7 @@ use super::cache::{self, RedisStatus};
 use super::notices::notices;
 use super::survey::{Inside, World, observe_all};
 use super::{OpsError, Site, gate};
+use crate::model::Bucket;
 use crate::plan::Record;
 use crate::provider::{PROCESS, Provider};
 use crate::secrets::Index;
@@ -64,8 +65,10 @@ pub struct NodeStatus {
 pub struct StreamStatus {
     /// Its account.
     pub account: String,
-    /// Its name.
+    /// Its name; of a bucket, the bucket's.
     pub name: String,
+    /// Whether it holds the keys of a bucket.
+    pub bucket: bool,
     /// Its leader.
     pub leader: Option<String>,
     /// How many replicas are current.
@@ -142,9 +145,11 @@ fn streams(world: &World) -> (Option<Vec<StreamStatus>>, Option<String>) {
         Inside::Pristine => return (None, Some("nothing has been applied yet".to_owned())),
     };
     let streams = contents.streams.iter().flat_map(|(account, streams)| {
+        let bucket = |name: &str| name.strip_prefix(Bucket::STREAM_PREFIX).map(str::to_owned);
         streams.iter().map(move |(_, stream)| StreamStatus {
             account: account.to_string(),
-            name: stream.name.clone(),
+            name: bucket(&stream.name).unwrap_or_else(|| stream.name.clone()),
+            bucket: bucket(&stream.name).is_some(),
             leader: stream.leader.clone(),
             current: stream.current().count(),
             replicas: stream.wanted,
