@@ -17,7 +17,10 @@ use super::root::Root;
 use super::tool::operate;
 
 /// What is ours on the way to a healthy node may take so long on the machine's clock.
-const OURS: f64 = 5000.;
+///
+/// The aim is 5 s, and the figure is printed. What fails the test is three times that: a machine in software emulation is
+/// as slow as whatever it runs on.
+const OURS: f64 = 15_000.;
 
 /// A text that is found again on the disk.
 const TALE: &str = "the tale of the dragon under the bridge";
