@@ -249,3 +249,42 @@ async fn a_change_that_the_server_forbids_is_blocked_before_anything_happens() {
     );
     assert!(refused.stderr.contains("nothing was changed"));
 }
+
+/// Asks the servers what their system account alone may ask, and tells where its creds lie.
+const TOOL: &str = "
+import asyncio, json, nats, os, ssl
+async def main():
+    tls = ssl.create_default_context(cafile=os.environ['NATS_CA'])
+    tls.load_cert_chain(os.environ['NATS_CERT'], os.environ['NATS_KEY'])
+    prefix = os.environ['NATS_INBOX_PREFIX'].encode()
+    client = await nats.connect(os.environ['NATS_URL'].split(','), tls=tls, inbox_prefix=prefix,
+        user_credentials=os.environ['NATS_CREDS'], allow_reconnect=False)
+    answer = await client.request('$SYS.REQ.SERVER.PING', b'', timeout=5)
+    print(json.loads(answer.data)['server']['cluster'], os.environ['NATS_CREDS'], sep='\\n')
+asyncio.run(main())
+raise SystemExit(7)
+";
+
+#[test]
+fn another_tool_finds_its_way_in_and_leaves_no_creds_behind() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let python = crate::support::package().join(".tools/python/bin/python3");
+    assert!(python.is_file(), "nats-py is needed: run `.ci/tools tests`");
+    let python = python.to_str().unwrap();
+    let way_in = |options: &[&str], code: i32| {
+        let tool = ["--", python, "-c", TOOL];
+        project.run(&[&["nats", "local"], options, &tool].concat()).expect(code)
+    };
+    let said = way_in(&[], 7).stdout;
+    let [name, creds] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert_eq!(name, "game-local");
+    assert!(!std::path::Path::new(creds).exists(), "{creds} is still there");
+    // A service has no business there: it is let in, and not answered.
+    let said = way_in(&["--service", "wallet"], 1).stderr;
+    assert!(said.contains("permissions violation") || said.contains("Timeout"), "{said}");
+    let unknown = project.run(&["nats", "local", "--account", "GAMES", "--", "true"]).expect(64);
+    assert!(unknown.stderr.contains("GAME"), "{}", unknown.stderr);
+    let missing = project.run(&["nats", "local", "--", "no-such-tool"]).expect(1).stderr;
+    assert!(missing.contains("no-such-tool can't be started"), "{missing}");
+}

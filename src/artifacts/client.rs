@@ -1,10 +1,13 @@
 //! What a client needs: creds, certificate, key, authority and addresses; and the same for the cache, if it uses that.
 
+use jiff::Timestamp;
+
 use super::certificates::trusted;
+use super::issue::{short_lived_client, short_lived_user};
 use super::{BundleFile, Content, IssueError};
 use crate::jwt::creds_file;
 use crate::model::{Cluster, Service};
-use crate::secrets::{Document, Index, KeyName, SecretStore};
+use crate::secrets::{Document, Entropy, Index, KeyName, SecretStore};
 
 /// The files of every client.
 const FILES: [&str; 5] = ["user.creds", "client.key", "client.pem", "ca.pem", "urls"];
@@ -27,6 +30,27 @@ pub fn client_files(
             Ok(BundleFile { path: path.to_owned(), content })
         })
         .collect()
+}
+
+/// The files of natsops itself in an account, for the length of a run: its user and its certificate are in no store.
+pub fn own_files(
+    account: &str,
+    index: &Index,
+    store: &dyn SecretStore,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Vec<BundleFile>, IssueError> {
+    let user = short_lived_user(account, index, store, entropy, now)?;
+    let certificate = short_lived_client(index, store, entropy, now)?;
+    let missing = || IssueError::Missing("certificate authority".to_owned());
+    let files = [
+        ("user.creds", Content::Secret(creds_file(&user.public, &user.secret))),
+        ("client.key", Content::Secret(certificate.secret)),
+        ("client.pem", Content::Public(certificate.public)),
+        ("ca.pem", Content::Public(trusted(index).ok_or_else(missing)?)),
+    ];
+    let file = |(path, content): (&str, Content)| BundleFile { path: path.to_owned(), content };
+    Ok(files.into_iter().map(file).collect())
 }
 
 /// One of them, by its path; no other secret than its own is opened.

@@ -33,7 +33,7 @@ pub use archive::{archive, archive_print};
 pub use authority::{AuthorityStage, authority_stage};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use certificates::trusted;
-pub use client::{client_file, client_files};
+pub use client::{client_file, client_files, own_files};
 pub use handover::{Handover, Role, handover};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{

@@ -24,6 +24,7 @@ mod lint_file;
 mod logs;
 mod lookup;
 mod man;
+mod nats;
 mod output;
 mod paint;
 mod plan;
@@ -107,6 +108,7 @@ enum Command {
     Streams(streams::Args),
     Graph(graph::Args),
     Policy(policy::Args),
+    Nats(nats::Args),
     Output(output::Args),
 }
 
@@ -161,6 +163,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Streams(args) => streams::run(&context()?, &args),
         Command::Graph(args) => graph::run(&context()?, &args),
         Command::Policy(args) => policy::run(&context()?, &args),
+        Command::Nats(args) => nats::run(&context()?, &args),
         Command::Output(args) => output::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -21,15 +21,25 @@ struct Context<'a> {
 
 /// A context of the `nats` tool for a service whose files lie in `folder`.
 pub fn nats_context(cluster: &Cluster, service: &Service, folder: &Path) -> String {
+    nats_context_of(cluster, &service.description, &service.inbox_prefix(), folder)
+}
+
+/// A context of the `nats` tool for whoever has their files in `folder`.
+pub fn nats_context_of(
+    cluster: &Cluster,
+    description: &str,
+    inbox_prefix: &str,
+    folder: &Path,
+) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     let context = Context {
-        description: &service.description,
+        description,
         url: cluster.client_urls().join(","),
         creds: file("user.creds"),
         cert: file("client.pem"),
         key: file("client.key"),
         ca: file("ca.pem"),
-        inbox_prefix: service.inbox_prefix(),
+        inbox_prefix: inbox_prefix.to_owned(),
     };
     let json = serde_json::to_string_pretty(&context);
     json.expect("text always has a JSON form") + "\n"

@@ -12,7 +12,7 @@ mod server_config;
 mod templates;
 
 pub use boot::{BootPlaces, NodeTool, boot_script, node_tool};
-pub use client::{environment_script, nats_context};
+pub use client::{environment_script, nats_context, nats_context_of};
 pub use config_tree::{ConfigError, ConfigTree};
 pub use leafnode_config::{LeafnodeServer, Link, Papers, leafnode_config};
 pub use lint::{CONFIG_LINTS, ConfigText, Finding, Surroundings, lint_config};

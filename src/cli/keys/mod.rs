@@ -11,6 +11,8 @@ mod rotate_kms;
 mod servers;
 mod vault;
 
+pub use vault::Vault;
+
 use super::context::Context;
 use super::failure::Failure;
 
