@@ -40,7 +40,7 @@ impl Prod {
         Network::loopback(&OTHERS.map(|(_, address)| address));
         let (project, aws) = (Project::new(), Emulator::start());
         aws.seed();
-        natsops(&project, &aws, &["apply", "prod", "--yes"]).expect(0);
+        natsops(&project, &aws, &["apply", "prod", "--yes", "--reach", "never"]).expect(0);
         let read = aws.read(&json!({"environment": "prod", "resources": {}}));
         let machine = &read["resources"]["instance"][format!("natsops-prod-{NODE}")];
         let user_data =
