@@ -1,6 +1,6 @@
 # natsops: `make local` for a cluster on this machine, `make test` for every test. Both install what they need.
 
-.PHONY: local tools build check test bench rotations clean
+.PHONY: local tools build check test bench rotations boot clean
 
 # The development build is ready in half the time of the optimised one, and `make test` uses it too.
 local: tools ## Start the five-node cluster on this machine, and prove it
@@ -24,6 +24,10 @@ bench: tools ## Measure: starts and rolling restarts against a plain loop, signi
 
 rotations: tools ## Rotate every kind of key ten times under load, killed at every step; writes docs/rotation-table.md
 	@cargo test --locked --quiet --test main -- --ignored --nocapture rotations::
+
+boot: ## Boot machines in software emulation from prod's own user data: a quarter of an hour
+	@.ci/tools boot
+	@.ci/suites boot
 
 clean: ## Remove what was built; clusters, keys and tools stay
 	@cargo clean

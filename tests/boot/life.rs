@@ -35,24 +35,39 @@ pub fn place(prod: &Prod) -> Place<'_> {
     }
 }
 
-/// One environment and one machine for all of it: each boot in software takes a minute or two.
+/// One environment for all of it: each boot in software takes a minute or two.
 #[test]
-fn a_machine_boots_is_operated_loses_its_power_is_replaced_and_refuses_a_foreign_disk() {
-    alone(
-        "boot::life::a_machine_boots_is_operated_loses_its_power_is_replaced_and_refuses_a_foreign_disk",
-        life,
-    );
+#[ignore = "`make boot` runs it: it takes ten minutes"]
+fn a_machine_boots_loses_its_power_is_replaced_and_refuses_a_foreign_disk() {
+    let name = "boot::life::a_machine_boots_loses_its_power_is_replaced_and_refuses_a_foreign_disk";
+    alone(name, life);
+}
+
+#[test]
+#[ignore = "`make boot` runs it: it takes five minutes"]
+fn a_machine_is_operated_without_being_reached() {
+    alone("boot::life::a_machine_is_operated_without_being_reached", operated);
+}
+
+fn operated(root: &Root) {
+    let (runtime, mut prod) = (Runtime::new().unwrap(), Prod::applied());
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene { root, folder: folder.path(), network: Network::of(&place(&prod)) };
+    let disk = Disk::empty(folder.path().join("data.img"), &prod.volume());
+    let machine = scene.first_boot(&prod, &disk);
+    healthy(&runtime);
+    operate(&mut prod, &machine);
+    healthy(&runtime);
+    prod.aws.trusted();
 }
 
 fn life(root: &Root) {
-    let (runtime, mut prod) = (Runtime::new().unwrap(), Prod::applied());
+    let (runtime, prod) = (Runtime::new().unwrap(), Prod::applied());
     let folder = tempfile::tempdir().unwrap();
     let mut scene = Scene { root, folder: folder.path(), network: Network::of(&place(&prod)) };
     let disk = Disk::empty(folder.path().join("data.img"), &prod.volume());
 
     let machine = scene.first_boot(&prod, &disk);
-    healthy(&runtime);
-    operate(&mut prod, &machine);
     healthy(&runtime);
     runtime.block_on(store(&prod, 200));
     scene.power_cut(&runtime, &prod, machine);

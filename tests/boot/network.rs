@@ -36,7 +36,7 @@ pub fn alone(test: &str, body: impl FnOnce(&Root)) {
             "--kill-child=KILL",
         ])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", test, "--nocapture", "--include-ignored"])
         .env(INSIDE, "1")
         .status()
         .expect("setpriv and unshare are part of util-linux");
