@@ -221,7 +221,12 @@ fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
         Some(cluster) => on_machines(context, args, what, cluster),
         None => on_this_machine(context, args, what),
     };
-    if let Some(rotated) = rotated.map_err(|failure| failure.next(again(args)))? {
+    let rotated = rotated.map_err(|failure| match failure.code {
+        // The same slip again would help nobody.
+        exit::USAGE => failure,
+        _ => failure.next(again(args)),
+    });
+    if let Some(rotated) = rotated? {
         show(context, args, &rotated, &again(args));
     }
     Ok(exit::DONE)
