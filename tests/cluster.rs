@@ -96,6 +96,17 @@ pub async fn servers(project: &Project) -> Vec<Varz> {
     servers
 }
 
+/// How a service's client gets in, with the files that `creds export` has written for it.
+pub async fn options(folder: &std::path::Path, service: &str) -> async_nats::ConnectOptions {
+    async_nats::ConnectOptions::with_credentials_file(folder.join("user.creds"))
+        .await
+        .unwrap()
+        .add_root_certificates(folder.join("ca.pem"))
+        .add_client_certificate(folder.join("client.pem"), folder.join("client.key"))
+        .custom_inbox_prefix(format!("_INBOX.{service}"))
+        .require_tls(true)
+}
+
 /// An ordinary client with exported files only: no code of ours knows how it signs in.
 pub async fn client(project: &Project, service: &str) -> async_nats::Client {
     let out = format!("creds-{service}");
@@ -104,16 +115,7 @@ pub async fn client(project: &Project, service: &str) -> async_nats::Client {
     let folder = project.path().join(out);
     let urls = std::fs::read_to_string(folder.join("urls")).unwrap();
     let servers: Vec<_> = urls.trim().split(',').map(str::to_owned).collect();
-    async_nats::ConnectOptions::with_credentials_file(folder.join("user.creds"))
-        .await
-        .unwrap()
-        .add_root_certificates(folder.join("ca.pem"))
-        .add_client_certificate(folder.join("client.pem"), folder.join("client.key"))
-        .custom_inbox_prefix(format!("_INBOX.{service}"))
-        .require_tls(true)
-        .connect(servers)
-        .await
-        .unwrap()
+    options(&folder, service).await.connect(servers).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

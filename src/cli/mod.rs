@@ -32,6 +32,7 @@ mod plan_cloud;
 mod plan_markdown;
 mod plan_view;
 mod policy;
+mod private_files;
 mod progress;
 mod reach;
 mod reason;

@@ -9,10 +9,11 @@ use super::cloud::{Cloud, on_aws};
 use super::context::{Context, block_on};
 use super::failure::Failure;
 use super::keys::Vault;
+use super::private_files::write_private_files;
 use super::progress::Progress;
 use super::reach::demand;
 use super::{candidates, exit, lookup};
-use crate::artifacts::{BundleFile, Content, client_files, own_files};
+use crate::artifacts::{BundleFile, client_files, own_files};
 use crate::model::{OWN_ROLE, SYSTEM_ACCOUNT};
 use crate::ops::Allowed;
 use crate::render::nats_context_of;
@@ -51,13 +52,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let vault = Vault::open(context, &args.environment)?;
     let (files, inbox) = files(&vault, args)?;
     let folder = tempfile::tempdir()?;
-    for file in &files {
-        let text = match &file.content {
-            Content::Secret(secret) => secret.expose().as_bytes(),
-            Content::Public(text) => text.as_bytes(),
-        };
-        write_private(&folder.path().join(&file.path), text)?;
-    }
+    write_private_files(folder.path(), &files)?;
     let status = start(&vault, args, folder.path(), &inbox)?;
     // A tool that a signal has ended has no code of its own; shells count from 128 then.
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
@@ -73,7 +68,7 @@ fn reachable(context: &Context, environment: &str) -> Result<(), Failure> {
     let progress = Progress::new();
     block_on(async |_| {
         let site = cloud.site(context.edges(environment), &progress, Allowed::default());
-        demand(&cloud, &site).await
+        demand(&cloud, &site).await.map(drop)
     })
 }
 

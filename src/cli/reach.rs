@@ -4,7 +4,7 @@ use super::cloud::Cloud;
 use super::exit;
 use super::failure::Failure;
 use crate::ops::{Site, reach};
-use crate::provider::aws::Machines;
+use crate::provider::aws::{AwsProvider, Machines};
 
 /// How the servers are reached (environments on AWS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -18,11 +18,14 @@ pub enum Reach {
     Wait,
 }
 
-/// Fails unless the servers can be reached, with credentials for the environment's account.
-pub async fn demand(cloud: &Cloud, site: &Site<'_, Machines<'_>>) -> Result<(), Failure> {
-    drop(cloud.provider().await?);
+/// The provider, with credentials of the right account; fails unless the servers can be reached as well.
+pub async fn demand<'c>(
+    cloud: &'c Cloud,
+    site: &Site<'_, Machines<'_>>,
+) -> Result<AwsProvider<'c>, Failure> {
+    let provider = cloud.provider().await?;
     if reach::is_open(site).await {
-        return Ok(());
+        return Ok(provider);
     }
     let environment = &cloud.cluster.environment;
     let what = format!("the servers of {environment} can't be reached from here");

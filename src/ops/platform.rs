@@ -182,8 +182,7 @@ pub async fn deliver<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Re
     let index = ground.store.index()?;
     phase(ground.reporter, "deliver", async || {
         perform(ground, &index, &Only::Kinds(&FETCHED), stop).await?;
-        let planned = ground.plan(&index).await?;
-        Ok(ground.platform.note(&prints(&planned.desired)).await?)
+        Ok(ground.platform.note(&prints(&ground.platform.desired(&index))).await?)
     })
     .await
 }

@@ -15,7 +15,7 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 root=$work/root
 
 # What apt installs is only for reading by machines.
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" http://deb.debian.org/debian >"$work/log" 2>&1 ||
+debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$work/log" 2>&1 ||
   { tail -20 "$work/log" >&2; exit 1; }
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/tmp"
@@ -36,10 +36,12 @@ printf 'ext4\nvirtio_pci\nvirtio_blk\n' >"$work/modules"
 apt() {
   chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
 }
-cat >"$root/etc/apt/sources.list" <<'APT'
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
+# debootstrap has written where it fetched from; updates lie there too, and security updates beside it.
+mirror=$(awk '$1 == "deb" { print $2; exit }' "$root/etc/apt/sources.list")
+cat >"$root/etc/apt/sources.list" <<APT
+deb $mirror bookworm main
+deb $mirror bookworm-updates main
+deb ${mirror%/}-security bookworm-security main
 APT
 apt update -qq
 apt install -y -qq --no-install-recommends \

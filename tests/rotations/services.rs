@@ -154,13 +154,8 @@ async fn connect(
     let urls = std::fs::read_to_string(folder.join("urls")).unwrap();
     let servers: Vec<_> = urls.trim().split(',').map(str::to_owned).collect();
     let (leaving, counts) = (Arc::clone(leaving), Arc::clone(counts));
-    async_nats::ConnectOptions::with_credentials_file(folder.join("user.creds"))
+    crate::cluster::options(folder, service)
         .await
-        .unwrap()
-        .add_root_certificates(folder.join("ca.pem"))
-        .add_client_certificate(folder.join("client.pem"), folder.join("client.key"))
-        .custom_inbox_prefix(format!("_INBOX.{service}"))
-        .require_tls(true)
         .event_callback(move |event| {
             let (leaving, counts) = (Arc::clone(&leaving), Arc::clone(&counts));
             async move {

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anstream::{eprintln, println};
 
 use super::vault::Vault;
-use crate::artifacts::{Content, NscStore, from_nsc, nsc_files};
+use crate::artifacts::{NscStore, from_nsc, nsc_files};
 use crate::cli::ask::confirm;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::private_files::write_private_files;
 use crate::cli::reason::ReasonArgs;
 use crate::cli::{candidates, exit, paint};
 use crate::secrets::{
-    Change, Secret, StoreError, contents, identity_path, open_file, pack, private_folder,
-    public_key, read_identity, seal_file, unpack, write_private,
+    Change, Secret, StoreError, contents, identity_path, open_file, pack, public_key,
+    read_identity, seal_file, unpack,
 };
 
 /// Write every key of an environment: as a sealed backup, or as folders that nsc reads
@@ -90,7 +91,7 @@ pub fn export(context: &Context, args: &ExportArgs) -> Result<u8, Failure> {
         Some(_) => back_up(&vault, environment, target, &args.recipient)?,
         None => {
             let files = nsc_files(&vault.cluster, &index, &*vault.store)?;
-            write_all(target, &files)?;
+            write_private_files(target, &files)?;
             files.len()
         }
     };
@@ -135,21 +136,6 @@ fn back_up(
         return Err(Failure::new(exit::FAILED, what).safe("the keys are untouched"));
     }
     Ok(held.secrets.len())
-}
-
-fn write_all(folder: &Path, files: &[crate::artifacts::BundleFile]) -> Result<(), Failure> {
-    private_folder(folder)?;
-    for file in files {
-        let path = folder.join(&file.path);
-        if let Some(parent) = path.parent() {
-            private_folder(parent)?;
-        }
-        match &file.content {
-            Content::Secret(secret) => write_private(&path, secret.expose().as_bytes())?,
-            Content::Public(text) => write_private(&path, text.as_bytes())?,
-        }
-    }
-    Ok(())
 }
 
 /// Runs `keys import`.

@@ -24,8 +24,7 @@ pub fn on_servers<T>(
     let edges = context.edges(cloud.cluster.environment.as_str());
     block_on(async |stop| {
         let site = cloud.site(edges, &progress, Allowed::default());
-        demand(cloud, &site).await?;
-        let provider = cloud.provider().await?;
+        let provider = demand(cloud, &site).await?;
         let lease = cloud.lease(&provider, command, &progress).await?;
         let ground = cloud.ground(&provider, &progress, false);
         let outcome = async {

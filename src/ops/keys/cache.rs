@@ -175,18 +175,20 @@ async fn older<P: Provider>(
     Ok(count)
 }
 
-/// Signs in to a node with the password of a key.
-async fn sign_in<P: Provider>(
+/// What signs in with the password of a key, behind natsops' own certificate.
+fn pass<P: Provider>(
     run: &Run<'_, '_, P>,
     service: &Service,
     key: &KeyName,
-    node: &RedisNode,
-) -> Result<Result<(), RedisFailure>, OpsError> {
+) -> Result<Pass, OpsError> {
     let tls = run.site.access(&run.index)?.tls()?;
     let user = Some((service.name.to_string(), run.site.store.open(key)?));
-    let pass = Pass { tls: Some(Arc::new(tls)), user };
-    let address = SocketAddr::from((node.address, Redis::PORT));
-    Ok(enter(address, &pass).await.map(drop))
+    Ok(Pass { tls: Some(Arc::new(tls)), user })
+}
+
+/// Signs in to a node.
+async fn sign_in(pass: &Pass, node: &RedisNode) -> Result<(), RedisFailure> {
+    enter(SocketAddr::from((node.address, Redis::PORT)), pass).await.map(drop)
 }
 
 async fn verify_new<P: Provider>(
@@ -194,8 +196,9 @@ async fn verify_new<P: Provider>(
     service: &Service,
 ) -> Result<(), OpsError> {
     run.step(VERIFY_NEW, async |run| {
+        let pass = pass(run, service, &name_of(service))?;
         for node in run.site.cluster.redis_nodes() {
-            sign_in(run, service, &name_of(service), node).await?.map_err(|error| {
+            sign_in(&pass, node).await.map_err(|error| {
                 let node = &node.name;
                 OpsError::Unproven(format!("{node} does not let the new password in: {error}"))
             })?;
@@ -219,10 +222,10 @@ async fn refuse_old<P: Provider>(
     })
     .await?;
     run.step(VERIFY_OLD, async |run| {
-        let old = name_of(service).beside(Beside::Revoked);
+        let old = pass(run, service, &name_of(service).beside(Beside::Revoked))?;
         for node in run.site.cluster.redis_nodes() {
             let name = &node.name;
-            match sign_in(run, service, &old, node).await? {
+            match sign_in(&old, node).await {
                 Err(RedisFailure::Shut(..) | RedisFailure::Refused(_)) => {}
                 Err(error) => return Err(OpsError::Unproven(error.to_string())),
                 Ok(()) => {
