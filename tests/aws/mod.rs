@@ -12,6 +12,7 @@ mod fields;
 mod keys;
 mod life;
 mod refusals;
+mod shell;
 pub mod stage;
 
 use std::process::Command;
