@@ -46,6 +46,8 @@ fn list(value: &Value) -> Vec<&str> {
 
 /// Whether something of this kind can have an ARN that the pattern allows.
 fn can_be(kind: &Value, pattern: &str) -> bool {
+    // AWS's own documents are of no account.
+    let pattern = &pattern.replace(":*:document/", &format!(":{ACCOUNT}:document/"));
     list(&kind["ARNFormats"]).into_iter().any(|format| {
         let (start, _) = format.split_once(".*").unwrap_or((format, ""));
         let start = start.replace("${Partition}", "aws").replace("${Region}", "us-east-1");

@@ -54,9 +54,9 @@ impl Scope {
         format!("arn:{}:{service}:{region}:{account}:{thing}", self.partition().0)
     }
 
-    /// A document of Systems Manager that AWS has in every region, and which belongs to no account.
+    /// A document of Systems Manager that AWS itself has in every region. Nobody else's can begin with `AWS-`.
     pub(super) fn document(&self, name: &str) -> String {
-        format!("arn:{}:ssm:{}::document/{name}", self.partition().0, self.region)
+        format!("arn:{}:ssm:{}:*:document/{name}", self.partition().0, self.region)
     }
 
     /// The images of machines, which belong to no account.
