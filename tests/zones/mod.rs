@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::aws::stage::Stage;
 use crate::cluster::options;
-use crate::support::changes;
+use crate::support::{Output, changes};
 use machines::Machines;
 use network::Network;
 
@@ -125,6 +125,24 @@ fn keys_are_replaced(stage: &Stage) {
     assert!(said.contains("needs its machines"), "{said}");
 }
 
+/// What is told of a cluster whose zones have found each other: the nodes are well at once, leaders may be chosen once more,
+/// and what was written without a zone takes its time to get there.
+fn healed(stage: &Stage) -> Value {
+    stage.run(&["status", "prod", "--wait", "120"]).expect(0);
+    let begin = Instant::now();
+    loop {
+        let said = stage.run(&["status", "prod", "--json"]);
+        let status = said.json();
+        let streams = status["status"]["streams"].as_array().unwrap();
+        let is_whole = streams.iter().all(|stream| stream["current"] == stream["replicas"]);
+        if said.code == 0 && is_whole {
+            return status;
+        }
+        assert!(begin.elapsed() < ELECTIONS, "{status}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 fn scene(network: &Network) {
     let stage = Stage::applied_and_open();
     let hidden = stage.run(&["plan", "prod", "--json"]).expect(0).json();
@@ -132,11 +150,13 @@ fn scene(network: &Network) {
     let said = stage.run(&["doctor", "prod"]).expect(1).stderr;
     assert!(said.contains("can't be reached from here"), "{said}");
 
+    // What runs on the servers is planned and applied like everything else, and proven by the same checks. The machines
+    // are still booting when it begins.
+    let apply = ["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"];
+    let applying = stage.command(&apply).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
     let _machines = Machines::boot(&stage, network);
-    // What runs on the servers is planned and applied like everything else, and proven by the same checks.
-    let applied =
-        stage.run(&["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"]);
-    let applied = applied.expect(0).json();
+    let applied = Output::of(&applying.wait_with_output().unwrap()).expect(0).json();
     let checks = applied["checks"].as_array().unwrap();
     assert!(checks.len() >= 11 && checks.iter().all(|check| check["passed"] == true), "{checks:?}");
     let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
@@ -192,19 +212,7 @@ fn scene(network: &Network) {
     stage.run(&["doctor", "prod"]).expect(8);
 
     network.cable("b", true);
-    // The nodes are well at once; what was written without them takes its time.
-    stage.run(&["status", "prod", "--wait", "120"]).expect(0);
-    let begin = Instant::now();
-    let status = loop {
-        let status = stage.run(&["status", "prod", "--json"]).expect(0).json();
-        let streams = status["status"]["streams"].as_array().unwrap();
-        let behind = streams.iter().find(|stream| stream["current"] != stream["replicas"]);
-        match behind {
-            None => break status,
-            Some(stream) => assert!(begin.elapsed() < ELECTIONS, "{stream}"),
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    };
+    let status = healed(&stage);
     assert_eq!(messages(&status), (2 + written) * writers.len() as u64, "{status}");
     // Routes that lived through the cut send again when their own pauses are over.
     let begin = Instant::now();
