@@ -78,8 +78,8 @@ impl ShellOutput {
 /// Why an operation was not done, or nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellError {
-    /// The node has no machine.
-    #[error("{node} has no machine that runs")]
+    /// Nothing is there that runs the node.
+    #[error("{node} is not there yet, or its machine is stopped")]
     NoMachine {
         /// The node.
         node: String,

@@ -114,7 +114,7 @@ fn what_a_machine_can_not_do_is_told_with_what_to_do_next() {
     let stage = Stage::applied();
     let unknown = status(&stage).expect(1).stderr;
     assert!(unknown.contains("not online in Systems Manager"), "{unknown}");
-    assert!(unknown.contains("next: aws ssm describe-instance-information"), "{unknown}");
+    assert!(unknown.contains("aws ssm describe-instance-information"), "{unknown}");
     assert_eq!(times(&stage, "SendCommand"), 1);
 
     // One that has said that it is there, and is not any more.
@@ -157,6 +157,6 @@ fn what_a_machine_can_not_do_is_told_with_what_to_do_next() {
 
     stage.aws.post("deny", &json!(["ssm:SendCommand"]));
     let denied = status(&stage).expect(4).stderr;
-    assert!(denied.contains("next: natsops policy ENV operate"), "{denied}");
+    assert!(denied.contains("natsops policy ENV operate"), "{denied}");
     stage.aws.trusted();
 }

@@ -33,7 +33,7 @@ pub fn servers_restart(stage: &Stage, writers: &[Writer<'_>], runtime: &Runtime)
         ended.store(true, Ordering::Relaxed);
         let rounds = writing.join().unwrap();
         assert!(rounds > 5, "{rounds} rounds are no load");
-        in_turn_and_once(&orders(stage, "apply"));
+        in_turn_and_once(&orders(stage, "--restart"));
         stage.in_sync();
         rounds
     })
@@ -48,7 +48,7 @@ fn killed_in_the_middle(stage: &Stage) {
     let mut run = stage.command(&["apply", "prod", "--yes"]).spawn().unwrap();
     let begin = Instant::now();
     loop {
-        let orders = orders(stage, "apply");
+        let orders = orders(stage, "--restart");
         if orders.len() == 2 && orders[1]["Status"] == "InProgress" {
             break;
         }
@@ -60,11 +60,12 @@ fn killed_in_the_middle(stage: &Stage) {
     assert_eq!(run.wait().unwrap().code(), None);
 }
 
-/// What machines were told, in its order.
-fn orders(stage: &Stage, operation: &str) -> Vec<Value> {
+/// What machines were told, in its order: what ends with these words.
+pub fn orders(stage: &Stage, end: &str) -> Vec<Value> {
     let commands = stage.aws.get("commands").as_array().unwrap().clone();
-    let ours = |command: &Value| command["Comment"].as_str().unwrap().contains(operation);
-    commands.into_iter().filter(ours).collect()
+    let told =
+        |command: &Value| command["Parameters"]["commands"][0].as_str().unwrap().ends_with(end);
+    commands.into_iter().filter(told).collect()
 }
 
 /// Each machine was told once, and none before the one before it was done.

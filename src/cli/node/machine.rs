@@ -93,7 +93,6 @@ fn on_machine(
         let given = lease.give_back().await;
         let output = outcome?;
         given?;
-        progress.finish();
         Ok(output)
     })
 }
@@ -101,15 +100,15 @@ fn on_machine(
 fn on_this_machine(context: &Context, wish: &Wish<'_>) -> Result<ShellOutput, Failure> {
     let workplace = context.open_local(wish.environment)?;
     let node = lookup::node(&workplace.cluster, wish.node)?;
+    let shell = LocalShell::new(&workplace.cluster, workplace.nodes());
+    shell.is_sensible(&wish.order.of(String::new()))?;
     let changes = agreed(wish)?;
     let progress = Progress::new();
     let command = format!("node {}", wish.order.name());
     let _lease = changes.then(|| context.lease(wish.environment, &command)).transpose()?;
     block_on(async |_| {
         let site = workplace.site(Programs::default(), &progress, allowed(wish));
-        let shell = LocalShell::new(&workplace.cluster, workplace.nodes());
         let output = perform(&site, &shell, node, &wish.order.of(String::new())).await?;
-        progress.finish();
         Ok(output)
     })
 }
@@ -135,7 +134,6 @@ async fn perform<P: Provider>(
     node: &Node,
     operation: &Operation,
 ) -> Result<ShellOutput, Failure> {
-    shell.is_sensible(operation)?;
     if operation.stops() && !site.allowed.interruption {
         goes_on_without(site, node).await?;
     }
