@@ -126,6 +126,15 @@ fn keys_are_replaced(stage: &Stage) {
     assert_eq!(rolling::orders(stage, "--reload").len(), 5);
     assert_eq!(rolling::orders(stage, "--restart").len(), 0);
     stage.in_sync();
+    let rotate = ["keys", "rotate", "prod", "ca", "--yes", "--overlap", "0s", "--json"];
+    assert_eq!(stage.run(&rotate).expect(0).json()["rotation"]["done"], true);
+    assert_eq!(rolling::orders(stage, "--restart").len(), 0);
+    stage.in_sync();
+    // Whom servers trust, they read at their start alone.
+    let rotate = ["keys", "rotate", "prod", "operator-key", "--yes", "--json"];
+    assert_eq!(stage.run(&rotate).expect(0).json()["rotation"]["done"], true);
+    assert_eq!(rolling::orders(stage, "--restart").len(), 5);
+    stage.in_sync();
 }
 
 /// What is told of a cluster whose zones have found each other: the nodes are well at once, leaders may be chosen once more,

@@ -1,7 +1,5 @@
 //! An operation on a node's machine, on AWS or here, with what must be looked at before.
 
-use jiff::Timestamp;
-
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
@@ -137,13 +135,10 @@ async fn perform<P: Provider>(
     if operation.stops() && !site.allowed.interruption {
         goes_on_without(site, node).await?;
     }
-    // A look may be taken again and again, so each is one of its own; so is what is done to a server that is away.
-    let now = || Timestamp::now().to_string();
-    let before = match operation.changes() {
-        true => site.monitor(node).varz().await.ok().as_ref().map_or_else(now, Varz::moment),
-        false => now(),
-    };
-    let run = RunId::new(&site.cluster.environment, &node.name, operation, &before);
+    // Of a server that is away, or out of reach, nobody can say it.
+    let before = site.monitor(node).varz().await.ok().as_ref().map(Varz::moment);
+    let environment = &site.cluster.environment;
+    let run = RunId::new(environment, &node.name, operation, before.as_deref());
     Ok(shell.run(&node.name, operation, &run).await?)
 }
 
