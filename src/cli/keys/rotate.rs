@@ -256,8 +256,7 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     })
 }
 
-/// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take. The
-/// passwords of a cache that AWS runs are no keys of this store's servers.
+/// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take.
 fn on_machines(
     context: &Context,
     args: &Args,
@@ -267,7 +266,7 @@ fn on_machines(
     let environment = &args.environment;
     if what == What::Redis {
         let what = format!(
-            "the cache of `{environment}` is one of AWS, whose passwords are not replaced yet"
+            "`{environment}` lives on AWS, where passwords of the cache are not replaced yet"
         );
         return Err(Failure::new(exit::FAILED, what).safe("nothing was changed"));
     }
