@@ -25,6 +25,7 @@ mod logs;
 mod lookup;
 mod man;
 mod nats;
+mod node;
 mod output;
 mod paint;
 mod plan;
@@ -110,6 +111,7 @@ enum Command {
     Graph(graph::Args),
     Policy(policy::Args),
     Nats(nats::Args),
+    Node(node::Args),
     Output(output::Args),
 }
 
@@ -165,6 +167,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Graph(args) => graph::run(&context()?, &args),
         Command::Policy(args) => policy::run(&context()?, &args),
         Command::Nats(args) => nats::run(&context()?, &args),
+        Command::Node(args) => node::run(&context()?, &args),
         Command::Output(args) => output::run(&context()?, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -65,7 +65,7 @@ async fn restart<P: Provider>(
 }
 
 /// Has the meta group choose another leader when this node leads it, since an orderly election beats a timeout.
-async fn hand_over<P: Provider>(
+pub(super) async fn hand_over<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
     node: &str,

@@ -3,6 +3,7 @@
 mod node_record;
 mod platform;
 mod redis_record;
+mod replacement;
 mod settings;
 
 pub mod aws;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
 pub use platform::{Applied, Means, Platform, Seen, Supply};
+pub use replacement::{Machinery, Replacement};
 pub use settings::on_change;
 
 use crate::artifacts::Bundle;

@@ -12,6 +12,7 @@ mod fields;
 mod keys;
 mod life;
 mod refusals;
+mod replace;
 pub mod stage;
 
 use std::process::Command;

@@ -29,10 +29,12 @@ mod observe;
 mod pace;
 mod parameter;
 mod perform;
+mod replacement;
 mod replication_group;
 mod security;
 mod store;
 mod target_group;
+mod termination;
 mod volume;
 mod wait;
 
