@@ -1,5 +1,6 @@
 //! The provider port: where nodes come from.
 
+mod machine;
 mod node_record;
 mod platform;
 mod redis_record;
@@ -12,6 +13,7 @@ pub mod local;
 use std::future::Future;
 use std::net::SocketAddr;
 
+pub use machine::MachineSeen;
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
 pub use platform::{Applied, Means, Platform, Seen, Supply};
 pub use replacement::{Machinery, Replacement};

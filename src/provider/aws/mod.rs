@@ -10,6 +10,7 @@ mod bundle;
 mod cache_subnets;
 mod cache_users;
 mod clients;
+mod console;
 mod desired;
 mod dns;
 mod error;
