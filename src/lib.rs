@@ -9,7 +9,8 @@
 //! 5. [`artifacts`] is the only issuer: it brings those together into keys, papers and node folders.
 //! 6. [`plan`] compares desired records with observed ones, without touching anything; [`forecast`] says what that takes
 //!    and costs, and [`policy`] who needs which rights for it.
-//! 7. [`provider`] makes nodes, [`nats`] and [`redis`] talk to their servers, [`lease`] keeps a second writer away.
+//! 7. [`provider`] makes nodes, [`shell`] operates their machines, [`nats`] and [`redis`] talk to their servers, [`lease`]
+//!    keeps a second writer away.
 //! 8. [`ops`] are the workflows over all of these: survey, apply, checks, status, destroy.
 //! 9. [`cli`] is one file per command, and the only place that knows the terminal.
 
@@ -31,3 +32,4 @@ pub mod provider;
 pub mod redis;
 pub mod render;
 pub mod secrets;
+pub mod shell;

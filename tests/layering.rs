@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::package;
 
 /// What each module may use. Whatever is not listed here is not a module.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("environment", &["model"]),
     ("contract", &["model"]),
@@ -20,7 +20,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("policy", &["model"]),
     ("artifacts", &["model", "secrets", "jwt", "pki", "plan", "render"]),
     ("lease", &["secrets"]),
-    ("provider", &["model", "plan", "artifacts", "policy", "render", "secrets"]),
+    ("shell", &["model"]),
+    ("provider", &["model", "plan", "artifacts", "policy", "render", "secrets", "shell"]),
     ("nats", &["model", "plan", "jwt", "pki", "secrets"]),
     ("redis", &["model", "secrets"]),
     ("ops", &["model", "plan", "artifacts", "pki", "secrets", "nats", "redis", "provider"]),
@@ -41,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "provider",
             "render",
             "secrets",
+            "shell",
         ],
     ),
     ("lib", &[]),

@@ -54,16 +54,16 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
         eprint!("{}", words(&foreseen.shown(environment), false));
         let plan = foreseen.plan;
         (wish.agree)(&plan)?;
-        let reached = !plan.not_observed.iter().any(|unseen| unseen.kind == Kind::Node);
-        let done = if plan.is_empty() {
-            let index = cloud.store.index()?;
-            let checks = match reached {
-                true => Some(checks::run(&site, &index, stop).await?),
-                false => None,
-            };
-            Done { left: plan.clone(), checks }
-        } else {
-            carry_out(&cloud, &Grounds { ground, site, reach: wish.reach }, stop, &progress).await?
+        let done = match what_is_left(&plan, wish.reach) {
+            Left::Nothing => {
+                let checks = checks::run(&site, &cloud.store.index()?, stop).await?;
+                Done { left: plan.clone(), checks: Some(checks) }
+            }
+            Left::OutOfReach => Done { left: plan.clone(), checks: None },
+            Left::Something => {
+                let grounds = Grounds { ground, site, reach: wish.reach };
+                carry_out(&cloud, &grounds, stop, &progress).await?
+            }
         };
         progress.finish();
         Ok((plan, done))
@@ -106,6 +106,24 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// What a plan leaves to an apply.
+enum Left {
+    Nothing,
+    /// Nothing but what can't be looked at from here.
+    OutOfReach,
+    Something,
+}
+
+fn what_is_left(plan: &Plan, reach: Reach) -> Left {
+    let reached = !plan.not_observed.iter().any(|unseen| unseen.kind == Kind::Node);
+    match (plan.is_empty(), plan.not_observed.is_empty()) {
+        (true, true) => Left::Nothing,
+        // Servers that have just begun to answer tell the rest in a moment, and machines may still boot.
+        (true, false) if !reached && reach != Reach::Wait => Left::OutOfReach,
+        _ => Left::Something,
+    }
+}
+
 /// The command to run after a failure that names none: whoever lacks a right needs to know the least that is enough.
 fn next(environment: &str, failure: &Failure) -> String {
     if failure.code == exit::PERMISSION {
@@ -137,7 +155,7 @@ impl Grounds<'_, '_> {
         if self.reach == Reach::Wait {
             reach::wait(&self.site, stop).await?;
         }
-        let Some(world) = reach::survey(&self.site, &self.site.store.index()?).await? else {
+        let Some(world) = reach::survey(&self.site, &self.site.store.index()?, None).await? else {
             return Ok(Done { left, checks: None });
         };
         let (report, servers) = reach::finish(&self.site, world, stop).await?;

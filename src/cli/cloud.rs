@@ -12,7 +12,7 @@ use crate::ops::platform::Ground;
 use crate::ops::{Allowed, Reporter, Site};
 use crate::provider::Supply;
 use crate::provider::aws::{
-    AwsProvider, BucketStore, Clients, CloudLease, Counter, Machines, Names,
+    AwsProvider, BucketStore, Checks, Clients, CloudLease, Counter, Machines, Names,
 };
 use crate::secrets::{Author, Index, KeyName, OsEntropy, Secret, SecretStore as _};
 
@@ -85,7 +85,13 @@ impl Cloud {
             cluster: &self.cluster,
             store: &self.store,
             entropy: &OsEntropy,
-            provider: Machines::new(&self.cluster, edges, self.server.clone()),
+            provider: Machines::new(
+                &self.cluster,
+                &self.store,
+                self,
+                self.calls.clone(),
+                Checks { edges, server: self.server.clone() },
+            ),
             reporter,
             allowed,
         }

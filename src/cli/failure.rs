@@ -10,6 +10,7 @@ use crate::ops::OpsError;
 use crate::provider::ProviderError;
 use crate::provider::aws::{CloudClass, CloudError};
 use crate::secrets::{AuditError, BackupError, IdentityError, StoreError};
+use crate::shell::ShellError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -102,6 +103,46 @@ impl From<&CloudError> for Failure {
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         (&error).into()
+    }
+}
+
+impl From<ShellError> for Failure {
+    fn from(error: ShellError) -> Self {
+        let what = error.to_string();
+        let failure = |code| Self::new(code, what.clone());
+        match error {
+            ShellError::NoMachine { .. } => failure(exit::FAILED)
+                .safe("nothing was sent")
+                .next("natsops plan ENV, to see what has become of it"),
+            ShellError::Offline { machine, .. } => failure(exit::FAILED)
+                .safe("nothing was run; a machine is online a minute or two after it has booted")
+                .next(format!(
+                    "aws ssm describe-instance-information --filters Key=InstanceIds,Values={machine}; an agent needs the \
+                     endpoints ssm and ssmmessages, and the role of its node"
+                )),
+            ShellError::Busy { .. } => failure(exit::LEASE)
+                .safe("nothing was changed by this command")
+                .next("wait for the other command to end, then run this one again"),
+            ShellError::Failed { .. } => {
+                failure(exit::FAILED).safe("the machine tells its last failure in its status")
+            }
+            ShellError::Ended { .. } => failure(exit::LATE)
+                .safe("the same command may be run again; what is on its way is not begun twice"),
+            ShellError::Lost { .. } => failure(exit::LATE)
+                .safe("it was not sent again; the same command looks first whether it was taken"),
+            ShellError::Senseless { next, .. } => {
+                failure(exit::USAGE).safe("nothing was changed").next(next)
+            }
+            ShellError::Remote(error) => match error.downcast_ref::<CloudError>() {
+                Some(error) if error.class == CloudClass::Permission => {
+                    let failure = Self::from(error);
+                    failure.next("natsops policy ENV operate, to see which rights that takes")
+                }
+                Some(error) => error.into(),
+                None => failure(exit::FAILED),
+            },
+            ShellError::Io(error) => error.into(),
+        }
     }
 }
 
@@ -238,6 +279,7 @@ impl From<OpsError> for Failure {
             OpsError::Bundle(_) | OpsError::Cycle(_) => Self::new(exit::BUG, what),
             OpsError::Provider(ProviderError::Late { .. }) => Self::new(exit::LATE, what),
             OpsError::Provider(ProviderError::Cloud(error)) => error.into(),
+            OpsError::Provider(ProviderError::Shell(error)) => error.into(),
             OpsError::Provider(ProviderError::Refused { .. }) => {
                 Self::new(exit::BUG, what).safe("no server was stopped for this configuration")
             }

@@ -12,7 +12,6 @@ use super::{exit, plan};
 use crate::forecast::{Forecast, forecast};
 use crate::model::Cluster;
 use crate::ops::execute::StopSign;
-use crate::ops::gate::wait_healthy;
 use crate::ops::platform::{self, Ground, Planned};
 use crate::ops::{Site, reach};
 use crate::plan::{Plan, RecordId};
@@ -67,10 +66,7 @@ pub async fn look(
         if reach == Reach::Never {
             return Ok(None);
         }
-        if reach == Reach::Wait && reach::is_open(site).await {
-            wait_healthy(site, stop).await?;
-        }
-        reach::survey(site, index).await
+        reach::survey(site, index, (reach == Reach::Wait).then_some(stop)).await
     };
     let (planned, world) = tokio::join!(ground.plan(index), servers);
     Ok(match world? {

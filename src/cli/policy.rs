@@ -1,4 +1,4 @@
-//! `natsops policy ENV plan|apply|node`
+//! `natsops policy ENV plan|apply|operate|node`
 
 use anstream::{eprintln, println};
 
@@ -6,13 +6,15 @@ use super::context::Context;
 use super::failure::Failure;
 use super::{candidates, exit, lookup, paint};
 use crate::model::Cluster;
-use crate::policy::{Policy, Scope, apply, node, plan};
+use crate::policy::{Policy, Scope, apply, node, operate, plan};
 
 /// Print the least rights on AWS, as an IAM policy
 ///
-/// Whoever plans needs no right to change, and none to open what is sealed. Whoever applies needs both
-/// policies, plan and apply: things are made with the tag natsops:environment, and only what carries it
-/// is changed or removed. A node reads its own bundle; apply attaches its policy by itself.
+/// Whoever plans needs no right to change, and none to open what is sealed. Whoever applies needs three
+/// policies, plan, apply and operate: things are made with the tag natsops:environment, and only what
+/// carries it is changed or removed; machines are told to take what they should run. Who is on call
+/// needs plan and operate: natsops node tells machines what to do, and opens nothing that is sealed. A
+/// node reads its own bundle; apply attaches its policy by itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,8 +37,10 @@ pub struct Args {
 enum Who {
     /// Who runs natsops plan, such as CI on every pull request
     Plan,
-    /// Who runs natsops apply or destroy, besides the policy of plan
+    /// Who runs natsops apply or destroy, besides the policies of plan and operate
     Apply,
+    /// Who operates machines by natsops node, besides the policy of plan
+    Operate,
     /// The role of one node
     Node,
 }
@@ -52,9 +56,13 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let policy = policy(&cluster, &scope, args)?;
     // Not by way of a value, which would put the keys in another order than readers of policies are used to.
     println!("{}", serde_json::to_string_pretty(&policy).map_err(std::io::Error::other)?);
-    if args.who == Who::Apply {
-        let note = paint::change("note:");
-        eprintln!("{note} attach it beside the policy of `plan`, which it does not repeat");
+    let beside = match args.who {
+        Who::Apply => Some("the policies of `plan` and `operate`, which it does not repeat"),
+        Who::Operate => Some("the policy of `plan`, which it does not repeat"),
+        Who::Plan | Who::Node => None,
+    };
+    if let Some(beside) = beside {
+        eprintln!("{} attach it beside {beside}", paint::change("note:"));
     }
     Ok(exit::DONE)
 }
@@ -63,6 +71,7 @@ fn policy(cluster: &Cluster, scope: &Scope, args: &Args) -> Result<Policy, Failu
     Ok(match (args.who, &args.node) {
         (Who::Plan, _) => plan(scope),
         (Who::Apply, _) => apply(scope),
+        (Who::Operate, _) => operate(scope),
         (Who::Node, Some(name)) => node(scope, &lookup::node(cluster, name)?.name),
         (Who::Node, None) => {
             let next = format!("natsops policy {} node --node NAME", args.environment);

@@ -34,6 +34,12 @@ pub struct Varz {
 }
 
 impl Varz {
+    /// What tells this start of the server, and what it has read, from every other.
+    pub fn moment(&self) -> String {
+        let read = self.config_load_time.map(|time| time.to_string()).unwrap_or_default();
+        format!("{} {read}", self.server_id)
+    }
+
     /// The leader of the meta group, as this server sees it.
     pub fn meta_leader(&self) -> Option<&str> {
         self.jetstream.meta.as_ref()?.leader()

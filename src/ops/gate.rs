@@ -16,6 +16,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a cluster may take: an election, plus catching up after a restart.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// How long a replica may be behind because there is much to store.
+const MOMENT: Duration = Duration::from_secs(10);
+
 /// A node as the gate sees it.
 #[derive(Default)]
 pub struct NodeHealth {
@@ -165,6 +168,24 @@ pub fn depends_on(nodes: &[NodeHealth], node: &str) -> Option<String> {
         (left < needed)
             .then(|| format!("stream {name} would have {left} replicas and needs {needed}"))
     })
+}
+
+/// Waits a moment until everything goes on without a node; refuses when it does not. Gives what it saw last.
+pub async fn may_leave<P: Provider>(
+    site: &Site<'_, P>,
+    mut nodes: Vec<NodeHealth>,
+    node: &str,
+) -> Result<Vec<NodeHealth>, OpsError> {
+    let begin = Instant::now();
+    while let Some(what) = depends_on(&nodes, node) {
+        if begin.elapsed() > MOMENT {
+            return Err(OpsError::WouldInterrupt { node: node.to_owned(), what });
+        }
+        site.reporter.event(&Event::Waiting(&what));
+        tokio::time::sleep(PAUSE).await;
+        nodes = look(site).await;
+    }
+    Ok(nodes)
 }
 
 #[cfg(test)]

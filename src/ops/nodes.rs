@@ -3,19 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::execute::{StopSign, execute};
-use super::gate::{NodeHealth, depends_on, look, meta, wait_healthy};
+use super::gate::{NodeHealth, look, may_leave, meta, wait_healthy};
 use super::session::Session;
 use super::survey::{World, plan_nodes};
 use super::{Event, OpsError, Site, reload};
-use crate::plan::{Action, Effect};
-use crate::provider::Provider;
+use crate::nats::Varz;
+use crate::plan::{Action, Effect, FieldChange};
+use crate::provider::{CONFIG_DIGEST, Provider, VERSION};
 use crate::secrets::Index;
 
 /// How long the meta group may take to choose another leader: an election, and some.
 const ELECTION: Duration = Duration::from_secs(20);
-
-/// How long a replica may be behind because there is much to store.
-const MOMENT: Duration = Duration::from_secs(10);
 
 /// How often is looked.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -50,18 +48,30 @@ async fn restart<P: Provider>(
     let node = &action.id.name;
     // The node before this one is back, but somebody else may have left meanwhile.
     let mut nodes = wait_healthy(site, stop).await?;
-    let begin = Instant::now();
-    while let Some(what) = depends_on(&nodes, node).filter(|_| !site.allowed.interruption) {
-        if begin.elapsed() > MOMENT {
-            return Err(OpsError::WouldInterrupt { node: node.clone(), what });
-        }
-        site.reporter.event(&Event::Waiting(&what));
-        tokio::time::sleep(PAUSE).await;
-        nodes = look(site).await;
+    if server(&nodes, node).is_some_and(|varz| has_taken(action, varz)) {
+        return Ok(());
+    }
+    if !site.allowed.interruption {
+        nodes = may_leave(site, nodes, node).await?;
     }
     hand_over(site, index, node, &nodes).await?;
-    site.provider.perform(action).await?;
+    let before = server(&nodes, node).map(Varz::moment).unwrap_or_default();
+    site.provider.take(action, &before).await?;
     wait_healthy(site, stop).await.map(drop)
+}
+
+fn server<'n>(nodes: &'n [NodeHealth], node: &str) -> Option<&'n Varz> {
+    nodes.iter().filter_map(|health| health.varz.as_ref()).find(|varz| varz.server_name == node)
+}
+
+/// Whether a server runs by now what it should: a run that died had told it, and it was on its way when this one looked.
+fn has_taken(action: &Action, varz: &Varz) -> bool {
+    let runs = |change: &FieldChange| match change.field.as_str() {
+        CONFIG_DIGEST => change.to.as_ref() == Some(&varz.config_digest),
+        VERSION => change.to.as_ref() == Some(&varz.version),
+        _ => false,
+    };
+    !action.changes.is_empty() && action.changes.iter().all(runs)
 }
 
 /// Has the meta group choose another leader when this node leads it, since an orderly election beats a timeout.

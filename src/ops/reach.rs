@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::apply::apply;
 use super::checks::Report;
 use super::execute::StopSign;
-use super::gate::look;
+use super::gate::{look, wait_healthy};
 use super::notices::notices;
 use super::survey::{World, observe, plan_inside, plan_nodes};
 use super::{Event, OpsError, Site};
@@ -61,13 +61,18 @@ pub async fn wait<P: Provider>(site: &Site<'_, P>, stop: &StopSign) -> Result<()
     }
 }
 
-/// What the servers tell; none where nobody answers who is one of them.
+/// What the servers tell; none where nobody answers who is one of them. Those that answer are waited for until they are
+/// healthy where a stop sign is given, since a cluster that just forms tells little.
 pub async fn survey<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
+    patient: Option<&StopSign>,
 ) -> Result<Option<World>, OpsError> {
     if index.is_empty() || !is_open(site).await {
         return Ok(None);
+    }
+    if let Some(stop) = patient {
+        wait_healthy(site, stop).await?;
     }
     let world = observe(site, index).await?;
     let ours = world.servers().next().is_some();

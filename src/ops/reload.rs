@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often is looked.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Writes a node's folder and has its server take it.
+/// Writes a node's files and has its server take them.
 pub async fn perform<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
@@ -29,7 +29,7 @@ pub async fn perform<P: Provider>(
     let found = found.ok_or_else(|| ProviderError::Bundle(format!("{node} is not a node")))?;
     let monitor = site.monitor(found);
     let before = monitor.varz().await?;
-    site.provider.perform(action).await?;
+    site.provider.take(action, &before.moment()).await?;
     let session = Session::open(site, index, site.cluster.nodes.len()).await?;
     let told = session.control.reload(&before.server_id).await;
     told.map_err(|error| OpsError::Control { node: node.clone(), error })?;

@@ -81,8 +81,8 @@ pub enum OpsError {
         /// What is not as it should be.
         problem: String,
     },
-    /// A restart would stop something that runs.
-    #[error("{node} can't restart without an interruption: {what}")]
+    /// A server that leaves, for a moment or for longer, would stop something that runs.
+    #[error("{node} can't leave without an interruption: {what}")]
     WouldInterrupt {
         /// The node.
         node: String,

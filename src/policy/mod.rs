@@ -1,9 +1,11 @@
-//! The least rights that natsops needs on AWS, as IAM policies: of who plans, of who applies, and of a node.
+//! The least rights that natsops needs on AWS, as IAM policies: of who plans, of who applies, of who operates
+//! machines, and of a node.
 //!
 //! What AWS lets be limited by tags is limited to things of the environment; the rest is limited by names.
 
 mod apply;
 mod node;
+mod operate;
 mod plan;
 mod scope;
 
@@ -13,6 +15,7 @@ use serde::{Serialize, Serializer};
 
 pub use apply::apply;
 pub use node::node;
+pub use operate::operate;
 pub use plan::plan;
 pub use scope::Scope;
 

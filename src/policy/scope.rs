@@ -54,6 +54,11 @@ impl Scope {
         format!("arn:{}:{service}:{region}:{account}:{thing}", self.partition().0)
     }
 
+    /// A document of Systems Manager that AWS itself has in every region. Nobody else's can begin with `AWS-`.
+    pub(super) fn document(&self, name: &str) -> String {
+        format!("arn:{}:ssm:{}:*:document/{name}", self.partition().0, self.region)
+    }
+
     /// The images of machines, which belong to no account.
     pub(super) fn images(&self) -> String {
         format!("arn:{}:ec2:{}::image/*", self.partition().0, self.region)

@@ -27,8 +27,8 @@ fn node_name() -> crate::model::NodeName {
     "nats-1".parse().unwrap()
 }
 
-fn policies(scope: &Scope) -> [Policy; 3] {
-    [plan(scope), apply(scope), node(scope, &node_name())]
+fn policies(scope: &Scope) -> [Policy; 4] {
+    [plan(scope), apply(scope), operate(scope), node(scope, &node_name())]
 }
 
 fn actions(policy: &Policy) -> Vec<&str> {
@@ -120,6 +120,26 @@ fn nobody_deletes_the_key_and_nobody_reads_credentials_back() {
             assert!(!forbidden.contains(&action), "{action}");
         }
     }
+}
+
+#[test]
+fn who_operates_tells_only_machines_of_the_environment_and_only_by_known_documents() {
+    let policy = operate(&scope());
+    let machines = statement(&policy, "Machines");
+    assert_eq!(machines.resource.0, ["arn:aws:ec2:us-east-1:123456789012:instance/*"]);
+    let tag = &machines.condition["StringEquals"]["aws:ResourceTag/natsops:environment"];
+    assert_eq!(tag.0, ["prod"]);
+    let orders = |statement: &&Statement| {
+        let actions = &statement.action.0;
+        actions.iter().any(|action| action == "ssm:SendCommand" || action == "ssm:StartSession")
+    };
+    let places: Vec<&str> = policy.statement.iter().filter(orders).map(|one| one.sid).collect();
+    assert_eq!(places, ["Documents", "Machines"]);
+    let documents = &statement(&policy, "Documents").resource.0;
+    assert!(documents.contains(&"arn:aws:ssm:us-east-1:*:document/AWS-RunShellScript".to_owned()));
+    assert!(documents.iter().all(|document| !document.ends_with('*')), "{documents:?}");
+    let changed = &statement(&policy, "Lease").resource.0;
+    assert_eq!(changed, &["arn:aws:s3:::natsops-prod-123456789012-us-east-1/lease.json"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub use settings::on_change;
 
 use crate::artifacts::Bundle;
 use crate::plan::{Action, Record};
+use crate::shell::ShellError;
 pub use redis_record::{USER, USERS_FILE, desired_redis, seen_redis};
 
 /// Provides nodes: looks at them and performs actions on them, each of which may be repeated without harm.
@@ -39,6 +40,19 @@ pub trait Provider {
 
     /// Performs one action of a plan.
     fn perform(&self, action: &Action) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
+    /// Has a server that runs take what is meant, by a reload or a restart as the action says.
+    ///
+    /// `before` tells its state of now from every other, so that what was ordered of it is not ordered twice.
+    fn take(
+        &self,
+        action: &Action,
+        before: &str,
+    ) -> impl Future<Output = Result<(), ProviderError>> + Send {
+        // Where a process of this machine is told, nothing is on its way that could be told twice.
+        let _ = before;
+        self.perform(action)
+    }
 
     /// Starts a leafnode server from its folder, to try the cluster as an edge would.
     ///
@@ -101,6 +115,9 @@ pub enum ProviderError {
     /// AWS.
     #[error(transparent)]
     Cloud(#[from] aws::CloudError),
+    /// A machine that was told something.
+    #[error(transparent)]
+    Shell(#[from] ShellError),
     /// The disk or its rights.
     #[error(transparent)]
     Io(#[from] std::io::Error),

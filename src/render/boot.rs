@@ -13,6 +13,9 @@ use crate::model::{Cluster, Node, Period};
 /// A server that leaves needs its lame duck, and a little to close its files.
 const BEYOND_LAME_DUCK: Period = Period::seconds(30);
 
+/// As much of a log as a machine tells at once: Systems Manager keeps the first 24,000 characters of what is said.
+pub const LOG_BYTES: usize = 23_000;
+
 /// Where a machine finds what is its own.
 #[derive(Debug, Clone)]
 pub struct BootPlaces<'a> {
@@ -60,6 +63,7 @@ pub fn node_tool(cluster: &Cluster) -> Result<NodeTool, RenderError> {
         context! {
             environment => cluster.environment.as_str(),
             stop_seconds => stop.as_secs(),
+            log_bytes => LOG_BYTES,
         },
     )?;
     Ok(NodeTool { print: HEXLOWER.encode(&Sha256::digest(&text)), text })

@@ -11,7 +11,7 @@ mod redis_users;
 mod server_config;
 mod templates;
 
-pub use boot::{BootPlaces, NodeTool, boot_script, node_tool};
+pub use boot::{BootPlaces, LOG_BYTES, NodeTool, boot_script, node_tool};
 pub use client::{environment_script, nats_context, nats_context_of};
 pub use config_tree::{ConfigError, ConfigTree};
 pub use leafnode_config::{LeafnodeServer, Link, Papers, leafnode_config};

@@ -48,15 +48,24 @@ impl Emulator {
         Self::scaled(SCALE)
     }
 
+    /// Starts one that machines of other networks reach as well.
+    pub fn open() -> Self {
+        Self::on("0.0.0.0", SCALE)
+    }
+
     /// Starts one, with so many real seconds for a second of AWS.
     pub fn scaled(scale: f64) -> Self {
+        Self::on("127.0.0.1", scale)
+    }
+
+    fn on(address: &str, scale: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ready = folder.path().join("port");
         let mut process = Command::new(python())
             .arg(package().join("tests/aws/emulator"))
             .arg("--ready")
             .arg(&ready)
-            .args(["--scale", &scale.to_string()])
+            .args(["--scale", &scale.to_string(), "--address", address])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();

@@ -13,6 +13,7 @@ mod keys;
 mod life;
 mod refusals;
 mod replace;
+mod shell;
 pub mod stage;
 
 use std::process::Command;

@@ -95,6 +95,14 @@ impl Stage {
         stage
     }
 
+    /// It is applied, and machines of other networks reach AWS.
+    #[track_caller]
+    pub fn applied_and_open() -> Self {
+        let stage = Self::of(Emulator::open(), false);
+        stage.apply().expect(0);
+        stage
+    }
+
     /// An account as on the first day: whatever was in it is forgotten, and the network is made anew.
     pub fn begin_again(&mut self) {
         self.aws.post("reset", &json!(null));

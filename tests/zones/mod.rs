@@ -1,11 +1,11 @@
 //! Five nodes from prod's own bundles, at prod's addresses in three zones: natsops reaches them, and one zone is cut off.
 
 mod balancer;
+mod machines;
 mod network;
+mod rolling;
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
@@ -15,11 +15,10 @@ use natsops::model::{Cluster, Service, Stream};
 use natsops::provider::local::network as local_network;
 use serde_json::Value;
 
-use crate::aws::bundles::FETCH;
-use crate::aws::emulator::python;
 use crate::aws::stage::Stage;
 use crate::cluster::options;
-use crate::support::{changes, nats_server};
+use crate::support::{Output, changes};
+use machines::Machines;
 use network::Network;
 
 /// The zones with their nodes, as `prod.yaml` has them.
@@ -31,46 +30,6 @@ const ZONES: [(&str, &[(&str, &str)]); 3] = [
 
 /// How long the cluster may take to choose new leaders when a zone has gone.
 const ELECTIONS: Duration = Duration::from_secs(60);
-
-/// Servers, each in its zone; they end with this value.
-struct Nodes(Vec<Child>);
-
-impl Drop for Nodes {
-    fn drop(&mut self) {
-        for node in &mut self.0 {
-            node.kill().ok();
-            node.wait().ok();
-        }
-    }
-}
-
-/// Starts a server from what the bucket has for each node.
-fn boot(stage: &Stage, network: &Network) -> Nodes {
-    let mut nodes = Nodes(Vec::new());
-    for (zone, members) in ZONES {
-        for (node, _) in members {
-            let folder = stage.project.path().join("machines").join(node);
-            unpack(stage, node, &folder);
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", &network.space(zone)]).arg(nats_server());
-            command.args(["-c", "nats.conf"]).current_dir(&folder);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            nodes.0.push(command.spawn().unwrap());
-        }
-    }
-    nodes
-}
-
-fn unpack(stage: &Stage, node: &str, folder: &Path) {
-    std::fs::create_dir_all(folder.join("log")).unwrap();
-    let fetch = ["-c", FETCH, node, folder.to_str().unwrap()];
-    let mut command = Command::new(python());
-    assert!(command.args(fetch).envs(stage.aws.variables()).status().unwrap().success());
-    let current = std::fs::read_to_string(folder.join("current")).unwrap();
-    let bundle = current.lines().next().unwrap().split_once("  ").unwrap().1.to_owned();
-    let tar = Command::new("tar").args(["-xf", &bundle]).current_dir(folder).status();
-    assert!(tar.unwrap().success());
-}
 
 /// A stream of three replicas, with a service that writes into it and a subject for that.
 struct Writer<'c> {
@@ -166,18 +125,38 @@ fn keys_are_replaced(stage: &Stage) {
     assert!(said.contains("needs its machines"), "{said}");
 }
 
+/// What is told of a cluster whose zones have found each other: the nodes are well at once, leaders may be chosen once more,
+/// and what was written without a zone takes its time to get there.
+fn healed(stage: &Stage) -> Value {
+    stage.run(&["status", "prod", "--wait", "120"]).expect(0);
+    let begin = Instant::now();
+    loop {
+        let said = stage.run(&["status", "prod", "--json"]);
+        let status = said.json();
+        let streams = status["status"]["streams"].as_array().unwrap();
+        let is_whole = streams.iter().all(|stream| stream["current"] == stream["replicas"]);
+        if said.code == 0 && is_whole {
+            return status;
+        }
+        assert!(begin.elapsed() < ELECTIONS, "{status}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 fn scene(network: &Network) {
-    let stage = Stage::applied();
+    let stage = Stage::applied_and_open();
     let hidden = stage.run(&["plan", "prod", "--json"]).expect(0).json();
     assert!(hidden["plan"]["not_observed"].as_array().unwrap().len() >= 5, "nobody answers yet");
     let said = stage.run(&["doctor", "prod"]).expect(1).stderr;
     assert!(said.contains("can't be reached from here"), "{said}");
 
-    let _nodes = boot(&stage, network);
-    // What runs on the servers is planned and applied like everything else, and proven by the same checks.
-    let applied =
-        stage.run(&["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"]);
-    let applied = applied.expect(0).json();
+    // What runs on the servers is planned and applied like everything else, and proven by the same checks. The machines
+    // are still booting when it begins.
+    let apply = ["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"];
+    let applying = stage.command(&apply).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let _machines = Machines::boot(&stage, network);
+    let applied = Output::of(&applying.wait_with_output().unwrap()).expect(0).json();
     let checks = applied["checks"].as_array().unwrap();
     assert!(checks.len() >= 11 && checks.iter().all(|check| check["passed"] == true), "{checks:?}");
     let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
@@ -215,36 +194,26 @@ fn scene(network: &Network) {
             (writer.service.name.as_str(), format!("creds/{}", writer.service.name));
         stage.run(&["creds", "export", "prod", name, "--out", &folder]).expect(0);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let nodes = ZONES.iter().flat_map(|(_, nodes)| nodes.iter());
-        let nodes: Vec<IpAddr> = nodes.map(|(_, address)| address.parse().unwrap()).collect();
-        balancer::start(nodes).await;
-        write_everywhere(&stage, &writers, "before").await;
-        // Two of the five nodes are gone at once.
-        network.cable("b", false);
-        write_everywhere(&stage, &writers, "without-b").await;
-    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let nodes = ZONES.iter().flat_map(|(_, nodes)| nodes.iter());
+    let nodes: Vec<IpAddr> = nodes.map(|(_, address)| address.parse().unwrap()).collect();
+    runtime.block_on(balancer::start(nodes));
+    let written = rolling::servers_restart(&stage, &writers, &runtime);
+    rolling::a_server_is_drained_and_comes_back(&stage);
+    runtime.block_on(write_everywhere(&stage, &writers, "before"));
+    // Two of the five nodes are gone at once.
+    network.cable("b", false);
+    runtime.block_on(write_everywhere(&stage, &writers, "without-b"));
+    let refused = stage.run(&["node", "drain", "prod", "nats-1", "--yes"]).expect(5).stderr;
+    assert!(refused.contains("nats-1 can't leave without an interruption"), "{refused}");
     let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
     let notices = plan["plan"]["notices"].to_string();
     assert!(notices.contains("zone us-east-1b is away"), "{notices}");
     stage.run(&["doctor", "prod"]).expect(8);
 
     network.cable("b", true);
-    // The nodes are well at once; what was written without them takes its time.
-    stage.run(&["status", "prod", "--wait", "120"]).expect(0);
-    let begin = Instant::now();
-    let status = loop {
-        let status = stage.run(&["status", "prod", "--json"]).expect(0).json();
-        let streams = status["status"]["streams"].as_array().unwrap();
-        let behind = streams.iter().find(|stream| stream["current"] != stream["replicas"]);
-        match behind {
-            None => break status,
-            Some(stream) => assert!(begin.elapsed() < ELECTIONS, "{stream}"),
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    };
-    assert_eq!(messages(&status), 2 * writers.len() as u64, "{status}");
+    let status = healed(&stage);
+    assert_eq!(messages(&status), (2 + written) * writers.len() as u64, "{status}");
     // Routes that lived through the cut send again when their own pauses are over.
     let begin = Instant::now();
     while begin.elapsed() < ELECTIONS && stage.run(&["doctor", "prod"]).code != 0 {}

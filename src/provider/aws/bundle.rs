@@ -54,9 +54,13 @@ fn prefix(node: &str) -> String {
 
 /// Looks at what lies there: a thousand objects in a call.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
+    look(aws, "nodes/").await
+}
+
+async fn look(aws: &AwsProvider<'_>, below: &str) -> Result<Vec<Record>, CloudError> {
     let mut found: BTreeMap<String, [Vec<String>; 3]> = BTreeMap::new();
     let mut told = BTreeSet::new();
-    for key in list(aws, "nodes/").await? {
+    for key in list(aws, below).await? {
         let mut parts = key.splitn(3, '/').skip(1);
         let (Some(node), Some(file)) = (parts.next(), parts.next()) else {
             continue;
@@ -93,6 +97,44 @@ async fn list(aws: &AwsProvider<'_>, prefix: &str) -> Result<Vec<String>, CloudE
     };
     let objects = pages.iter().flat_map(|page| page.contents());
     Ok(objects.filter_map(|object| object.key().map(str::to_owned)).collect())
+}
+
+/// The generation that a node's machine would fetch, as `natsops-node` names it.
+pub async fn generation(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
+    let found = look(aws, &prefix(node.name.as_str())).await?;
+    let of = |name: &str| {
+        let field = found.first()?.fields.get(name)?;
+        (!field.value.is_empty() && !field.value.contains(", ")).then(|| field.value.clone())
+    };
+    let (Some(print), Some(server)) = (of("content"), of("server")) else {
+        let words = format!(
+            "the bucket does not hold one bundle of {}; the last upload has not ended",
+            node.name
+        );
+        return Err(CloudError::found("ListObjectsV2", CloudClass::Other, words));
+    };
+    Ok(format!("{print}-{server}"))
+}
+
+/// Uploads what a node should have, unless it lies there, and gives its generation: keys that were just replaced have not
+/// been delivered yet.
+pub async fn hand_over(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    index: &Index,
+    supply: &dyn Supply,
+) -> Result<String, CloudError> {
+    let wanted = desired(aws.names, aws.cluster, aws.settings, index);
+    let wanted = wanted.into_iter().find(|record| record.id.name == node.name.as_str());
+    let found = look(aws, &prefix(node.name.as_str())).await?;
+    let fields = |record: Option<&Record>| -> Vec<String> {
+        let fields = record.into_iter().flat_map(|record| record.fields.values());
+        fields.map(|field| field.value.clone()).collect()
+    };
+    if fields(wanted.as_ref()) != fields(found.first()) {
+        put(aws, node, index, supply).await?;
+    }
+    generation(aws, node).await
 }
 
 /// Uploads a node's archive, server and tool, then says which ones count, then removes the others.

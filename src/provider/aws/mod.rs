@@ -33,6 +33,7 @@ mod perform;
 mod replacement;
 mod replication_group;
 mod security;
+mod shell;
 mod store;
 mod target_group;
 mod termination;
@@ -45,15 +46,16 @@ pub use clients::{Caller, Clients, Counter};
 pub use desired::desired;
 pub use error::{CloudClass, CloudError};
 pub use lease::CloudLease;
-pub use machines::Machines;
+pub use machines::{Checks, Machines};
 pub use names::{Group, Names};
+pub use shell::AwsShell;
 pub use store::BucketStore;
 
 use desired::KEPT;
 use known::Known;
 use pace::Pacer;
 
-use crate::model::{AwsSettings, Cluster, Placement, Service};
+use crate::model::{AwsSettings, Cluster, Node, Placement, Service};
 use crate::plan::{Action, Kind, Record};
 use crate::provider::{Applied, Means, Platform, ProviderError, Seen};
 use crate::secrets::Index;
@@ -100,6 +102,11 @@ impl AwsProvider<'_> {
     pub async fn cache_endpoint(&self) -> Result<Option<String>, CloudError> {
         replication_group::find(self).await?;
         Ok(self.known.get(Kind::ReplicationGroup, &self.names.stem()))
+    }
+
+    /// The generation that the bucket holds for a node, as `natsops-node` names it.
+    pub async fn generation(&self, node: &Node) -> Result<String, CloudError> {
+        bundle::generation(self, node).await
     }
 
     /// What was found by the last look that others need.

@@ -6,6 +6,7 @@ mod folder;
 mod process;
 mod program;
 mod redis;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 pub use process::NodeProcess;
 pub use program::Program;
 pub use redis::{RedisSource, RedisSupply};
+pub use shell::LocalShell;
 
 use super::{CONFIG_FILE, DATA, PROCESS, Provider, ProviderError, SETTING, on_change};
 use crate::artifacts::{Bundle, lint_bundle};

@@ -1,8 +1,8 @@
 """AWS for tests: moto's server, with the calls that it lacks and the rules that it does not enforce before it.
 
-    python3 tests/aws/emulator --ready FILE [--scale 0.001]
+    python3 tests/aws/emulator --ready FILE [--scale 0.001] [--address 127.0.0.1]
 
-Serves on a free port of 127.0.0.1, writes the port into FILE, and ends when its standard input closes.
+Serves on a free port of 127.0.0.1, or of the address that is given, writes the port into FILE, and ends when its standard input closes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ready", type=pathlib.Path, required=True, help="file that gets the port")
     parser.add_argument("--scale", type=float, default=0.001, help="real seconds for a second of AWS")
+    parser.add_argument("--address", default="127.0.0.1", help="where it serves")
     arguments = parser.parse_args()
 
     import every_rule  # noqa: F401  Registers the rules.
@@ -38,7 +39,7 @@ def main() -> None:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     emulator = Emulator(World(arguments.scale))
-    server = make_server("127.0.0.1", 0, emulator, threaded=True, request_handler=MotoRequestHandler)
+    server = make_server(arguments.address, 0, emulator, threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=end_with_stdin, daemon=True).start()
     # Replaced in one step: whoever waits for the file never reads half of it.
     half = arguments.ready.with_name(arguments.ready.name + ".half")

@@ -37,6 +37,10 @@ class Clock:
     def now(self) -> float:
         return self._ahead + (time.monotonic() - self._begin) / self.scale
 
+    def passed(self) -> float:
+        """The seconds that tests have let pass at once."""
+        return self._ahead
+
     def advance(self, seconds: float) -> None:
         """Time passes at once, for a test that waits for nothing."""
         self._ahead += seconds

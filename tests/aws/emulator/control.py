@@ -8,6 +8,8 @@
     POST deny           patterns of IAM actions that are refused from now on, and denied by SimulatePrincipalPolicy
     POST unhealthy      ids or addresses of targets that fail the load balancer's checks from now on
     POST advance        so many seconds of AWS pass at once
+    POST agent          an agent of a machine asks for a command; `POST agent-end` tells how it ended, `GET agents` who has asked
+    GET  commands       every command of Systems Manager, with how it ended
     GET  inventory      everything that exists, ids by kind
     POST seed           makes the shared network and tells its ids
     POST reset          empties the world and the lists
@@ -18,9 +20,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import commands
 import inventory
 import seed
 from faults import from_json
+from rules import Refusal
 from wire import Answer
 
 if TYPE_CHECKING:
@@ -63,6 +67,18 @@ def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
         if order == "POST advance":
             emulator.world.clock.advance(float(json.loads(body)))
             return as_json(emulator.world.clock.now())
+        if order == "POST agent":
+            return as_json(commands.fetch(emulator.world, json.loads(body)["instance"]))
+        if order == "POST agent-end":
+            try:
+                commands.end(emulator.world, json.loads(body))
+            except Refusal as refusal:
+                return as_json({"error": str(refusal)}, 409)
+            return as_json([])
+        if order == "GET agents":
+            return as_json(list(emulator.world.keep("agents")))
+        if order == "GET commands":
+            return as_json(commands.everything(emulator.world))
         if order == "GET inventory":
             return as_json(inventory.everything(emulator.world))
         if order == "POST reset":

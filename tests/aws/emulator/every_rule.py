@@ -5,6 +5,7 @@ import buckets
 import cache_groups  # noqa: F401
 import cache_settings  # noqa: F401
 import cache_users  # noqa: F401
+import commands  # noqa: F401
 import ec2_instances  # noqa: F401
 import ec2_network  # noqa: F401
 import ec2_volumes

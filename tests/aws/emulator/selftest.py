@@ -12,6 +12,7 @@ import sys
 import proofs_balancers  # noqa: F401
 import proofs_caches  # noqa: F401
 import proofs_changes  # noqa: F401
+import proofs_commands  # noqa: F401
 import proofs_machines  # noqa: F401
 import proofs_reader  # noqa: F401
 import proofs_stores  # noqa: F401
