@@ -74,7 +74,7 @@ pub async fn examine<M: Machinery, P: Provider>(
     order: Order<'_>,
     index: &Index,
 ) -> Result<Outlook, OpsError> {
-    let (planned, world) = tokio::join!(ground.plan(index), reach::survey(site, index));
+    let (planned, world) = tokio::join!(ground.plan(index), reach::survey(site, index, None));
     let (planned, world) = (planned?, world?);
     ready(&planned, order)?;
     let (platform, node) = (ground.platform, order.name());

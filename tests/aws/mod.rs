@@ -15,6 +15,7 @@ mod refusals;
 mod replace;
 mod shell;
 pub mod stage;
+mod status;
 
 use std::process::Command;
 
