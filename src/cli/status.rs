@@ -8,7 +8,6 @@ use super::cloud::{Cloud, on_aws};
 use super::context::{Context, Programs, block_on};
 use super::failure::Failure;
 use super::progress::Progress;
-use super::reach::demand;
 use super::shown::StatusShown;
 use super::{candidates, exit, tables};
 use crate::ops::execute::StopSign;
@@ -18,7 +17,8 @@ use crate::provider::Provider;
 
 /// Show what runs, in figures
 ///
-/// Exits with 8 when something is not healthy.
+/// On AWS, also the state of the machine of each node whose server does not answer, and what it last said on its console:
+/// the failure of its boot, or how far it has come. Exits with 8 when something is not healthy.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -42,8 +42,11 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             let cloud = Cloud::open(cluster)?;
             block_on(async |stop| {
                 let site = cloud.site(edges, &progress, Allowed::default());
-                demand(&cloud, &site).await?;
-                look(&site, limit, stop).await
+                let platform = cloud.provider().await?;
+                let mut status = look(&site, limit, stop).await?;
+                let silent: Vec<String> = status.silent().map(|node| node.name.clone()).collect();
+                status.add_machines(platform.machines(&silent).await?);
+                Ok(status)
             })?
         }
         None => {

@@ -4,7 +4,8 @@ use comfy_table::{ColumnConstraint, Table};
 
 use super::paint;
 use crate::model::ByteSize;
-use crate::ops::status::Status;
+use crate::ops::status::{NodeStatus, Status};
+use crate::provider::MachineSeen;
 
 /// An empty table.
 pub fn table(header: &[&str]) -> Table {
@@ -50,8 +51,27 @@ pub fn nodes(status: &Status) -> String {
     };
     let mut lines = vec![trimmed(&table), format!("{}: {state}", status.environment)];
     let word = paint::change("!");
+    lines.extend(status.silent().filter_map(|node| machine(status, node)));
     lines.extend(status.problems.iter().map(|problem| format!("{word} {problem}")));
     lines.join("\n")
+}
+
+/// A node's machine, which is asked when its server does not answer.
+fn machine(status: &Status, node: &NodeStatus) -> Option<String> {
+    let name = paint::bold(&node.name);
+    let MachineSeen { id, state, zone, generation, console, console_not_observed } =
+        node.machine.as_ref()?;
+    if state == MachineSeen::ABSENT {
+        let next = format!("natsops apply {} makes one", status.environment);
+        return Some(format!("{name}: there is no machine; {next}"));
+    }
+    let generation = generation.map(|number| format!(", generation {number}")).unwrap_or_default();
+    let said = match (console, console_not_observed) {
+        (Some(words), _) => format!("its console: {words}"),
+        (None, Some(reason)) => format!("its console could not be read: {reason}"),
+        (None, None) => "its console has nothing of natsops".to_owned(),
+    };
+    Some(format!("{name}: machine {id} in {zone} is {state}{generation}; {said}"))
 }
 
 /// The nodes of the cache, or why they can't be shown; nothing where there is no cache.

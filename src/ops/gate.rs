@@ -142,7 +142,8 @@ fn streams_problem(nodes: &[NodeHealth], whole: &BTreeSet<String>) -> Option<Str
     (!behind.is_empty()).then(|| format!("not current: {}", behind.join(", ")))
 }
 
-fn led_streams(nodes: &[NodeHealth]) -> impl Iterator<Item = LedStream> {
+/// The streams, as their leaders see them.
+pub(super) fn led_streams(nodes: &[NodeHealth]) -> impl Iterator<Item = LedStream> {
     nodes.iter().filter_map(|node| node.jetstream.as_ref()).flat_map(Jsz::led_streams)
 }
 
@@ -188,10 +189,11 @@ pub async fn may_leave<P: Provider>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn with_streams(name: &str, meta: &str, streams: &str) -> NodeHealth {
+    /// A node that tells of the meta group and of streams.
+    pub fn with_streams(name: &str, meta: &str, streams: &str) -> NodeHealth {
         let varz = format!(
             r#"{{"server_id":"N","server_name":"{name}","version":"2.15.1","uptime":"1s",
                 "connections":0,"mem":0}}"#
@@ -236,7 +238,8 @@ mod tests {
         assert_eq!(meta_problem(&three).unwrap(), "the meta group has 2 of 3 members");
     }
 
-    fn stream(leader: &str, followers: &[(&str, bool)]) -> String {
+    /// A stream `S`, as its leader tells of it.
+    pub fn stream(leader: &str, followers: &[(&str, bool)]) -> String {
         let followers: Vec<String> = followers
             .iter()
             .map(|(name, current)| format!(r#"{{"name":"{name}","current":{current}}}"#))
@@ -245,7 +248,8 @@ mod tests {
         format!(r#"{{"name":"S","cluster":{{"leader":"{leader}","replicas":[{followers}]}}}}"#)
     }
 
-    const THREE: &str = r#"{"leader":"a","cluster_size":3,"quorum_needed":2,"replicas":[
+    /// A meta group of three that is well.
+    pub const THREE: &str = r#"{"leader":"a","cluster_size":3,"quorum_needed":2,"replicas":[
         {"name":"b","current":true},{"name":"c","current":true}]}"#;
 
     #[test]

@@ -14,6 +14,8 @@ pub mod platform;
 pub mod quorum;
 pub mod reach;
 mod reload;
+pub mod replace;
+mod replace_rules;
 pub mod report;
 pub mod session;
 pub mod site;

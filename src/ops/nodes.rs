@@ -75,7 +75,7 @@ fn has_taken(action: &Action, varz: &Varz) -> bool {
 }
 
 /// Has the meta group choose another leader when this node leads it, since an orderly election beats a timeout.
-async fn hand_over<P: Provider>(
+pub(super) async fn hand_over<P: Provider>(
     site: &Site<'_, P>,
     index: &Index,
     node: &str,

@@ -223,7 +223,8 @@ async fn perform<P: Platform>(
     walk(ground, index, &actions, None, stop).await
 }
 
-async fn walk<P: Platform>(
+/// Performs actions in the order of their needs.
+pub(super) async fn walk<P: Platform>(
     ground: &Ground<'_, P>,
     index: &Index,
     actions: &[&Action],

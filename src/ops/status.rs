@@ -9,7 +9,7 @@ use super::survey::{Inside, World, observe_all};
 use super::{OpsError, Site, gate};
 use crate::model::Bucket;
 use crate::plan::Record;
-use crate::provider::{PROCESS, Provider};
+use crate::provider::{MachineSeen, PROCESS, Provider};
 use crate::secrets::Index;
 
 /// The state of an environment.
@@ -58,7 +58,32 @@ pub struct NodeStatus {
     pub connections: Option<u64>,
     /// Resident memory, in bytes.
     pub memory: Option<u64>,
+    /// Its machine, where one is made for it; none where it has none, or was not looked at.
+    pub machine: Option<MachineSeen>,
 }
+
+impl Status {
+    /// The nodes whose servers do not answer.
+    pub fn silent(&self) -> impl Iterator<Item = &NodeStatus> {
+        self.nodes.iter().filter(|node| node.version.is_none())
+    }
+
+    /// Adds what the platform tells of the nodes' machines.
+    pub fn add_machines(&mut self, machines: Vec<(String, MachineSeen)>) {
+        for (name, machine) in machines {
+            if let Some(node) = self.nodes.iter_mut().find(|node| node.name == name) {
+                node.machine = Some(machine);
+            }
+        }
+        if self.silent().count() == self.nodes.len() {
+            self.missing = Some(UNREACHED.to_owned());
+            self.not_observed = Some("no server answers here".to_owned());
+        }
+    }
+}
+
+/// What is missing where no server answers.
+const UNREACHED: &str = "no server answers here, as is always so from outside of their network; their machines are shown";
 
 /// The state of a stream.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -107,6 +132,7 @@ pub async fn status<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<St
             uptime: varz.map(|varz| varz.uptime.clone()),
             connections: varz.map(|varz| varz.connections),
             memory: varz.map(|varz| varz.mem),
+            machine: None,
         }
     });
     let (streams, not_observed) = streams(&world);

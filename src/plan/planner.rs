@@ -125,7 +125,7 @@ fn decide(desired: Record, found: Option<Record>, permits: &Permits) -> Action {
             action.action = ActionKind::Replace;
             action.effect = loss(&action.id);
         } else {
-            action.blocked = Some(reason.to_owned());
+            action.blocked = Some(reason);
         }
     }
     action
@@ -157,7 +157,7 @@ struct Impact {
     /// A digest differs: what stands behind it says what that means, and without that only a restart is sure.
     summary: bool,
     reconnecting: BTreeSet<String>,
-    forbidden: Option<&'static str>,
+    forbidden: Option<String>,
 }
 
 impl Impact {
@@ -166,14 +166,15 @@ impl Impact {
             OnChange::Restart if change.summary => self.summary = true,
             OnChange::InPlace => {}
             OnChange::Grow(_) if grows(change) => {}
-            OnChange::Grow(reason) => self.forbidden = Some(reason),
+            OnChange::Grow(reason) => self.forbidden = Some(reason.to_owned()),
             OnChange::Reload => self.reload = true,
             OnChange::ReloadLarger if grows(change) => self.reload = true,
             OnChange::ReloadLarger | OnChange::Restart => self.restart = true,
             OnChange::Reconnect(service) => {
                 self.reconnecting.insert(service);
             }
-            OnChange::Forbidden(reason) => self.forbidden = Some(reason),
+            OnChange::Forbidden(reason) => self.forbidden = Some(reason.to_owned()),
+            OnChange::ByCommand(words) => self.forbidden = Some(words),
         }
     }
 

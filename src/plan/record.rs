@@ -149,6 +149,8 @@ pub enum OnChange {
     Grow(&'static str),
     /// It can't be changed; the reason says why. Only a new thing in its place, without the old one's data, can have it.
     Forbidden(&'static str),
+    /// An apply does not change it; the words name the command that does.
+    ByCommand(String),
 }
 
 /// A field: its value, and what it means to change it. Secrets never stand here.

@@ -1,8 +1,10 @@
 //! The provider port: where nodes come from.
 
+mod machine;
 mod node_record;
 mod platform;
 mod redis_record;
+mod replacement;
 mod settings;
 
 pub mod aws;
@@ -11,8 +13,10 @@ pub mod local;
 use std::future::Future;
 use std::net::SocketAddr;
 
+pub use machine::MachineSeen;
 pub use node_record::{CONFIG_DIGEST, CONFIG_FILE, DATA, PROCESS, SETTING, VERSION, desired_node};
 pub use platform::{Applied, Means, Platform, Seen, Supply};
+pub use replacement::{Machinery, Replacement};
 pub use settings::on_change;
 
 use crate::artifacts::Bundle;

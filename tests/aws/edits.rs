@@ -251,7 +251,8 @@ fn a_change_that_can_not_be_made_is_refused_with_the_reason() {
     let plan = stage.plan();
     let found = about(&plan, "instance", "nats-1");
     assert_eq!(fields(found), ["image"].into());
-    assert!(found["blocked"].as_str().unwrap().contains("needs a new machine"), "{found}");
+    let said = found["blocked"].as_str().unwrap();
+    assert!(said.contains("one node at a time: natsops node replace prod nats-1"), "{said}");
     stage.apply().expect(5);
     assert_eq!(stage.aws.inventory(), before);
     assert_eq!(stage.changes().len(), made, "nothing was touched");

@@ -1,7 +1,7 @@
 //! Whatever fails, is lost or dies in the middle: the same command again makes the same environment, and nothing twice.
 
 use std::collections::BTreeSet;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -71,18 +71,22 @@ fn is_whole(stage: &Stage) {
 }
 
 /// A run that is still going on.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
     fn start(stage: &Stage) -> Self {
-        Self(stage.command(&["apply", "prod", "--yes"]).spawn().unwrap())
+        Self::of(stage.command(&["apply", "prod", "--yes"]))
     }
 
-    fn send(&self, what: Signal) {
+    pub fn of(mut command: Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    pub fn send(&self, what: Signal) {
         signal(i32::try_from(self.0.id()).unwrap(), what);
     }
 
-    fn end(self) -> Output {
+    pub fn end(self) -> Output {
         Output::of(&self.0.wait_with_output().unwrap())
     }
 
@@ -95,7 +99,7 @@ impl Running {
 
 /// Waits for something that must come.
 #[track_caller]
-fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !come() {
         assert!(begin.elapsed() < Duration::from_secs(60), "{what} does not come");

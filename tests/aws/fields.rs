@@ -16,7 +16,7 @@ const FIXED: &[(&str, &str, &str)] = &[
     (
         "instance",
         "image",
-        "ModifyInstanceAttribute has no image; an edit of it is tried in `edits`",
+        "ModifyInstanceAttribute has no image; another machine has it, which is tried in `replace`",
     ),
     ("instance", "interface", "the first interface can not be detached"),
     ("listener", "protocol", "it must be that of the target group, and that is fixed"),

@@ -12,8 +12,10 @@ mod fields;
 mod keys;
 mod life;
 mod refusals;
+mod replace;
 mod shell;
 pub mod stage;
+mod status;
 
 use std::process::Command;
 

@@ -1,8 +1,9 @@
-//! `natsops node`: what is done on the machine of one node.
+//! `natsops node`: what is done on the machine of one node, and another machine for it.
 
 mod drain;
 mod logs;
 mod machine;
+mod replace;
 mod run;
 
 use super::context::Context;
@@ -23,6 +24,7 @@ enum Command {
     Run(run::Args),
     Drain(drain::Args),
     Logs(logs::Args),
+    Replace(replace::Args),
 }
 
 /// Runs it.
@@ -31,5 +33,6 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Command::Run(args) => run::run(context, args),
         Command::Drain(args) => drain::run(context, args),
         Command::Logs(args) => logs::run(context, args),
+        Command::Replace(args) => replace::run(context, args),
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::interface::{node_of, of_subnets};
-use super::names::{ENVIRONMENT, Names};
+use super::names::{ENVIRONMENT, GENERATION, Names};
 use super::pace::Pace;
 use super::security::tag;
 use super::wait::{Look, until};
@@ -27,8 +27,14 @@ const DATA_DEVICE: &str = "/dev/sdf";
 /// How long a machine takes to run: 13 to 35 s in the logs of others.
 const TO_RUN: Duration = Duration::from_secs(60);
 
-const IMAGE: &str =
-    "a machine keeps its image; a new one needs a new machine, which this version does not make";
+/// The command that gives a node another machine, with what needs one.
+fn anew(names: Names<'_>, node: &Node, why: &str) -> OnChange {
+    let command = format!("natsops node replace {} {}", names.environment(), node.name);
+    OnChange::ByCommand(format!("{why}; one node at a time: {command}"))
+}
+
+const IMAGE: &str = "a machine keeps its image, and another image needs a new machine";
+const ROOT: &str = "a root is made with its machine";
 
 /// What the machines should be.
 pub fn desired<'a>(
@@ -42,7 +48,7 @@ pub fn desired<'a>(
             .field("owner", names.environment(), OnChange::Forbidden("somebody else's machine"))
             .field("state", "running", OnChange::InPlace)
             .field("type", &settings.instance_type, OnChange::Restart)
-            .field("image", &settings.image, OnChange::Forbidden(IMAGE))
+            .field("image", &settings.image, anew(names, node, IMAGE))
             .field(
                 "interface",
                 &node.name,
@@ -56,16 +62,8 @@ pub fn desired<'a>(
                 "none",
                 OnChange::Forbidden("a public address comes with the subnet"),
             )
-            .field(
-                "root_size",
-                format!("{ROOT_SIZE} GiB"),
-                OnChange::Forbidden("a root is made with its machine"),
-            )
-            .field(
-                "root_key",
-                &settings.volume.kms_key,
-                OnChange::Forbidden("a root is made with its machine"),
-            )
+            .field("root_size", format!("{ROOT_SIZE} GiB"), anew(names, node, ROOT))
+            .field("root_key", &settings.volume.kms_key, anew(names, node, ROOT))
             .field("termination_protection", "on", OnChange::InPlace)
             .needs([
                 of(Kind::NetworkInterface),
@@ -83,6 +81,7 @@ pub async fn observe(
     deep: bool,
 ) -> Result<Vec<Record>, CloudError> {
     let mut records = Vec::new();
+    aws.known.forget_machines();
     for instance in live(aws, of_subnets(aws)?).await? {
         let address = instance.private_ip_address().unwrap_or_default();
         let Some(node) = node_of(aws, instance.tags(), address) else {
@@ -91,6 +90,8 @@ pub async fn observe(
         records.extend(strange_volume(aws, node, &instance));
         let id = instance.instance_id().unwrap_or_default();
         aws.known.keep(Kind::Instance, node, id);
+        let generation = tag(instance.tags(), GENERATION).and_then(|text| text.parse().ok());
+        aws.known.keep_machine(node, generation.unwrap_or_default());
         let mut record = seen(aws, node, &instance, volumes);
         if deep {
             let protected = if is_protected(aws, id).await? { "on" } else { "off" };
@@ -204,18 +205,20 @@ pub async fn runs(
     id: &str,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    state(aws, &format!("the machine of {}", node.name), id, &InstanceStateName::Running, told)
-        .await
+    let what = format!("the machine of {}", node.name);
+    state(aws, &what, id, TO_RUN, &InstanceStateName::Running, told).await
 }
 
-async fn state(
+/// Waits until a machine has a state.
+pub async fn state(
     aws: &AwsProvider<'_>,
     what: &str,
     id: &str,
+    usual: Duration,
     wanted: &InstanceStateName,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    until(what, TO_RUN, told, async || {
+    until(what, usual, told, async || {
         let answer = aws.clients.ec2.describe_instances().instance_ids(id).send().await;
         let answer = match answer.of("DescribeInstances") {
             Err(error) if error.is_missing() => return Ok(Look::NotYet("not seen yet".to_owned())),
@@ -305,7 +308,8 @@ pub async fn update(
     Ok(())
 }
 
-async fn protect(aws: &AwsProvider<'_>, id: &str, on: bool) -> Result<(), CloudError> {
+/// Protects a machine from being terminated, or does so no longer.
+pub async fn protect(aws: &AwsProvider<'_>, id: &str, on: bool) -> Result<(), CloudError> {
     let value = AttributeBooleanValue::builder().value(on).build();
     let call =
         aws.clients.ec2.modify_instance_attribute().instance_id(id).disable_api_termination(value);
@@ -321,8 +325,8 @@ async fn set_type(
 ) -> Result<(), CloudError> {
     let ec2 = &aws.clients.ec2;
     ec2.stop_instances().instance_ids(id).send().await.of("StopInstances")?;
-    state(aws, &format!("the machine of {}", node.name), id, &InstanceStateName::Stopped, told)
-        .await?;
+    let what = format!("the machine of {}", node.name);
+    state(aws, &what, id, TO_RUN, &InstanceStateName::Stopped, told).await?;
     let kind =
         aws_sdk_ec2::types::AttributeValue::builder().value(&aws.settings.instance_type).build();
     ec2.modify_instance_attribute()
@@ -356,35 +360,4 @@ async fn set_profile(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(),
             call.send().await.of("AssociateIamInstanceProfile").map(drop)
         }
     }
-}
-
-/// Terminates a machine and waits until it is gone, so that its interface and its volume are free.
-pub async fn delete(
-    aws: &AwsProvider<'_>,
-    node: &str,
-    told: &(dyn Fn(&str) + Sync),
-) -> Result<(), CloudError> {
-    let id = aws.known.id(Kind::Instance, node)?;
-    protect(aws, &id, false).await?;
-    aws.clients
-        .ec2
-        .terminate_instances()
-        .instance_ids(&id)
-        .send()
-        .await
-        .of("TerminateInstances")?;
-    let what = format!("the machine of {node}");
-    until(&what, TO_RUN, told, async || {
-        let filter = Filter::builder().name("instance-id").values(&id).build();
-        // Shutting down is not gone: the interface is still taken.
-        let states = ["pending", "running", "stopping", "stopped", "shutting-down"]
-            .map(str::to_owned)
-            .to_vec();
-        let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
-        let answer =
-            aws.clients.ec2.describe_instances().filters(filter).filters(state).send().await;
-        let gone = answer.of("DescribeInstances")?.reservations().is_empty();
-        Ok(if gone { Look::Ready } else { Look::NotYet("shutting-down".to_owned()) })
-    })
-    .await
 }

@@ -5,11 +5,12 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag};
 use super::AwsProvider;
 use super::access::gone_or;
 use super::error::{Answer as _, CloudError};
-use super::names::{ENVIRONMENT, GENERATION, Group, NODE, Names};
+use super::names::{ENVIRONMENT, GENERATION, Group, NODE, Names, REPLACING};
 use super::pace::Pace;
 use super::security::{tag, tagged};
 use crate::model::{Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
+use crate::provider::Replacement;
 
 const MOVES: &str = "a node's address and zone are its identity: give the new place a new node";
 
@@ -49,6 +50,7 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
         if let Some(generation) = tag(tags, GENERATION).and_then(|text| text.parse().ok()) {
             aws.known.keep_generation(node, generation);
         }
+        aws.known.keep_replacement(node, tag(tags, REPLACING).and_then(Replacement::read));
         let groups: Vec<String> = interface
             .groups()
             .iter()
@@ -128,6 +130,37 @@ pub async fn update(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
     let call =
         aws.clients.ec2.modify_network_interface_attribute().network_interface_id(id).groups(group);
     call.send().await.of("ModifyNetworkInterfaceAttribute").map(drop)
+}
+
+/// Writes down the generation of a node's next machine, and what is noted of it, in one call.
+pub async fn note_generation(
+    aws: &AwsProvider<'_>,
+    node: &str,
+    generation: u32,
+    replacement: Option<Replacement>,
+) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::NetworkInterface, node)?;
+    let mut tags = vec![(GENERATION, generation.to_string())];
+    tags.extend(replacement.map(|replacement| (REPLACING, replacement.to_string())));
+    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    aws.pacer.turn(Pace::Change).await;
+    let call = aws.clients.ec2.create_tags().resources(id).set_tags(Some(tags.collect()));
+    call.send().await.of("CreateTags")?;
+    aws.known.keep_generation(node, generation);
+    if replacement.is_some() {
+        aws.known.keep_replacement(node, replacement);
+    }
+    Ok(())
+}
+
+/// Takes the note of a replacement away.
+pub async fn forget_replacement(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
+    let id = aws.known.id(Kind::NetworkInterface, node)?;
+    aws.pacer.turn(Pace::Change).await;
+    let call = aws.clients.ec2.delete_tags().resources(id);
+    call.tags(Tag::builder().key(REPLACING).build()).send().await.of("DeleteTags")?;
+    aws.known.keep_replacement(node, None);
+    Ok(())
 }
 
 /// Removes an interface.

@@ -10,7 +10,6 @@ use aws_sdk_ec2::types::{
 };
 use data_encoding::BASE64;
 
-use super::AwsProvider;
 use super::error::{Answer as _, CloudError};
 use super::instance::{ROOT_DEVICE, ROOT_SIZE, attach, live, runs};
 use super::interface::of_environment;
@@ -19,6 +18,7 @@ use super::pace::Pace;
 use super::security::{tag, tagged};
 use super::volume::ROLE;
 use super::wait::pause;
+use super::{AwsProvider, interface, termination};
 use crate::model::Node;
 use crate::plan::Kind;
 use crate::render::{BootPlaces, boot_script};
@@ -32,7 +32,7 @@ pub async fn create(
     node: &Node,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let id = launch(aws, node).await?;
+    let id = launch(aws, node, told).await?;
     aws.known.keep(Kind::Instance, node.name.as_str(), &id);
     runs(aws, node, &id, told).await?;
     attach(aws, node, &id).await
@@ -40,8 +40,12 @@ pub async fn create(
 
 /// Launches with the node's token. One that belongs to a machine of the past is given up for that of the next
 /// generation; the generation is written down first, so that dying in between is harmless.
-async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {
-    let mut tries = 0;
+async fn launch(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<String, CloudError> {
+    let (mut tries, mut waited) = (0, false);
     loop {
         match run(aws, node).await {
             Ok(id) => return Ok(id),
@@ -54,6 +58,11 @@ async fn launch(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError
                     Some(id) => return Ok(id),
                     None => next_generation(aws, node).await?,
                 }
+            }
+            // The machine before, which nobody sees any more, is not quite gone.
+            Err(error) if error.is("InvalidNetworkInterface.InUse") && !waited => {
+                waited = true;
+                termination::wait_for_former(aws, node.name.as_str(), told).await?;
             }
             // The same token may be sent again; the profile takes a moment to be known.
             Err(error) if is_fresh_profile(&error) && tries < PROFILE_TRIES => {
@@ -80,12 +89,7 @@ fn is_fresh_profile(error: &CloudError) -> bool {
 
 async fn next_generation(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
     let next = aws.known.generation(node.name.as_str()) + 1;
-    let interface = aws.known.id(Kind::NetworkInterface, node.name.as_str())?;
-    let tag = aws_sdk_ec2::types::Tag::builder().key(GENERATION).value(next.to_string()).build();
-    aws.pacer.turn(Pace::Change).await;
-    aws.clients.ec2.create_tags().resources(interface).tags(tag).send().await.of("CreateTags")?;
-    aws.known.keep_generation(node.name.as_str(), next);
-    Ok(())
+    interface::note_generation(aws, node.name.as_str(), next, None).await
 }
 
 async fn run(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> {

@@ -13,6 +13,10 @@ pub const OWNER: &str = "natsops:owner";
 pub const OWNED: &str = "natsops";
 /// The tag that counts the machines that a node has had.
 pub const GENERATION: &str = "natsops:generation";
+/// The tag on an interface that notes that its node gets another machine, and of which generation.
+pub const REPLACING: &str = "natsops:replacing";
+/// The tag on a volume that its node does not use any more: the generation of the machine that began without it.
+pub const SET_ASIDE: &str = "natsops:set-aside";
 /// The tag that names the node that a thing belongs to.
 pub const NODE: &str = "natsops:node";
 /// The tag that forbids to destroy.

@@ -4,7 +4,8 @@ use super::error::{CloudClass, CloudError};
 use super::target_group::Door;
 use super::{
     AwsProvider, access, bucket, bundle, cache_subnets, cache_users, dns, instance, interface, key,
-    launch, listener, load_balancer, parameter, replication_group, security, target_group, volume,
+    launch, listener, load_balancer, parameter, replication_group, security, target_group,
+    termination, volume,
 };
 use crate::model::Node;
 use crate::plan::{Action, ActionKind, Kind};
@@ -107,7 +108,7 @@ impl AwsProvider<'_> {
             Kind::TargetGroup => target_group::delete(self, name).await,
             Kind::LoadBalancer => load_balancer::delete(self).await,
             Kind::Listener => listener::delete(self, name).await,
-            Kind::Instance => instance::delete(self, name, told).await,
+            Kind::Instance => termination::delete(self, name, told).await,
             Kind::Zone => dns::delete_zone(self).await,
             Kind::DnsRecord => dns::delete_record(self, name, told).await,
             Kind::Parameter => parameter::delete(self, name).await,

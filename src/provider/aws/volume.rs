@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{ResourceType, Volume, VolumeState, VolumeType};
+use aws_sdk_ec2::types::{ResourceType, Tag, Volume, VolumeState, VolumeType};
 
 use super::AwsProvider;
 use super::access::gone_or;
-use super::error::{Answer as _, CloudError};
+use super::error::{Answer as _, CloudClass, CloudError};
 use super::interface::of_environment;
-use super::names::{NODE, Names};
+use super::names::{NODE, Names, SET_ASIDE};
 use super::pace::Pace;
 use super::security::{tag, tagged};
 use super::wait::{Look, until};
@@ -19,6 +19,8 @@ use crate::plan::{Kind, OnChange, Record, RecordId};
 pub const ROLE: &str = "natsops:role";
 /// What it says of a data volume.
 pub const DATA: &str = "data";
+/// What it says of one that its node does not use any more.
+const ASIDE: &str = "set-aside";
 
 const SHRINKS: &str = "a volume only grows: take the data to a new node instead";
 /// How many volumes a node may have had within the time that AWS remembers tokens.
@@ -71,12 +73,20 @@ pub async fn look(aws: &AwsProvider<'_>) -> Result<Vec<Volume>, CloudError> {
 
 /// The data volumes among them.
 pub fn seen(aws: &AwsProvider<'_>, volumes: &[Volume]) -> Vec<Record> {
-    let data = volumes.iter().filter(|volume| {
-        let going = matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
-        tag(volume.tags(), ROLE) == Some(DATA) && !going
-    });
+    let of_role = |role: &'static str| {
+        volumes.iter().filter(move |volume| {
+            let going =
+                matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
+            tag(volume.tags(), ROLE) == Some(role) && !going
+        })
+    };
+    for volume in of_role(ASIDE) {
+        let (id, tags) = (volume.volume_id().unwrap_or_default(), volume.tags());
+        let since = tag(tags, SET_ASIDE).and_then(|text| text.parse().ok()).unwrap_or_default();
+        aws.known.keep_aside(id, tag(tags, NODE).unwrap_or_default(), since);
+    }
     let mut records = Vec::new();
-    for volume in data {
+    for volume in of_role(DATA) {
         let node = tag(volume.tags(), NODE).unwrap_or_default();
         aws.known.keep(Kind::Volume, node, volume.volume_id().unwrap_or_default());
         let key = match (volume.encrypted(), volume.kms_key_id()) {
@@ -147,6 +157,8 @@ async fn make(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> 
     let mut turn = 0;
     loop {
         let used = match ask(aws, node, turn).await {
+            // The token is that of a volume that was set aside since.
+            Ok(id) if aws.known.is_aside(&id) => aside(node),
             Ok(id) => return Ok(id),
             Err(error) if error.is("IdempotentParameterMismatch") || error.is_missing() => error,
             Err(error) => return Err(error),
@@ -160,6 +172,32 @@ async fn make(aws: &AwsProvider<'_>, node: &Node) -> Result<String, CloudError> 
             return Err(used);
         }
     }
+}
+
+fn aside(node: &Node) -> CloudError {
+    let message = format!("{} had too many volumes; try again in a day", node.name);
+    CloudError::found("CreateVolume", CloudClass::World, message)
+}
+
+/// Takes a volume from its node, and keeps it: from now on only its tags tell whose it was.
+pub async fn set_aside(
+    aws: &AwsProvider<'_>,
+    node: &str,
+    generation: u32,
+) -> Result<(), CloudError> {
+    let Some(id) = aws.known.get(Kind::Volume, node) else {
+        return Ok(());
+    };
+    let name = format!("{}-{node}-data-before-{generation}", aws.names.stem());
+    let since = generation.to_string();
+    let tags = [("Name", name.as_str()), (ROLE, ASIDE), (SET_ASIDE, since.as_str())];
+    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
+    aws.pacer.turn(Pace::Change).await;
+    let call = aws.clients.ec2.create_tags().resources(&id).set_tags(Some(tags.into()));
+    call.send().await.of("CreateTags")?;
+    aws.known.forget(Kind::Volume, node);
+    aws.known.keep_aside(&id, node, generation);
+    Ok(())
 }
 
 /// The data volume of a node that is there already.

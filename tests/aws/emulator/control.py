@@ -10,6 +10,8 @@
     POST advance        so many seconds of AWS pass at once
     POST agent          an agent of a machine asks for a command; `POST agent-end` tells how it ended, `GET agents` who has asked
     GET  commands       every command of Systems Manager, with how it ended
+    POST console        text that a machine has written on its console, by the id of its instance
+    GET  sessions       every session of Systems Manager: target, document, parameters, token and state
     GET  inventory      everything that exists, ids by kind
     POST seed           makes the shared network and tells its ids
     POST reset          empties the world and the lists
@@ -79,6 +81,11 @@ def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
             return as_json(list(emulator.world.keep("agents")))
         if order == "GET commands":
             return as_json(commands.everything(emulator.world))
+        if order == "POST console":
+            emulator.world.keep("consoles").update(json.loads(body))
+            return as_json([])
+        if order == "GET sessions":
+            return as_json(emulator.world.keep("sessions"))
         if order == "GET inventory":
             return as_json(inventory.everything(emulator.world))
         if order == "POST reset":

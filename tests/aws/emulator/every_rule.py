@@ -6,6 +6,7 @@ import cache_groups  # noqa: F401
 import cache_settings  # noqa: F401
 import cache_users  # noqa: F401
 import commands  # noqa: F401
+import consoles  # noqa: F401
 import ec2_instances  # noqa: F401
 import ec2_network  # noqa: F401
 import ec2_volumes
@@ -13,6 +14,7 @@ import identity  # noqa: F401
 import keys  # noqa: F401
 import moto_repairs
 import parameters  # noqa: F401
+import sessions  # noqa: F401
 import target_groups  # noqa: F401
 import zones  # noqa: F401
 

@@ -15,6 +15,7 @@ import proofs_changes  # noqa: F401
 import proofs_commands  # noqa: F401
 import proofs_machines  # noqa: F401
 import proofs_reader  # noqa: F401
+import proofs_sessions  # noqa: F401
 import proofs_stores  # noqa: F401
 import proofs_wire  # noqa: F401
 from proof import PROOFS, Aws, run
