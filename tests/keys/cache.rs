@@ -12,7 +12,7 @@ use crate::cluster::Keys;
 use crate::redis::{NODES, address, kill};
 use crate::support::{Cluster, Project};
 
-fn password(project: &Project) -> Secret<String> {
+pub fn password(project: &Project) -> Secret<String> {
     Keys::of(project).store.open(&KeyName::redis_user("store")).unwrap()
 }
 
@@ -30,7 +30,7 @@ async fn sign_in(
 }
 
 /// How many of the six nodes let a password in.
-async fn let_in(project: &Project, password: &Secret<String>) -> usize {
+pub async fn let_in(project: &Project, password: &Secret<String>) -> usize {
     let mut count = 0;
     for node in NODES {
         count += usize::from(sign_in(project, node, password).await.is_ok());
