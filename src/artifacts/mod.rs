@@ -13,6 +13,7 @@ mod bundle;
 mod certificates;
 mod claims;
 mod client;
+mod cores;
 mod handover;
 mod inventory;
 mod issue;
@@ -34,6 +35,7 @@ pub use authority::{AuthorityStage, authority_stage};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use certificates::trusted;
 pub use client::{client_file, client_files, own_files};
+pub use cores::on_all_cores;
 pub use handover::{Handover, Role, handover};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{
