@@ -49,7 +49,9 @@ pub use lint::lint_bundle;
 pub use nsc_store::{NscError, NscStore, from_nsc, nsc_files};
 pub use paper::key_names;
 pub use promotion::{Promotion, promotion};
-pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
+pub use redis_bundle::{
+    PreparedRedis, REPLICATION_USER, RedisSecrets, prepare_redis, redis_bundle,
+};
 pub use review::{Newer, review};
 pub use sharing::exports_first;
 pub use succession::{Scribe, Stage, stage};
