@@ -22,7 +22,7 @@ test: ## Every test
 bench: tools ## Measure: starts and rolling restarts against a plain loop, signing, validate and render
 	@cargo bench --locked --quiet
 
-rotations: tools ## Rotate every kind of key ten times under load, killed at every step; writes docs/rotation-table.md
+rotations: tools ## Rotate every kind of key under load, ROTATIONS=10 times and killed at every step; writes docs/rotation-table.md
 	@cargo test --locked --quiet --test main -- --ignored --nocapture rotations::
 
 boot: ## Boot machines in software emulation from prod's own user data: a quarter of an hour

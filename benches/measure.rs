@@ -1,17 +1,20 @@
 //! Measures natsops against floors taken in the same run: `make bench`, or `cargo bench -- NAME` for one of
-//! `start`, `roll`, `edit`, `offline`, `platform`, `sign`. Figures, never verdicts: a test on a busy machine proves nothing.
+//! `start`, `roll`, `edit`, `offline`, `platform`, `sign`, `push`, `rotate`. Figures, never verdicts: a test on a busy machine proves nothing.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that can not go on has failed")]
 
 mod measure {
     pub mod cluster;
+    pub mod crowd;
     pub mod offline;
     pub mod platform;
     pub mod project;
+    pub mod push;
+    pub mod rotate;
     pub mod sign;
 }
 
-use measure::{cluster, offline, platform, sign};
+use measure::{cluster, offline, platform, push, rotate, sign};
 
 fn main() {
     let wanted: Vec<String> =
@@ -22,6 +25,8 @@ fn main() {
         ("start", cluster::start),
         ("edit", cluster::edit),
         ("roll", cluster::roll),
+        ("push", push::measure),
+        ("rotate", rotate::measure),
         ("platform", platform::apply),
     ] {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

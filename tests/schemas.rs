@@ -128,3 +128,23 @@ fn plans_and_states_fit_their_schemas() {
     state["format"] = 2.into();
     assert!(!states.is_valid(&state));
 }
+
+#[test]
+fn rotations_fit_their_schema() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let rotations = validator(project, "rotation");
+    let rotate = |more: &[&str]| {
+        let arguments = [&["keys", "rotate", "local"], more, &["--json"]].concat();
+        let shown = project.run(&arguments).expect(0).json();
+        fits(&rotations, &shown);
+        shown
+    };
+    let mut left = rotate(&["ca"]);
+    let begun = rotate(&["user", "wallet", "--yes"]);
+    assert!(begun["rotation"]["until"].is_string() && left["name"].is_null());
+    let mut ended = rotate(&["user", "wallet", "--yes", "--overlap", "0s"]);
+    left["left"] = "nothing".into();
+    ended["rotation"]["done"] = "soon".into();
+    assert!(!rotations.is_valid(&left) && !rotations.is_valid(&ended));
+}

@@ -149,9 +149,20 @@ async fn is_whole(monitors: &[Monitor]) -> bool {
     metas.into_iter().any(whole) && streams.into_iter().all(|stream| stream.behind.is_empty())
 }
 
-fn monitor(project: &Project, number: u8) -> Monitor {
+/// A node's monitoring.
+pub fn monitor(project: &Project, number: u8) -> Monitor {
+    Monitor::new(listed(project, number, "http"))
+}
+
+/// Where a node lets clients in.
+pub fn address(project: &Project, number: u8) -> SocketAddr {
+    listed(project, number, "listen")
+}
+
+/// An address from a node's configuration.
+fn listed(project: &Project, number: u8, key: &str) -> SocketAddr {
     let conf = std::fs::read_to_string(project.node(number).join("nats.conf")).unwrap();
-    let line = conf.lines().find_map(|line| line.strip_prefix("http: \"")).unwrap();
-    let address: SocketAddr = line.trim_end_matches('"').parse().unwrap();
-    Monitor::new(address)
+    let line =
+        conf.lines().find_map(|line| line.strip_prefix(&format!("{key}: \"")).map(str::to_owned));
+    line.unwrap().trim_end_matches('"').parse().unwrap()
 }

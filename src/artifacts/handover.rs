@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::{IssueError, Scribe};
-use crate::model::{AccountName, Cluster, Leafnode, OWN_ROLE, Service};
+use crate::model::{AccountName, Cluster, Leafnode, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::secrets::{Change, Document, Index, KeyName, NewKey, Passing, StoreError};
 
 /// A role of an account, whose signing key is replaced.
@@ -47,6 +47,12 @@ impl Role {
         let name = &leafnode.name;
         let user = (KeyName::leafnode_user(name), Document::leafnode_user(name));
         Self { account: leafnode.account.clone(), name: leafnode.role(), user: Some(user) }
+    }
+
+    /// natsops' own role in the system account, which has no other.
+    pub fn system() -> Self {
+        let account = SYSTEM_ACCOUNT.parse().expect("it has the form of an account");
+        Self { account, name: OWN_ROLE.to_owned(), user: None }
     }
 
     /// Every role of an account, that of natsops first.

@@ -1,11 +1,14 @@
 //! Makes missing keys and signs what has changed: one signing per change.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::cores::on_all_cores;
 use super::paper::{Paper, key_names};
 use super::passing::role_signer;
 use super::review::{is_current, void_until};
@@ -37,26 +40,29 @@ pub enum IssueError {
 /// Keys that are in memory because they were just made, or because they were opened before.
 struct Keys<'a> {
     store: &'a dyn SecretStore,
-    open: BTreeMap<KeyName, Secret<String>>,
+    open: Mutex<BTreeMap<KeyName, Secret<String>>>,
     /// The authority's key, read once: reading one costs as much as signing with it.
-    authority: Option<CertificateKey>,
+    authority: OnceLock<CertificateKey>,
 }
 
 impl Keys<'_> {
-    fn get(&mut self, name: &KeyName) -> Result<Secret<String>, StoreError> {
-        if let Some(secret) = self.open.get(name) {
+    fn get(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
+        // Whoever panicked meanwhile left whole keys behind.
+        let open = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(secret) = open().get(name) {
             return Ok(secret.clone());
         }
         let secret = self.store.open(name)?;
-        self.open.insert(name.clone(), secret.clone());
+        open().insert(name.clone(), secret.clone());
         Ok(secret)
     }
 
-    fn authority(&mut self) -> Result<&CertificateKey, IssueError> {
-        if self.authority.is_none() {
-            self.authority = Some(CertificateKey::from_pem(&self.get(&KeyName::authority())?)?);
+    fn authority(&self) -> Result<&CertificateKey, IssueError> {
+        if let Some(key) = self.authority.get() {
+            return Ok(key);
         }
-        self.authority.as_ref().ok_or(StoreError::Missing(KeyName::authority()).into())
+        let key = CertificateKey::from_pem(&self.get(&KeyName::authority())?)?;
+        Ok(self.authority.get_or_init(|| key))
     }
 }
 
@@ -71,23 +77,31 @@ pub fn issue(
 ) -> Result<Change, IssueError> {
     let mut change = Change::default();
     let mut index = index.clone();
-    let mut keys = Keys { store, open: BTreeMap::new(), authority: None };
+    let mut made = BTreeMap::new();
     for name in key_names(cluster) {
         if index.public(&name).is_none() {
             let key = entropy.make(&name, now);
             index.keys.insert(name.clone(), key.entry.clone());
-            keys.open.insert(name.clone(), key.secret.clone());
+            made.insert(name.clone(), key.secret.clone());
             change.keys.push((name, key));
         }
     }
-    for paper in Paper::all(cluster) {
-        let exists = index.document(&paper.document()).is_some();
-        if exists && is_current(cluster, &paper, &index, now, newer) {
-            continue;
+    let keys = Keys { store, open: Mutex::new(made), authority: OnceLock::new() };
+    // Papers of one kind do not depend on each other.
+    for papers in Paper::all(cluster).chunk_by(|a, b| discriminant(a) == discriminant(b)) {
+        let texts = on_all_cores(papers, |paper| {
+            let exists = index.document(&paper.document()).is_some();
+            if exists && is_current(cluster, paper, &index, now, newer) {
+                return Ok(None);
+            }
+            write(cluster, paper, &index, &keys, now, newer).map(Some)
+        });
+        for (paper, text) in papers.iter().zip(texts) {
+            if let Some(text) = text? {
+                index.documents.insert(paper.document(), text.clone());
+                change.documents.push((paper.document(), text));
+            }
         }
-        let text = write(cluster, &paper, &index, &mut keys, now, newer)?;
-        index.documents.insert(paper.document(), text.clone());
-        change.documents.push((paper.document(), text));
     }
     Ok(change)
 }
@@ -96,7 +110,7 @@ fn write(
     cluster: &Cluster,
     paper: &Paper,
     index: &Index,
-    keys: &mut Keys<'_>,
+    keys: &Keys<'_>,
     now: Timestamp,
     newer: &Newer,
 ) -> Result<String, IssueError> {

@@ -13,6 +13,7 @@ mod bundle;
 mod certificates;
 mod claims;
 mod client;
+mod cores;
 mod handover;
 mod inventory;
 mod issue;
@@ -34,6 +35,7 @@ pub use authority::{AuthorityStage, authority_stage};
 pub use bundle::{Bundle, BundleError, BundleFile, Content, PreparedNode, bundle, prepare_node};
 pub use certificates::trusted;
 pub use client::{client_file, client_files, own_files};
+pub use cores::on_all_cores;
 pub use handover::{Handover, Role, handover};
 pub use inventory::{Credential, KeyState, ListedKey, inventory};
 pub use issue::{
@@ -47,7 +49,9 @@ pub use lint::lint_bundle;
 pub use nsc_store::{NscError, NscStore, from_nsc, nsc_files};
 pub use paper::key_names;
 pub use promotion::{Promotion, promotion};
-pub use redis_bundle::{PreparedRedis, RedisSecrets, prepare_redis, redis_bundle};
+pub use redis_bundle::{
+    PreparedRedis, REPLICATION_USER, RedisSecrets, prepare_redis, redis_bundle,
+};
 pub use review::{Newer, review};
 pub use sharing::exports_first;
 pub use succession::{Scribe, Stage, stage};

@@ -5,6 +5,7 @@ use super::{Bundle, BundleError, BundleFile, Content};
 use crate::model::{Cluster, OWN_ROLE, Redis, RedisNode};
 use crate::pki::Certificate;
 use crate::plan::PENDING;
+pub use crate::render::REPLICATION_USER;
 use crate::render::{RedisIdentity, RedisSettings, RedisUser, RedisUsers, redis_config};
 use crate::secrets::{Beside, Document, Index, KeyName, Secret};
 
@@ -55,14 +56,15 @@ pub fn prepare_redis(
         acl: "users.acl".to_owned(),
         replication_secret: format!("tls/replication-{}.conf", short(&replication)),
     };
+    let old = |name: KeyName| index.public(&name.beside(Beside::Retiring)).map(str::to_owned);
+    let own = KeyName::redis_user(OWN_ROLE);
     let mut users = vec![
-        RedisUser::own(public(KeyName::redis_user(OWN_ROLE))),
-        RedisUser::replication(replication.clone()),
+        RedisUser::own(public(own.clone())).and(old(own)),
+        RedisUser::replication(replication.clone()).and(old(KeyName::redis_replication())),
     ];
     users.extend(cluster.cache_users().map(|service| {
         let name = KeyName::redis_user(service.name.as_str());
-        let old = index.public(&name.beside(Beside::Retiring)).map(str::to_owned);
-        RedisUser::service(service, public(name)).and(old)
+        RedisUser::service(service, public(name.clone())).and(old(name))
     }));
     let users = RedisUsers::new(users);
     let config = redis_config(&cluster.environment, redis, node, &identity)?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::cores::on_all_cores;
 use super::paper::{Paper, key_names};
 use super::{certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{AccountBody, ActivationBody, Claims, OperatorBody, UserBody, decode};
@@ -29,8 +30,9 @@ pub fn review(cluster: &Cluster, index: &Index, now: Timestamp, newer: &Newer) -
         }
         desired.push(Record::new(id));
     }
-    for paper in Paper::all(cluster) {
-        let (wanted, found) = compare(cluster, &paper, index, now, newer);
+    let papers = Paper::all(cluster);
+    for (wanted, found) in on_all_cores(&papers, |paper| compare(cluster, paper, index, now, newer))
+    {
         desired.push(wanted);
         observed.records.extend(found);
     }

@@ -111,7 +111,8 @@ impl Scribe<'_> {
         Change { gone: vec![(key, Document::retiring_user(&service.name))], ..Change::default() }
     }
 
-    pub(super) fn issue(&self, index: &Index) -> Result<Change, IssueError> {
+    /// Makes and signs what is lacking, or older than what the servers hold.
+    pub fn issue(&self, index: &Index) -> Result<Change, IssueError> {
         issue(self.cluster, index, self.store, self.entropy, self.now, self.newer)
     }
 

@@ -3,8 +3,8 @@
 use super::exit;
 use super::failure::Failure;
 use crate::environment::nearest;
-use crate::model::{Account, Cluster, Node, Service, Stream};
-use crate::ops::keys::{Client, Signers};
+use crate::model::{Account, Cluster, Node, OWN_ROLE, SYSTEM_ACCOUNT, Service, Stream};
+use crate::ops::keys::{CacheUser, Client, Signers};
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -52,15 +52,17 @@ pub fn account<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Account, Fail
     cluster.accounts.get(name).ok_or_else(|| unknown("account", name, known.collect()))
 }
 
-/// Who has signing keys: an account, a service, or a leafnode.
+/// Who has signing keys: an account, that of the system included, a service, or a leafnode.
 pub fn signers<'a>(cluster: &'a Cluster, name: &str) -> Result<Signers<'a>, Failure> {
     let accounts = cluster.accounts.values().find(|account| account.name.as_str() == name);
     let service = cluster.services.get(name).map(Signers::Service);
     let mut leafnodes = cluster.leafnodes.values();
     let leafnode = leafnodes.find(|leafnode| leafnode.role() == name).map(Signers::Leafnode);
-    let found = accounts.map(Signers::Account).or(service).or(leafnode);
+    let system = (name == SYSTEM_ACCOUNT).then_some(Signers::System);
+    let found = accounts.map(Signers::Account).or(service).or(leafnode).or(system);
     found.ok_or_else(|| {
         let accounts = cluster.accounts.keys().map(|account| account.to_string());
+        let accounts = accounts.chain([SYSTEM_ACCOUNT.to_owned()]);
         let services = cluster.services.keys().map(|service| service.to_string());
         let leafnodes = cluster.leafnodes.values().map(|leafnode| leafnode.role());
         let known: Vec<String> = accounts.chain(services).chain(leafnodes).collect();
@@ -68,6 +70,24 @@ pub fn signers<'a>(cluster: &'a Cluster, name: &str) -> Result<Signers<'a>, Fail
         unknown("account, service or leafnode", name, known)
     })
 }
+
+/// Who signs in to the cache: a service that uses it, natsops itself, or the replicas of a cache that is made here.
+pub fn cache_user<'a>(cluster: &'a Cluster, name: &str) -> Result<CacheUser<'a>, Failure> {
+    let own = !cluster.redis_nodes().is_empty();
+    match name {
+        OWN_ROLE if own => return Ok(CacheUser::Own),
+        REPLICATION if own => return Ok(CacheUser::Replication),
+        _ => {}
+    }
+    let service = service(cluster, name)?;
+    match cluster.cache_of(service) {
+        Some(_) => Ok(CacheUser::Service(service)),
+        None => Err(Failure::new(exit::USAGE, format!("{name} does not use the cache"))),
+    }
+}
+
+/// What the replicas are called on the command line.
+pub const REPLICATION: &str = "replication";
 
 fn unknown(kind: &str, name: &str, known: Vec<&str>) -> Failure {
     let near = nearest(name, known.iter().copied())

@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 
 use super::exit;
 use super::failure::Failure;
-use super::shown::{AuditShown, KeysShown, PlanShown, StatusShown};
+use super::shown::{AuditShown, KeysShown, PlanShown, RotationShown, StatusShown};
 use crate::environment::{catalog_schema, environment_schema};
 
 /// Print a JSON Schema
@@ -31,6 +31,8 @@ enum Kind {
     Status,
     /// What natsops keys list --json shows
     Keys,
+    /// What natsops keys rotate --json shows
+    Rotation,
     /// What natsops keys audit --json shows
     Audit,
 }
@@ -43,6 +45,7 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
         Kind::Plan => shown::<PlanShown<'_>>(),
         Kind::Status => shown::<StatusShown<'_>>(),
         Kind::Keys => shown::<KeysShown<'_>>(),
+        Kind::Rotation => shown::<RotationShown<'_>>(),
         Kind::Audit => shown::<AuditShown<'_>>(),
     };
     println!("{schema:#}");

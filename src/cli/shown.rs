@@ -1,11 +1,12 @@
 //! What `--json` shows, as types: scripts rely on them, and `natsops schema` describes them.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::layers::Shown;
 use crate::forecast::Forecast;
-use crate::ops::keys::KeyStatus;
+use crate::ops::keys::{KeyStatus, Rotated, Step};
 use crate::ops::status::Status;
 use crate::plan::{Plan, RecordId};
 use crate::secrets::Entry;
@@ -72,12 +73,97 @@ pub struct KeysShown<'a> {
     environment: &'a str,
     /// The keys that were asked for.
     keys: Vec<&'a KeyStatus>,
+    /// The KMS key that seals them, on AWS; with --due only if it is due.
+    kms: Option<&'a KmsKey>,
+}
+
+/// The KMS key of an environment on AWS.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KmsKey {
+    /// The alias by which the environment names it.
+    pub alias: String,
+    /// Its id.
+    pub key: String,
+    /// Whether AWS rotates it by itself.
+    pub rotates: bool,
+    /// When it was last rotated, by AWS or on demand.
+    #[schemars(with = "Option<String>")]
+    pub last: Option<Timestamp>,
+    /// When AWS rotates it next.
+    #[schemars(with = "Option<String>")]
+    pub next: Option<Timestamp>,
+    /// When somebody must rotate it, since AWS does not.
+    #[schemars(with = "Option<String>")]
+    pub due: Option<Timestamp>,
+}
+
+impl KmsKey {
+    /// Whether it is due at `time` or before.
+    pub fn is_due(&self, time: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= time)
+    }
 }
 
 impl<'a> KeysShown<'a> {
     /// The form of a list of keys.
-    pub fn new(environment: &'a str, keys: Vec<&'a KeyStatus>) -> Self {
-        Self { format: FORMAT, environment, keys }
+    pub fn new(environment: &'a str, keys: Vec<&'a KeyStatus>, kms: Option<&'a KmsKey>) -> Self {
+        Self { format: FORMAT, environment, keys, kms }
+    }
+}
+
+/// What `natsops keys rotate ENV --json` shows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "natsops keys rotate --json")]
+pub struct RotationShown<'a> {
+    /// The version of this form.
+    #[schemars(extend("const" = FORMAT))]
+    format: u32,
+    /// The environment.
+    environment: &'a str,
+    /// What is replaced, as the command line has it.
+    what: String,
+    /// Of whom, where it is not of all.
+    name: Option<&'a str>,
+    #[serde(flatten)]
+    outcome: RotationOutcome<'a>,
+}
+
+/// How far a rotation has come.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RotationOutcome<'a> {
+    /// Nothing was done.
+    Left {
+        /// The steps that are left.
+        left: &'a [Step],
+    },
+    /// Something was done.
+    Done {
+        /// What, and how far it has come.
+        rotation: &'a Rotated,
+    },
+    /// The KMS key of an environment on AWS.
+    Kms {
+        /// Whether it has new material.
+        rotated: bool,
+        /// How many rotations on demand were ever made.
+        on_demand: usize,
+        /// When the last one was.
+        #[schemars(with = "Option<String>")]
+        last: Option<Timestamp>,
+        /// Whether one is under way.
+        under_way: bool,
+    },
+}
+
+impl<'a> RotationShown<'a> {
+    /// The form of a rotation.
+    pub fn new(
+        environment: &'a str,
+        (what, name): (String, Option<&'a str>),
+        outcome: RotationOutcome<'a>,
+    ) -> Self {
+        Self { format: FORMAT, environment, what, name, outcome }
     }
 }
 

@@ -38,6 +38,23 @@ pub async fn nodes<P: Provider>(
     .await
 }
 
+/// Has every node that is not as it should be restart, one after the other, though it could read what is new while it
+/// runs: nobody could tell it to.
+pub async fn restart_all<P: Provider>(
+    site: &Site<'_, P>,
+    index: &Index,
+    world: &World,
+    stop: &StopSign,
+) -> Result<(), OpsError> {
+    let plan = plan_nodes(site, index, world)?;
+    let turns: Vec<&Action> = plan.changes().collect();
+    execute(&turns, site.reporter, stop, async |action| {
+        let action = Action { effect: Effect::RollingRestart, ..action.clone() };
+        restart(site, index, &action, stop).await
+    })
+    .await
+}
+
 /// Restarts one node between two health gates.
 async fn restart<P: Provider>(
     site: &Site<'_, P>,

@@ -18,7 +18,7 @@ const USERS: &str = "users";
 /// What stands before the name of a user.
 pub const USER: &str = "user.";
 /// The password with which it signs in to its primary, by fingerprint.
-const REPLICATION: &str = "replication";
+pub const REPLICATION: &str = "replication";
 
 /// What a node of the cache should be.
 pub fn desired_redis(node: &RedisNode, prepared: &PreparedRedis) -> Record {
@@ -28,7 +28,7 @@ pub fn desired_redis(node: &RedisNode, prepared: &PreparedRedis) -> Record {
         .summary(CONFIG_FILE, known(prepared.settings.digest()), OnChange::InPlace)
         .summary(USERS_FILE, known(users_digest(&prepared.users_file)), OnChange::InPlace)
         .summary(USERS, known(prepared.users.mark()), OnChange::InPlace)
-        .field(REPLICATION, fingerprint(&prepared.replication), OnChange::Restart);
+        .field(REPLICATION, fingerprint(&prepared.replication), OnChange::InPlace);
     let settings = prepared.settings.askable().into_iter();
     let record = settings.fold(record, |record, (name, value)| {
         let value = if value.contains("(known") { PENDING.to_owned() } else { value };
@@ -51,7 +51,7 @@ pub fn seen_redis(
     let seen = SeenUsers::read(users);
     let record = record
         .summary(USERS, seen.mark.as_deref().unwrap_or("unknown"), OnChange::InPlace)
-        .field(REPLICATION, fingerprint(replication), OnChange::Restart)
+        .field(REPLICATION, fingerprint(replication), OnChange::InPlace)
         .complete();
     let record = settings.iter().fold(record, |record, (name, value)| {
         record.field(&format!("{SETTING}{name}"), value, on_change(name))

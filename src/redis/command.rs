@@ -4,6 +4,7 @@ use redis::{ErrorKind, ServerErrorKind};
 
 use super::{Connection, RedisFailure, Session, Step};
 use crate::model::{Redis, RedisNode};
+use crate::secrets::Secret;
 
 /// Takes a step.
 pub async fn perform(session: &Session, step: &Step<'_>) -> Result<(), RedisFailure> {
@@ -73,6 +74,17 @@ pub async fn put_files(
 ) -> Result<(), RedisFailure> {
     let mut command = redis::cmd("CONFIG");
     command.arg("SET").arg(files);
+    Ok(command.exec_async(&mut session.link(node).await?).await?)
+}
+
+/// Has a server sign in to its primary with another password, from the next time on.
+pub async fn put_replication(
+    session: &Session,
+    node: &RedisNode,
+    password: &Secret<String>,
+) -> Result<(), RedisFailure> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg("masterauth").arg(password.expose());
     Ok(command.exec_async(&mut session.link(node).await?).await?)
 }
 

@@ -114,13 +114,21 @@ pub async fn bus_answers_in_clear(node: &RedisNode) -> Result<bool, RedisFailure
 /// Connections of natsops itself, each made when it is first needed, and made again when it breaks.
 pub struct Session {
     pass: Pass,
+    /// What it shows where that is refused.
+    other: Option<Pass>,
     links: Mutex<BTreeMap<NodeName, Connection>>,
 }
 
 impl Session {
     /// A session with natsops' own pass.
     pub fn new(pass: Pass) -> Self {
-        Self { pass, links: Mutex::new(BTreeMap::new()) }
+        Self { pass, other: None, links: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The same, with another pass for where the first is refused: a node may not know natsops' new password yet.
+    #[must_use]
+    pub fn or(self, other: Option<Pass>) -> Self {
+        Self { other, ..self }
     }
 
     /// What it shows at the door.
@@ -134,7 +142,10 @@ impl Session {
             return Ok(connection.clone());
         }
         let address = SocketAddr::from((node.address, Redis::PORT));
-        let connection = enter(address, &self.pass).await?;
+        let connection = match (enter(address, &self.pass).await, &self.other) {
+            (Err(RedisFailure::Shut(..)), Some(other)) => enter(address, other).await?,
+            (entered, _) => entered?,
+        };
         self.links().insert(node.name.clone(), connection.clone());
         Ok(connection)
     }

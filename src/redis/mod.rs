@@ -12,7 +12,9 @@ mod look;
 mod peers;
 mod shape;
 
-pub use command::{Answer, ages, evict, give_way, perform, put_files, put_users, try_command};
+pub use command::{
+    Answer, ages, evict, give_way, perform, put_files, put_replication, put_users, try_command,
+};
 pub use connection::{Connection, Pass, RedisFailure, Session, bus_answers_in_clear, enter};
 pub use heal::{Step, steps};
 pub use look::{RedisView, look};

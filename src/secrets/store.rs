@@ -8,7 +8,7 @@ use super::audit::{Author, Entry, entry_name};
 use super::{Index, KeyEntry, KeyName, Passing, Revocation, Secret, index::Document};
 
 /// Keeps secrets. A change is committed whole or not at all, and only on top of what its author has seen.
-pub trait SecretStore {
+pub trait SecretStore: Sync {
     /// The public index; an empty one where nothing has been committed yet.
     fn index(&self) -> Result<Index, StoreError>;
 

@@ -72,3 +72,46 @@ fn the_kms_key_gets_new_material_once_however_often_it_is_asked_for() {
     stage.in_sync();
     stage.aws.trusted();
 }
+
+#[test]
+fn the_kms_key_is_listed_and_is_due_only_where_aws_does_not_rotate_it() {
+    let stage = Stage::applied();
+    let shown = |due: &[&str], code: i32| {
+        let arguments = [&["keys", "list", "prod", "--json"], due].concat();
+        stage.run(&arguments).expect(code).json()["kms"].clone()
+    };
+    let key = shown(&[], 0);
+    assert_eq!((&key["alias"], &key["rotates"]), (&json!("alias/natsops-prod"), &json!(true)));
+    assert!(key["next"].is_string() && key["last"].is_null() && key["due"].is_null(), "{key}");
+    let text = stage.run(&["keys", "list", "prod"]).expect(0).stdout;
+    assert!(
+        text.contains("KMS key alias/natsops-prod") && text.contains("AWS rotates it"),
+        "{text}"
+    );
+    stage.run(&["keys", "rotate", "prod", "kms", "--yes"]).expect(0);
+    assert!(shown(&[], 0)["last"].is_string());
+    assert!(shown(&["--due", "1d"], 0).is_null());
+
+    stage.by_hand(
+        "key = kms.describe_key(KeyId='alias/natsops-prod')['KeyMetadata']['KeyId']\n\
+         kms.disable_key_rotation(KeyId=key)",
+    );
+    let key = shown(&["--due", "366d"], 2);
+    assert!(key["rotates"] == false && key["due"].is_string() && key["next"].is_null(), "{key}");
+    stage.aws.trusted();
+}
+
+#[test]
+fn what_is_due_on_aws_is_told_apart_by_whether_it_is_replaced_there() {
+    let stage = Stage::applied();
+    let old = "identity:\n  rotation: {client: 1s, authority: 1s, password: 1s}\n";
+    stage.project.edit("prod.yaml", "identity:\n", old);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let said = stage.run(&["keys", "rotate", "prod", "--all-due", "--dry-run"]).expect(0);
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(lines.contains(&"natsops keys rotate prod client-certificates wallet"), "{lines:?}");
+    assert!(lines.contains(&"natsops keys rotate prod ca --yes"), "{lines:?}");
+    assert!(!said.stdout.contains(" redis"), "{}", said.stdout);
+    assert!(said.stderr.contains("not replaced on AWS yet: redis"), "{}", said.stderr);
+    stage.aws.trusted();
+}

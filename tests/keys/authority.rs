@@ -16,15 +16,15 @@ use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
 
 /// What a client was given at some time.
-struct Files {
+pub struct Files {
     trusted: String,
     certificate: Ticket,
     user: Ticket,
 }
 
 impl Files {
-    fn of(project: &Project) -> Self {
-        let (keys, name) = (Keys::of(project), "wallet".parse().unwrap());
+    pub fn of(project: &Project, service: &str) -> Self {
+        let (keys, name) = (Keys::of(project), service.parse().unwrap());
         let ticket = |document: Document, key: KeyName| Ticket {
             public: keys.index.document(&document).unwrap().to_owned(),
             secret: keys.store.open(&key).unwrap(),
@@ -36,8 +36,13 @@ impl Files {
         }
     }
 
+    /// The same certificate, with whom somebody else trusts.
+    pub fn trusting(self, other: &Self) -> Self {
+        Self { trusted: other.trusted.clone(), ..self }
+    }
+
     /// How many of the five nodes let it in, and are trusted by it.
-    async fn let_in(&self, project: &Project) -> usize {
+    pub async fn let_in(&self, project: &Project) -> usize {
         let own = Some((self.certificate.public.as_str(), &self.certificate.secret));
         let config = Tls::With(Arc::new(tls(&self.trusted, own).unwrap()));
         let mut count = 0;
@@ -89,7 +94,7 @@ async fn nobody_is_refused_until_the_old_authority_is_dropped_and_then_it_opens_
     assert!(told.contains("nothing was done: add --yes"), "{told}");
     assert_eq!((Keys::of(project).index, left(project, &["ca"])), (index, json!(ALL)));
 
-    let first = Files::of(project);
+    let first = Files::of(project, "wallet");
     let mut connection = sign_in(project, "wallet").await.unwrap();
     let mut cached = own(project, "redis-1-a").await;
     let (before, old_routes, old_pids) =
@@ -104,7 +109,7 @@ async fn nobody_is_refused_until_the_old_authority_is_dropped_and_then_it_opens_
     );
     assert_eq!(states(project), ["authority current", "standby/authority standby"]);
     assert_eq!(shown(project).await, before);
-    let second = Files::of(project);
+    let second = Files::of(project, "wallet");
     assert_eq!((first.let_in(project).await, second.let_in(project).await), (5, 5));
     assert_eq!((routes(project).await, pids(project)), (old_routes, old_pids));
     nothing_to_do(project);
@@ -117,7 +122,7 @@ async fn nobody_is_refused_until_the_old_authority_is_dropped_and_then_it_opens_
     project.run(&["apply", "local", "--yes"]).expect(0);
     assert_eq!(left(project, &["ca"]), json!(ALL[5..]));
     let (old_routes, old_pids) = (routes(project).await, pids(project));
-    let third = Files::of(project);
+    let third = Files::of(project, "wallet");
     assert_eq!((second.let_in(project).await, third.let_in(project).await), (5, 5));
     assert_eq!(states(project), ["authority current", "retiring/authority retiring"]);
     assert_eq!(authority(project), new);
@@ -147,7 +152,7 @@ async fn nobody_is_refused_until_the_old_authority_is_dropped_and_then_it_opens_
 async fn a_replacement_that_dies_is_continued_and_fresh_files_are_good_at_every_moment() {
     let cluster = Cluster::applied();
     let project = &cluster.project;
-    let first = Files::of(project);
+    let first = Files::of(project, "wallet");
     // After its first commit: an apply hands it out, and the stage stays.
     commit(project, |scribe, index| scribe.accept_authority(index));
     assert_eq!(left(project, &["ca"]), json!(ALL[1..]));
@@ -155,17 +160,20 @@ async fn a_replacement_that_dies_is_continued_and_fresh_files_are_good_at_every_
     nothing_to_do(project);
     assert_eq!(left(project, &["ca"]), json!(ALL[1..]));
     rotate(project, &["ca", "--now"]);
-    assert_eq!((first.let_in(project).await, Files::of(project).let_in(project).await), (0, 5));
+    assert_eq!(
+        (first.let_in(project).await, Files::of(project, "wallet").let_in(project).await),
+        (0, 5)
+    );
 
     // After its last but one.
     commit(project, |scribe, index| scribe.accept_authority(index));
     project.run(&["apply", "local", "--yes"]).expect(0);
     commit(project, |scribe, index| scribe.succeed_authority(index));
     project.run(&["apply", "local", "--yes"]).expect(0);
-    let old = Files::of(project);
+    let old = Files::of(project, "wallet");
     commit(project, |scribe, index| scribe.dismiss(&[KeyName::authority()], index));
     assert_eq!(states(project), ["authority current", "revoked/authority revoked"]);
-    assert_eq!(Files::of(project).let_in(project).await, 5);
+    assert_eq!(Files::of(project, "wallet").let_in(project).await, 5);
     let ended = rotate(project, &["ca"]);
     assert_eq!(ended["steps"], json!(ALL[9..]));
     assert_eq!(old.let_in(project).await, 5);
@@ -173,11 +181,15 @@ async fn a_replacement_that_dies_is_continued_and_fresh_files_are_good_at_every_
     // Whatever it is doing.
     for moment in [200, 600, 1000, 1500, 2200] {
         kill_after(project, moment, &["ca", "--now", "--yes"]);
-        assert_eq!(Files::of(project).let_in(project).await, 5, "killed after {moment} ms");
+        assert_eq!(
+            Files::of(project, "wallet").let_in(project).await,
+            5,
+            "killed after {moment} ms"
+        );
     }
     assert_eq!(rotate(project, &["ca", "--now"])["done"], true);
     assert_eq!(states(project), ["authority current"]);
-    assert_eq!(Files::of(project).let_in(project).await, 5);
+    assert_eq!(Files::of(project, "wallet").let_in(project).await, 5);
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
     nothing_to_do(project);
 }

@@ -9,31 +9,47 @@ use serde_json::json;
 
 use super::stage::{commit, kill_after, left, nothing_to_do, refused, rotate};
 use crate::cluster::Keys;
-use crate::redis::{NODES, address, kill};
+use crate::redis::{NODES, address, kill, own};
 use crate::support::{Cluster, Project};
 
-fn password(project: &Project) -> Secret<String> {
+pub fn password(project: &Project) -> Secret<String> {
     Keys::of(project).store.open(&KeyName::redis_user("store")).unwrap()
 }
 
 async fn sign_in(
     project: &Project,
     node: &str,
-    password: &Secret<String>,
+    (user, password): (&str, &Secret<String>),
 ) -> Result<Connection, String> {
     let access = Keys::of(project).access(project);
     let own = &access.certificate;
     let tls = client_config(&access.authority, Some((&own.public, &own.secret))).unwrap();
-    let user = Some(("store".to_owned(), password.clone()));
+    let user = Some((user.to_owned(), password.clone()));
     let pass = Pass { tls: Some(Arc::new(tls)), user };
     enter(address(project, node), &pass).await.map_err(|error| error.to_string())
 }
 
-/// How many of the six nodes let a password in.
-async fn let_in(project: &Project, password: &Secret<String>) -> usize {
+/// How many of the six nodes let a password of the service `store` in.
+pub async fn let_in(project: &Project, password: &Secret<String>) -> usize {
+    let_in_as(project, "store", password).await
+}
+
+async fn let_in_as(project: &Project, user: &str, password: &Secret<String>) -> usize {
     let mut count = 0;
     for node in NODES {
-        count += usize::from(sign_in(project, node, password).await.is_ok());
+        count += usize::from(sign_in(project, node, (user, password)).await.is_ok());
+    }
+    count
+}
+
+/// How many replicas have the keys of their primary, and go on having them.
+async fn linked(project: &Project) -> usize {
+    let mut count = 0;
+    for node in NODES {
+        let mut command = redis::cmd("INFO");
+        command.arg("replication");
+        let info: String = command.query_async(&mut own(project, node).await).await.unwrap();
+        count += usize::from(info.contains("master_link_status:up"));
     }
     count
 }
@@ -47,7 +63,7 @@ async fn two_passwords_are_let_in_until_the_overlap_is_over_and_then_one() {
     let cluster = Cluster::with_cache();
     let project = &cluster.project;
     let old = password(project);
-    let mut connection = sign_in(project, "redis-2-a", &old).await.unwrap();
+    let mut connection = sign_in(project, "redis-2-a", ("store", &old)).await.unwrap();
     // What was made in the same second could have any of the two.
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
 
@@ -97,4 +113,48 @@ async fn two_passwords_are_let_in_until_the_overlap_is_over_and_then_one() {
     assert!(refused(project, &["redis", "wallet"], 64).contains("does not use the cache"));
     let elsewhere = project.run(&["keys", "rotate", "prod", "redis", "store", "--yes"]).expect(1);
     assert!(elsewhere.stderr.contains("lives on AWS"), "{}", elsewhere.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_passwords_of_natsops_and_of_the_replicas_are_replaced_while_the_cache_runs() {
+    let cluster = Cluster::with_cache();
+    let project = &cluster.project;
+    let running = NODES.map(|node| project.pid(node));
+    for (what, user, name) in [
+        ("natsops", "natsops", KeyName::redis_user("natsops")),
+        ("replication", "natsops-replication", KeyName::redis_replication()),
+    ] {
+        let now = || Keys::of(project).store.open(&name).unwrap();
+        let let_in = async |password: &Secret<String>| let_in_as(project, user, password).await;
+        let old = now();
+        let begun = rotate(project, &["redis", what]);
+        assert_eq!(begun["steps"], json!(["issue", "accept", "verify-new", "wait"]));
+        assert_eq!((&begun["done"], &begun["redeploy"]), (&json!(false), &json!([])));
+        let new = now();
+        assert_eq!((let_in(&old).await, let_in(&new).await), (6, 6));
+        nothing_to_do(project);
+        let ended = rotate(project, &["redis", what, "--overlap", "0s"]);
+        let steps = ["accept", "verify-new", "drop", "evict", "verify-old", "verify-new", "forget"];
+        assert_eq!((&ended["steps"], &ended["done"]), (&json!(steps), &json!(true)));
+        assert_eq!((let_in(&old).await, let_in(&new).await, linked(project).await), (0, 6, 3));
+        nothing_to_do(project);
+
+        // It leaks, and the program dies after its first commit: no node knows the new one yet, an apply finds a way in.
+        commit(project, |scribe, index| {
+            scribe.renew(std::slice::from_ref(&name), Beside::Revoked, index)
+        });
+        let third = now();
+        assert_eq!((let_in(&new).await, let_in(&third).await), (6, 0));
+        project.run(&["apply", "local", "--yes"]).expect(0);
+        assert_eq!((let_in(&new).await, let_in(&third).await), (0, 6));
+        assert_eq!(rotate(project, &["redis", what])["done"], true);
+        for moment in [150, 500, 900] {
+            kill_after(project, moment, &["redis", what, "--now", "--yes"]);
+        }
+        rotate(project, &["redis", what, "--now"]);
+        assert_eq!((let_in(&third).await, let_in(&now()).await, linked(project).await), (0, 6, 3));
+        nothing_to_do(project);
+    }
+    assert_eq!(NODES.map(|node| project.pid(node)), running, "a node was restarted");
+    assert_eq!(cluster.failing_checks(), Vec::<String>::new());
 }

@@ -1,7 +1,7 @@
 //! Keys: which there are and where they are in use, and how one is replaced.
 
-mod authority;
-mod cache;
+pub mod authority;
+pub mod cache;
 mod certificates;
 mod custody;
 mod due;

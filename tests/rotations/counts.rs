@@ -11,7 +11,9 @@ pub struct Counts {
     pub nodes_restart: AtomicBool,
     pub requests: AtomicU64,
     pub answered: AtomicU64,
-    /// Requests that were asked again and again, and never answered.
+    /// Values that were written to the cache and read from there.
+    pub cached: AtomicU64,
+    /// What was tried again and again in vain: requests without an answer, values that the cache did not keep.
     pub failed: AtomicU64,
     pub closed: AtomicU64,
     acknowledged: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
@@ -23,6 +25,7 @@ pub struct Counts {
 pub struct Snapshot {
     pub acknowledged: u64,
     pub answered: u64,
+    pub cached: u64,
     pub failed: u64,
     pub closed: u64,
 }
@@ -62,6 +65,7 @@ impl Counts {
         Snapshot {
             acknowledged: all as u64,
             answered: self.answered.load(Ordering::Relaxed),
+            cached: self.cached.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             closed: self.closed.load(Ordering::Relaxed),
         }

@@ -13,6 +13,7 @@ pub struct Row {
     pub seconds: f64,
     pub acknowledged: u64,
     pub answered: u64,
+    pub cached: u64,
     pub failed: u64,
     pub closed: u64,
     /// Servers that accept what was replaced.
@@ -27,6 +28,8 @@ pub struct Figures {
     pub published: f64,
     /// Answered a second.
     pub answered: f64,
+    /// Written to the cache and read from there a second.
+    pub cached: f64,
 }
 
 impl Figures {
@@ -43,21 +46,23 @@ impl Figures {
             let slowest = whole.map(|row| row.seconds).fold(0.0, f64::max);
             writeln!(
                 text,
-                "| `{kind}` | {} | {} | {} | 0 | {} | {} | {} | {} | {slowest:.1} s |",
+                "| `{kind}` | {} | {} | {} | 0 | {} | {} | {} | {} | {} | {slowest:.1} s |",
                 rows.len(),
                 killed.len(),
                 sum(|row| row.acknowledged),
                 sum(|row| row.answered),
+                sum(|row| row.cached),
                 sum(|row| row.failed),
                 sum(|row| row.closed),
                 rows.iter().map(|row| row.accepting).sum::<usize>(),
             )
             .unwrap();
         }
-        let (published, answered) = (self.published, self.answered);
+        let Self { published, answered, cached, .. } = self;
         writeln!(
             text,
-            "\nThe load: {published:.0} messages acknowledged and {answered:.0} requests answered a second, all the time."
+            "\nThe load: {published:.0} messages acknowledged and {answered:.0} requests answered a second, and {cached:.0} values \
+             written to the cache and read from there, all the time."
         )
         .unwrap();
         text.push_str(
@@ -75,17 +80,19 @@ impl Figures {
 const HEAD: &str = "\
 # Rotations under load
 
-Written by `make rotations`: keys of a five-node cluster are rotated on one machine, ten times over, then with the program
-killed (SIGKILL) in the middle of every step and started again. In two accounts, services publish with message ids to
+Written by `make rotations`: keys of a five-node cluster and its cache are rotated on one machine, again and again, then with
+the program killed (SIGKILL) in the middle of every step and started again. In two accounts, services publish with message ids to
 streams of three replicas, consume durably, ask and answer; half of them make a new connection before they drain the
-old one, the others restart one instance after the other.
+old one, the others restart one instance after the other. One of them uses the cache.
 
 - lost: acknowledged messages that their stream does not hold at the end, by their ids
-- failed: requests that ten attempts did not get an answer to
-- closed: connections that a server closed before their service had others; while nodes restart, connections move, and are not counted
+- cached: values that a service has written to the cache and read from there
+- failed: what ten attempts did not achieve, requests and uses of the cache alike
+- closed: connections that a server closed before their service had others; while nodes restart, connections move, and are not counted. A node
+  of the cache can't tell with which password somebody has signed in, so it closes them all when the old one ends
 - accepting: servers that afterwards accept what was replaced
-- slowest: the longest rotation without a kill, with the redeployment of the services in it
+- slowest: the longest rotation without a kill, with the redeployment of the services and short overlaps in it
 
-| rotation | times | with a kill | acknowledged | lost | answered | failed | closed | accepting | slowest |
-|---|---|---|---|---|---|---|---|---|---|
+| rotation | times | with a kill | acknowledged | lost | answered | cached | failed | closed | accepting | slowest |
+|---|---|---|---|---|---|---|---|---|---|---|
 ";

@@ -1,4 +1,5 @@
-//! The load: in two accounts somebody publishes and consumes, somebody asks and answers, all the time.
+//! The load: in two accounts somebody publishes and consumes, somebody asks and answers, and somebody uses the cache, all
+//! the time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ const BETWEEN_MESSAGES: Duration = Duration::from_millis(8);
 /// Three ask, and together 250 a second.
 const BETWEEN_REQUESTS: Duration = Duration::from_millis(12);
 
+/// One uses the cache, and 50 times a second.
+const BETWEEN_VALUES: Duration = Duration::from_millis(20);
+
 /// How long one attempt may take, and how often something is tried.
 const ATTEMPT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 10;
@@ -39,6 +43,9 @@ const ASKERS: [(&str, &str); 3] = [
     ("store", "svc.inventory.v1.list"),
     ("npc-dialogue", "svc.ai.llm.v1.infer"),
 ];
+
+/// Who uses the cache.
+const CACHER: &str = "store";
 
 /// The services of the load: of each account two of each manner.
 const SERVICES: [(&str, Manner, Work); 8] = [
@@ -63,6 +70,11 @@ const SERVICES: [(&str, Manner, Work); 8] = [
     ),
     ("npc-dialogue", Manner::MakeBeforeBreak, Work::Speaks),
 ];
+
+/// Their names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SERVICES.iter().map(|(name, ..)| *name)
+}
 
 /// Everything that goes on while keys are rotated.
 pub struct Load {
@@ -93,6 +105,7 @@ impl Load {
             let work = (load.service(service), subject);
             load.drivers.push(tokio::spawn(request(work, load.shared())));
         }
+        load.drivers.push(tokio::spawn(cache(load.service(CACHER), load.shared())));
         load
     }
 
@@ -203,6 +216,33 @@ async fn request(
                 let asked = instance.client.request(subject, "?".into());
                 if let Ok(Ok(_)) = tokio::time::timeout(ATTEMPT, asked).await {
                     counts.answered.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                drop(instance);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            counts.failed.fetch_add(1, Ordering::Relaxed);
+        });
+        while running.try_join_next().is_some() {}
+    }
+    running.join_all().await;
+}
+
+/// Writes values to the cache and reads them, each until that has worked.
+async fn cache(service: Arc<Service>, (counts, stop): (Arc<Counts>, Arc<AtomicBool>)) {
+    let mut ticks = tokio::time::interval(BETWEEN_VALUES);
+    let mut running = JoinSet::new();
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        ticks.tick().await;
+        number += 1;
+        let (service, counts) = (Arc::clone(&service), Arc::clone(&counts));
+        running.spawn(async move {
+            for _ in 0..ATTEMPTS {
+                let instance = service.some().await;
+                let cache = instance.cache.as_ref().expect("the service uses the cache");
+                if let Ok(Ok(())) = tokio::time::timeout(ATTEMPT, cache.keep(number)).await {
+                    counts.cached.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
                 drop(instance);

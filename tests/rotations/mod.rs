@@ -3,81 +3,32 @@
 //!
 //! `make rotations` does it ten times over, with a kill at every step, and writes docs/rotation-table.md.
 
+mod cached;
 mod counts;
 mod figures;
+mod kinds;
 mod load;
 mod searches;
 mod services;
+mod voids;
 
 use std::process::{Output as Ended, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use natsops::nats::trusted_keys;
-use natsops::secrets::{KeyName, Ticket};
+use natsops::model::Period;
 use serde_json::Value;
 
 use self::figures::{Figures, Row};
+use self::kinds::{KINDS, Kind};
 use self::load::Load;
 use self::searches::Search;
-use crate::cluster::{Keys, servers};
-use crate::keys::rotate::{creds, let_in};
+use self::voids::Old;
 use crate::support::{Cluster, Output, Project};
 
-/// A kind of rotation. Another kind is one more line below.
-#[derive(Clone, Copy)]
-struct Kind {
-    /// What is replaced, as the command line has it.
-    what: &'static [&'static str],
-    /// Whether the old key is let in for a while, so that the same command is run a second time.
-    overlaps: bool,
-    /// Whether it ends with a restart of every node, which moves every connection.
-    restarts: bool,
-    /// What no server must accept afterwards.
-    void: Void,
-}
-
-impl Kind {
-    /// The first step: where that is left to do, nothing is under way.
-    fn beginning(&self) -> &'static str {
-        if self.what[0] == "signing-key" { "accept" } else { "issue" }
-    }
-
-    /// The step that takes longest.
-    fn longest(&self) -> &'static str {
-        match (self.void, self.overlaps) {
-            (Void::OperatorKey, _) => "restart",
-            (Void::Creds, _) => "push",
-            (Void::Nothing, true) => "verify-new",
-            (Void::Nothing, false) => "reload",
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Void {
-    /// The creds that services had.
-    Creds,
-    /// The operator's former signing key.
-    OperatorKey,
-    /// Nothing: servers accept a certificate until it ends.
-    Nothing,
-}
-
-const KINDS: [Kind; 6] = [
-    Kind { what: &["user", "payments"], overlaps: true, restarts: false, void: Void::Creds },
-    Kind { what: &["user", "llm-gateway"], overlaps: true, restarts: false, void: Void::Creds },
-    Kind { what: &["signing-key", "COMMERCE"], overlaps: true, restarts: false, void: Void::Creds },
-    Kind { what: &["operator-key"], overlaps: false, restarts: true, void: Void::OperatorKey },
-    Kind { what: &["node-certificates"], overlaps: false, restarts: false, void: Void::Nothing },
-    Kind {
-        what: &["client-certificates", "wallet"],
-        overlaps: true,
-        restarts: false,
-        void: Void::Nothing,
-    },
-];
+/// How often `make rotations` rotates each kind without a kill, unless the variable `ROTATIONS` says otherwise.
+const TIMES: u32 = 10;
 
 /// The stage: a cluster, the load on it, and what is searched for.
 struct Stage {
@@ -96,7 +47,7 @@ struct Run {
 
 impl Stage {
     async fn set() -> Self {
-        let cluster = Cluster::applied();
+        let cluster = Cluster::with_cache();
         let search = Search::of(&cluster.project);
         let load = Load::start(&cluster.project).await;
         // Until everybody is at work.
@@ -111,31 +62,36 @@ impl Stage {
     /// Rotates, and has the program killed in the middle of a step if one is given; gives the middle of each step.
     async fn rotate(&mut self, kind: &Kind, kill: Option<&Kill>) -> Vec<Kill> {
         let before = self.load.counts.snapshot();
-        let old = self.old(kind);
+        let mut old = Old::of(kind, self.project());
         self.load.counts.nodes_restart.store(kind.restarts, Ordering::Relaxed);
         let begin = Instant::now();
+        let mut ended = begin;
         let mut steps = Vec::new();
         let mut killed = None;
-        let halves: &[&[&str]] = if kind.overlaps { &[&[], &["--overlap", "0s"]] } else { &[&[]] };
-        let mut replaced = Vec::new();
-        for (half, more) in halves.iter().enumerate() {
-            if let Some(kill) = kill.filter(|kill| kill.half == half) {
-                let stands = self.kill(kind, more, kill).await;
-                let over = half > 0 && stands == kind.beginning();
+        for (number, mut overlap) in kind.overlaps.iter().copied().enumerate() {
+            if number > 0 {
+                let period: Period = overlap.parse().unwrap();
+                tokio::time::sleep(period.duration().saturating_sub(ended.elapsed())).await;
+            }
+            if let Some(kill) = kill.filter(|kill| kill.run == number) {
+                let stands = self.kill(kind, overlap, kill).await;
+                let over = number > 0 && stands == kind.first;
+                if kind.overlaps.len() > 2 && stands == "reload" {
+                    // The second overlap has begun: it must not end before everybody has what is new.
+                    overlap = "24h";
+                }
                 killed = Some(if over { "nothing".to_owned() } else { stands });
                 if over {
                     // It was faster than the kill, and the same command would begin anew.
                     break;
                 }
             }
-            let run = self.run(kind, more).await;
-            steps.extend(run.steps.into_iter().map(|(step, after)| Kill { half, step, after }));
-            if half + 1 < halves.len() {
-                let redeploy = run.said["rotation"]["redeploy"].as_array().unwrap();
-                let redeploy: Vec<String> =
-                    redeploy.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
-                self.search.learn(&self.cluster.project);
-                replaced = self.load.redeploy(self.project(), &redeploy).await;
+            let run = self.run(kind, overlap).await;
+            ended = Instant::now();
+            let middles = run.steps.into_iter();
+            steps.extend(middles.map(|(step, after)| Kill { run: number, step, after }));
+            if number + 1 < kind.overlaps.len() {
+                self.hand_out(&run.said, &mut old).await;
             }
         }
         let seconds = begin.elapsed().as_secs_f64();
@@ -144,8 +100,7 @@ impl Stage {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.load.counts.nodes_restart.store(false, Ordering::Relaxed);
         }
-        assert_eq!(replaced.is_empty(), !kind.overlaps, "nobody of the load took part");
-        let accepting = self.accepting(kind, &old, &replaced).await;
+        let accepting = old.accepting(self.project()).await;
         self.search.learn(&self.cluster.project);
         let after = self.load.counts.snapshot();
         let row = Row {
@@ -154,6 +109,7 @@ impl Stage {
             seconds,
             acknowledged: after.acknowledged - before.acknowledged,
             answered: after.answered - before.answered,
+            cached: after.cached - before.cached,
             failed: after.failed - before.failed,
             closed: after.closed - before.closed,
             accepting,
@@ -164,70 +120,44 @@ impl Stage {
         steps
     }
 
-    /// What no server must accept afterwards: of each service its creds.
-    fn old(&self, kind: &Kind) -> Vec<(String, Ticket)> {
-        match kind.void {
-            Void::OperatorKey | Void::Nothing => Vec::new(),
-            Void::Creds => ["payments", "store", "wallet", "inventory", "llm-gateway"]
-                .into_iter()
-                .map(|service| (service.to_owned(), creds(self.project(), service)))
-                .collect(),
-        }
+    /// Gives everybody what is new for them, while the old is still let in.
+    async fn hand_out(&mut self, said: &Value, old: &mut Old) {
+        let redeploy = said["rotation"]["redeploy"].as_array().unwrap();
+        let redeploy: Vec<String> =
+            redeploy.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        self.search.learn(&self.cluster.project);
+        old.assert_let_in(self.project()).await;
+        let replaced = self.load.redeploy(self.project(), &redeploy).await;
+        assert!(!replaced.is_empty(), "nobody of the load took part");
+        old.retain(&replaced);
     }
 
-    /// How many of the servers still accept what was replaced.
-    async fn accepting(&self, kind: &Kind, old: &[(String, Ticket)], replaced: &[&str]) -> usize {
-        let mut count = 0;
-        match kind.void {
-            Void::Nothing => {}
-            Void::Creds => {
-                for (service, user) in old.iter().filter(|(name, _)| replaced.contains(&&**name)) {
-                    count += let_in(self.project(), user).await;
-                    let new = creds(self.project(), service);
-                    assert_eq!(let_in(self.project(), &new).await, 5, "{service} is not let in");
-                }
-            }
-            Void::OperatorKey => {
-                let index = Keys::of(self.project()).index;
-                let trusted =
-                    |number: u8| index.public(&KeyName::operator_signing(number)).unwrap();
-                let current = [trusted(1), trusted(2), trusted(3)];
-                for server in servers(self.project()).await {
-                    // The three current ones, the identity, and nothing else.
-                    let keys = trusted_keys(&server);
-                    assert!(current.iter().all(|key| keys.contains(*key)));
-                    count += keys.len() - current.len() - 1;
-                }
-            }
-        }
-        count
-    }
-
-    fn arguments<'k>(kind: &'k Kind, more: &[&'k str]) -> Vec<&'k str> {
-        [&["keys", "rotate", "local"], kind.what, &["--yes", "--json"], more].concat()
+    fn arguments<'k>(kind: &'k Kind, overlap: &'k str) -> Vec<&'k str> {
+        let more = ["--yes", "--json", "--overlap", overlap];
+        [&["keys", "rotate", "local"], kind.what, &more].concat()
     }
 
     /// Runs the program to its end.
-    async fn run(&self, kind: &Kind, more: &[&str]) -> Run {
+    async fn run(&self, kind: &Kind, overlap: &str) -> Run {
         let begin = Instant::now();
-        let ended = self.spawn(kind, more, None).await;
+        let ended = self.spawn(&Self::arguments(kind, overlap), None).await;
         let total = begin.elapsed();
         let output = Output::of(&ended).expect(0);
         Run { said: output.json(), steps: timed(&output.stderr, total) }
     }
 
     /// Kills the program in the middle of a step; gives the step at which it then stands.
-    async fn kill(&self, kind: &Kind, more: &[&str], kill: &Kill) -> String {
-        self.spawn(kind, more, Some(kill.after)).await;
-        let mut arguments = Self::arguments(kind, more);
+    async fn kill(&self, kind: &Kind, overlap: &str, kill: &Kill) -> String {
+        let mut arguments = Self::arguments(kind, overlap);
+        self.spawn(&arguments, Some(kill.after)).await;
         arguments.push("--dry-run");
         let left = self.project().run(&arguments).expect(0).json();
         left["left"][0].as_str().unwrap().to_owned()
     }
 
     /// Starts the program, looks for seeds in its arguments while it runs, and kills it if it is time.
-    async fn spawn(&self, kind: &Kind, more: &[&str], after: Option<Duration>) -> Ended {
-        let mut command = self.project().command(&Self::arguments(kind, more));
+    async fn spawn(&self, arguments: &[&str], after: Option<Duration>) -> Ended {
+        let mut command = self.project().command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let begin = Instant::now();
         // What it says fits into the pipes, so it can be read at the end.
@@ -251,6 +181,7 @@ impl Stage {
         let rate = |count: u64| u32::try_from(count).map(f64::from).unwrap() / seconds;
         figures.published = rate(all.acknowledged);
         figures.answered = rate(all.answered);
+        figures.cached = rate(all.cached);
         println!(
             "{:.0} acknowledged and {:.0} answered a second",
             figures.published, figures.answered
@@ -264,8 +195,8 @@ impl Stage {
 
 /// When the program is killed.
 struct Kill {
-    /// In its first or in its second run.
-    half: usize,
+    /// In which of its runs.
+    run: usize,
     step: String,
     after: Duration,
 }
@@ -299,8 +230,8 @@ async fn nothing_is_lost_while_keys_are_rotated_and_the_program_is_killed() {
     let mut stage = Stage::set().await;
     for kind in &KINDS[1..] {
         let moments = stage.rotate(kind, None).await;
-        // In the middle of what takes longest.
-        let kill = moments.iter().find(|kill| kill.step == kind.longest()).unwrap();
+        // In the middle of the hardest step.
+        let kill = moments.iter().find(|kill| kill.step == kind.hardest).unwrap();
         stage.rotate(kind, Some(kill)).await;
     }
     stage.end().await;
@@ -309,10 +240,11 @@ async fn nothing_is_lost_while_keys_are_rotated_and_the_program_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "`make rotations` runs it: it takes long"]
 async fn ten_times_over_and_killed_at_every_step() {
+    let times = std::env::var("ROTATIONS").map_or(TIMES, |times| times.parse().unwrap());
     let mut stage = Stage::set().await;
     for kind in &KINDS {
         let moments = stage.rotate(kind, None).await;
-        for _ in 1..10 {
+        for _ in 1..times {
             stage.rotate(kind, None).await;
         }
         for kill in &moments {

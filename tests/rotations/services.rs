@@ -11,6 +11,7 @@ use async_nats::{Client, Event};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 
+use super::cached::Cache;
 use super::counts::Counts;
 use crate::support::Project;
 
@@ -51,6 +52,8 @@ pub struct Service {
 /// A running instance.
 pub struct Instance {
     pub client: Client,
+    /// Where its service uses the cache.
+    pub cache: Option<Cache>,
     /// Set before we close the connection ourselves.
     leaving: Arc<AtomicBool>,
 }
@@ -129,7 +132,7 @@ impl Service {
                 tokio::spawn(consume(client, (stream, self.name), leaving, counts));
             }
         }
-        Arc::new(Instance { client, leaving })
+        Arc::new(Instance { client, cache: Cache::of(&self.folder), leaving })
     }
 }
 

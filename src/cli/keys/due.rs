@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::rotate::What;
 use crate::artifacts::{Credential, KeyState, ListedKey};
-use crate::model::{Cluster, OWN_ROLE};
+use crate::cli::lookup::REPLICATION;
+use crate::model::{Cluster, OWN_ROLE, SYSTEM_ACCOUNT};
 
 /// What is to be done, and what can't be.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,7 +62,9 @@ fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<(What, Option<String>)
     let named = |what: What, name: &str| Some((what, Some(name.to_owned())));
     match steps {
         ["user", service] => named(What::User, service),
-        ["account", account, "role", OWN_ROLE] if cluster.accounts.contains_key(*account) => {
+        ["account", account, "role", OWN_ROLE]
+            if *account == SYSTEM_ACCOUNT || cluster.accounts.contains_key(*account) =>
+        {
             named(What::SigningKey, account)
         }
         ["account", account, "role", role @ ..] if cluster.accounts.contains_key(*account) => {
@@ -70,9 +73,10 @@ fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<(What, Option<String>)
         ["client", service] => named(What::ClientCertificates, service),
         ["client", "leafnode", leafnode] => named(What::ClientCertificates, leafnode),
         ["node", node] | ["redis", "node", node] => named(What::NodeCertificates, node),
-        ["redis", "user", service] if cluster.services.contains_key(*service) => {
-            named(What::Redis, service)
+        ["redis", "user", user] if *user == OWN_ROLE || cluster.services.contains_key(*user) => {
+            named(What::Redis, user)
         }
+        ["redis", "replication"] => named(What::Redis, REPLICATION),
         ["operator", name] if *name != "identity" => Some((What::OperatorKey, None)),
         ["authority"] => Some((What::Ca, None)),
         _ => None,

@@ -3,13 +3,14 @@
 use anstream::println;
 use jiff::{SignedDuration, Timestamp};
 
+use super::kms;
 use super::vault::Vault;
 use crate::artifacts::KeyState;
 use crate::cli::cloud::on_aws;
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::shown::KeysShown;
+use crate::cli::shown::{KeysShown, KmsKey};
 use crate::cli::{candidates, exit, paint, tables};
 use crate::model::Period;
 use crate::ops::Allowed;
@@ -23,7 +24,7 @@ const SHORT: usize = 12;
 ///
 /// No secret is opened. What is in use is read from the servers that answer: connections by user, account, signing key
 /// and client certificate, and servers by operator and node certificate. A key is due when it is as old as
-/// identity.rotation permits; a certificate also when an apply would renew it.
+/// identity.rotation permits; a certificate also when an apply would renew it. On AWS, the KMS key is shown as well.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -36,31 +37,42 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let keys = look(context, &args.environment)?;
+    let Found { keys, kms } = look(context, &args.environment)?;
     let now = Timestamp::now();
     let until = args.due.map(|period| after(now, period));
     let wanted = |status: &&KeyStatus| until.is_none_or(|until| status.key.is_due(until));
     let shown: Vec<&KeyStatus> = keys.iter().filter(wanted).collect();
+    let kms = kms.filter(|key| until.is_none_or(|until| key.is_due(until)));
     if context.json {
-        println!("{:#}", serde_json::json!(KeysShown::new(&args.environment, shown.clone())));
+        let shown = KeysShown::new(&args.environment, shown.clone(), kms.as_ref());
+        println!("{:#}", serde_json::json!(shown));
     } else {
         println!("{}", text(&args.environment, &keys, &shown, now));
+        kms.iter().for_each(|key| println!("{}", kms::text(key)));
     }
-    Ok(if until.is_some() && !shown.is_empty() { exit::CHANGES } else { exit::DONE })
+    let some = !shown.is_empty() || kms.is_some();
+    Ok(if until.is_some() && some { exit::CHANGES } else { exit::DONE })
+}
+
+/// Every key, and the one of AWS.
+struct Found {
+    keys: Vec<KeyStatus>,
+    kms: Option<KmsKey>,
 }
 
 /// The keys, and where they are in use, as far as that can be seen from here.
-fn look(context: &Context, environment: &str) -> Result<Vec<KeyStatus>, Failure> {
-    if on_aws(context, environment)?.is_some() {
+fn look(context: &Context, environment: &str) -> Result<Found, Failure> {
+    if let Some(cluster) = on_aws(context, environment)? {
         let vault = Vault::open(context, environment)?;
-        return Ok(list_unobserved(&vault.cluster, &vault.store.index()?, HIDDEN));
+        let keys = list_unobserved(&vault.cluster, &vault.store.index()?, HIDDEN);
+        return Ok(Found { keys, kms: kms::look(cluster)? });
     }
     let workplace = context.open_local(environment)?;
     let progress = Progress::new();
     block_on(async |_| {
         let site = workplace.site(Programs::default(), &progress, Allowed::default());
         let index = site.store.index()?;
-        Ok(list(&site, &index).await)
+        Ok(Found { keys: list(&site, &index).await, kms: None })
     })
 }
 

@@ -1,9 +1,11 @@
 //! `natsops keys`: every credential of an environment.
 
+mod all_due;
 mod audit;
 mod backup;
 mod custody;
 mod due;
+mod kms;
 mod list;
 mod revoke;
 mod rotate;

@@ -1,19 +1,17 @@
 //! `natsops keys rotate ENV WHAT [NAME]`
 
-use anstream::{eprintln, println};
-use jiff::Timestamp;
+use anstream::println;
 
-use super::due::{Due, due};
-use super::rotate_kms;
 use super::servers::on_servers;
-use crate::artifacts::inventory;
+use super::{all_due, rotate_kms};
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reason::ReasonArgs;
-use crate::cli::{candidates, exit, lookup, paint};
+use crate::cli::shown::{RotationOutcome, RotationShown};
+use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::execute::StopSign;
 use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
@@ -41,7 +39,7 @@ use crate::secrets::{Author, Index, SecretStore as _};
 /// both are trusted, the new one signs, the old one is dropped. Run the same command again after each overlap.
 ///
 /// --all-due replaces whatever is due, one after the other, and goes on with the rotations that wait for the end of their
-/// overlap: run it every day.
+/// overlap: run it every day. On AWS it names what needs the machines, and leaves that.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The environment
@@ -75,6 +73,13 @@ pub struct Args {
     reason: ReasonArgs,
 }
 
+impl Args {
+    /// The same for one rotation alone.
+    pub(super) fn alone(&self, what: What, name: Option<String>) -> Self {
+        Self { what: Some(what), name, all_due: false, ..self.clone() }
+    }
+}
+
 /// The overlap, unless another one is asked for.
 const USUAL: Period = Period::days(1);
 
@@ -92,7 +97,7 @@ pub(super) enum What {
     ClientCertificates,
     /// The authority that signs all certificates; shows the steps unless --yes is given
     Ca,
-    /// The password with which a service signs in to the cache
+    /// The password with which a service, natsops or replication signs in to the cache
     Redis,
     /// The material of the KMS key (environments on AWS)
     Kms,
@@ -106,7 +111,11 @@ impl What {
     }
 
     /// What is meant by it and a name.
-    fn target<'c>(self, cluster: &'c Cluster, name: Option<&str>) -> Result<Target<'c>, Failure> {
+    pub(super) fn target<'c>(
+        self,
+        cluster: &'c Cluster,
+        name: Option<&str>,
+    ) -> Result<Target<'c>, Failure> {
         match self {
             Self::User => Ok(Target::User(lookup::service(cluster, named("a service", name)?)?)),
             Self::NodeCertificates => {
@@ -125,14 +134,8 @@ impl What {
                 }
             },
             Self::Redis => {
-                let service = lookup::service(cluster, named("a service", name)?)?;
-                match cluster.cache_of(service) {
-                    Some(_) => Ok(Target::CachePassword(service)),
-                    None => {
-                        let what = format!("{} does not use the cache", service.name);
-                        Err(Failure::new(exit::USAGE, what))
-                    }
-                }
+                let name = named("a service, natsops or replication", name)?;
+                Ok(Target::CachePassword(lookup::cache_user(cluster, name)?))
             }
             Self::SigningKey => {
                 let name = named("a service, a leafnode or an account", name)?;
@@ -158,58 +161,10 @@ fn named<'n>(whose: &str, name: Option<&'n str>) -> Result<&'n str, Failure> {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     match args.what {
-        None => all_due(context, args),
+        None => all_due::run(context, args),
         Some(What::Kms) => rotate_kms::run(context, args),
         Some(what) => one(context, args, what),
     }
-}
-
-/// One after the other, each as if it had been asked for alone.
-fn all_due(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let environment = &args.environment;
-    let workplace = context.open_local(environment)?;
-    let keys = inventory(&workplace.cluster, &workplace.store.index()?);
-    let Due { rotations, left } = due(&workplace.cluster, &keys, Timestamp::now());
-    let mut failed = Vec::new();
-    for (what, name) in &rotations {
-        let name = name.clone();
-        let single = Args { what: Some(*what), name, all_due: false, ..args.clone() };
-        if args.dry_run {
-            println!("{}", again(&single));
-        } else {
-            eprintln!("{} {}", paint::bold("due:"), subject(&single));
-            // What can't be done now must not keep the others from being done.
-            if let Err(failure) = run(context, &single) {
-                if failure.code == exit::INTERRUPTED {
-                    return Err(failure);
-                }
-                failure.show(context.json);
-                failed.push(subject(&single));
-            }
-        }
-    }
-    if !left.is_empty() {
-        eprintln!(
-            "{} due, and not replaced by any rotation: {}",
-            paint::change("note:"),
-            left.join(", ")
-        );
-    }
-    if rotations.is_empty() {
-        eprintln!("{environment}: nothing is due that a rotation replaces, and none is under way");
-    }
-    if !failed.is_empty() {
-        let what = format!(
-            "{} of {} rotations failed: {}",
-            failed.len(),
-            rotations.len(),
-            failed.join(", ")
-        );
-        return Err(Failure::new(exit::FAILED, what)
-            .safe("each says what is safe; the others were done")
-            .next(format!("natsops keys rotate {environment} --all-due")));
-    }
-    Ok(exit::DONE)
 }
 
 fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
@@ -240,10 +195,10 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     if !agreed(context, args, what, || Ok(steps(&workplace.store.index()?)))? {
         return Ok(None);
     }
-    // A user's key is changed in claims alone; anything else, nodes must read anew.
-    let programs = match what {
-        What::User | What::SigningKey => Programs::default(),
-        _ => context.programs(&workplace.cluster)?,
+    // What is not changed in claims alone, nodes must read anew.
+    let programs = match target.is_in_claims() {
+        true => Programs::default(),
+        false => context.programs(&workplace.cluster)?,
     };
     let _lease = context.lease(environment, "keys rotate")?;
     let progress = Progress::new();
@@ -256,6 +211,11 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     })
 }
 
+/// Whether it can be replaced on AWS.
+pub(super) fn is_done_on_aws(target: Target<'_>) -> bool {
+    !matches!(target, Target::CachePassword(_))
+}
+
 /// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take.
 fn on_machines(
     context: &Context,
@@ -264,7 +224,7 @@ fn on_machines(
     cluster: Cluster,
 ) -> Result<Option<Rotated>, Failure> {
     let environment = &args.environment;
-    if what == What::Redis {
+    if !is_done_on_aws(what.target(&cluster, args.name.as_deref())?) {
         let what = format!(
             "`{environment}` lives on AWS, where passwords of the cache are not replaced yet"
         );
@@ -320,14 +280,14 @@ fn agreed(
 }
 
 /// Such as `user wallet`.
-fn subject(args: &Args) -> String {
+pub(super) fn subject(args: &Args) -> String {
     let name = args.name.iter().map(|name| format!(" {name}"));
     let what = args.what.map(What::word).unwrap_or_default();
     what + &name.collect::<String>()
 }
 
 /// The command that goes on.
-fn again(args: &Args) -> String {
+pub(super) fn again(args: &Args) -> String {
     // Without it, the same command would wait for the usual overlap.
     let overlap = match args.overlap == USUAL {
         true => String::new(),
@@ -339,11 +299,7 @@ fn again(args: &Args) -> String {
 
 fn show_steps(context: &Context, args: &Args, left: &[Step]) {
     if context.json {
-        let Args { environment, what, name, .. } = args;
-        let value = serde_json::json!({
-            "format": 1, "environment": environment, "what": what.map(What::word), "name": name, "left": left,
-        });
-        println!("{value:#}");
+        print(args, RotationOutcome::Left { left });
         return;
     }
     for (number, step) in (1..).zip(left) {
@@ -351,14 +307,17 @@ fn show_steps(context: &Context, args: &Args, left: &[Step]) {
     }
 }
 
+/// Shows an outcome as JSON.
+pub(super) fn print(args: &Args, outcome: RotationOutcome<'_>) {
+    let what = args.what.map(What::word).unwrap_or_default();
+    let shown = RotationShown::new(&args.environment, (what, args.name.as_deref()), outcome);
+    println!("{:#}", serde_json::json!(shown));
+}
+
 fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
-    let Args { environment, what, name, .. } = args;
+    let environment = &args.environment;
     if context.json {
-        let value = serde_json::json!({
-            "format": 1, "environment": environment, "what": what.map(What::word), "name": name,
-            "rotation": rotated,
-        });
-        println!("{value:#}");
+        print(args, RotationOutcome::Done { rotation: rotated });
         return;
     }
     match rotated.keys.len() {

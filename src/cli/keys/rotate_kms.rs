@@ -3,12 +3,13 @@
 use anstream::println;
 use jiff::{SignedDuration, Timestamp};
 
-use super::rotate::Args;
+use super::rotate::{Args, print};
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
+use crate::cli::shown::RotationOutcome;
 use crate::cli::{exit, paint};
 use crate::provider::aws::key_rotation::{Turns, rotate, turns};
 
@@ -56,15 +57,11 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 }
 
 fn show(context: &Context, args: &Args, before: &Turns, after: &Turns) {
-    let environment = &args.environment;
     let last = after.last.and_then(|last| Timestamp::from_second(last).ok());
     let rotated = after.on_demand > before.on_demand;
     if context.json {
-        let value = serde_json::json!({
-            "format": 1, "environment": environment, "what": "kms", "rotated": rotated,
-            "on_demand": after.on_demand, "last": last, "under_way": after.under_way,
-        });
-        println!("{value:#}");
+        let Turns { on_demand, under_way, .. } = *after;
+        print(args, RotationOutcome::Kms { rotated, on_demand, last, under_way });
         return;
     }
     let used = after.on_demand;

@@ -1,6 +1,6 @@
 //! The cache: looked at, planned, made, changed and healed. Where the environment has none, nothing happens here.
 //!
-//! 1. Nodes start, all at once; users and certificates change in place.
+//! 1. Nodes start, all at once; users, passwords and certificates change in place.
 //! 2. The servers are led to what they should be, round by round, each after a new look.
 //! 3. Nodes that must restart do, one at a time; a primary hands over to a replica first.
 
@@ -20,8 +20,8 @@ use crate::artifacts::{PreparedRedis, prepare_redis};
 use crate::model::{NodeName, Redis, RedisNode};
 use crate::plan::{Action, Effect, Kind};
 use crate::provider::Provider;
-use crate::redis::{Session, put_files, put_users};
-use crate::secrets::Index;
+use crate::redis::{Session, put_files, put_replication, put_users};
+use crate::secrets::{Index, KeyName};
 
 /// Makes the cache what the environment asks.
 pub async fn apply<P: Provider>(
@@ -85,6 +85,8 @@ impl<P: Provider> Work<'_, '_, P> {
         match users {
             Some((node, prepared)) => {
                 put_users(&self.session, node, &prepared.users_file).await?;
+                let password = self.site.store.open(&KeyName::redis_replication())?;
+                put_replication(&self.session, node, &password).await?;
                 Ok(put_files(&self.session, node, &prepared.settings.tls_files()).await?)
             }
             None => Ok(()),

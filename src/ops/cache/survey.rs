@@ -10,7 +10,7 @@ use crate::pki::client_config;
 use crate::plan::{Kind, NotObserved, Observed, OnChange, Plan, Record, RecordId, plan as compare};
 use crate::provider::{Provider, desired_redis, seen_redis};
 use crate::redis::{Pass, Session, Shape, Views};
-use crate::secrets::{Index, KeyName};
+use crate::secrets::{Beside, Index, KeyName};
 
 /// Why a slot stays where it is.
 const SLOTS_STAY: &str = "slots do not move between shards yet: run destroy, delete the folders \
@@ -32,9 +32,15 @@ pub fn open<P: Provider>(site: &Site<'_, P>, index: &Index) -> Result<Session, O
     let access = site.access(index)?;
     let ticket = &access.certificate;
     let tls = client_config(&access.authority, Some((&ticket.public, &ticket.secret)))?;
-    let password = site.store.open(&KeyName::redis_user(OWN_ROLE))?;
-    let user = Some((OWN_ROLE.to_owned(), password));
-    Ok(Session::new(Pass { tls: Some(Arc::new(tls)), user }))
+    let tls = Some(Arc::new(tls));
+    let pass = |name: &KeyName| -> Result<Pass, OpsError> {
+        let user = Some((OWN_ROLE.to_owned(), site.store.open(name)?));
+        Ok(Pass { tls: tls.clone(), user })
+    };
+    let name = KeyName::redis_user(OWN_ROLE);
+    let old = [Beside::Retiring, Beside::Revoked].map(|beside| name.beside(beside));
+    let old = old.iter().find(|old| index.public(old).is_some());
+    Ok(Session::new(pass(&name)?).or(old.map(pass).transpose()?))
 }
 
 /// Looks at the nodes' machines, and asks their servers.

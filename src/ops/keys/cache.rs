@@ -1,4 +1,4 @@
-//! A service gets a new password for the cache: both are accepted, and after the overlap the old one by no node.
+//! A user of the cache gets a new password: both are accepted, and after the overlap the old one by no node.
 //!
 //! A server of the cache can't tell with which of two passwords a connection has signed in. So when the old one is
 //! dropped, all connections of the user are closed, and those that know the new one are back at once.
@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use super::rotate::{Words, after};
 use super::run::Run;
 use super::{Replaced, Rotated, Step, Wish};
-use crate::artifacts::Scribe;
-use crate::model::{Redis, RedisNode, Service};
+use crate::artifacts::{REPLICATION_USER, Scribe};
+use crate::model::{OWN_ROLE, Redis, RedisNode, Service};
 use crate::ops::OpsError;
-use crate::ops::cache::open;
+use crate::ops::cache::{self, open};
 use crate::ops::execute::StopSign;
 use crate::provider::Provider;
 use crate::redis::{Pass, RedisFailure, ages, enter, evict};
@@ -28,13 +28,42 @@ const VERIFY_NEW: Step =
 const WAIT: Step =
     Step { name: "wait", words: "let the old password in as well, until the overlap is over" };
 const DROP: Step = Step { name: "drop", words: "have every node of the cache forget the old one" };
-const EVICT: Step = Step {
-    name: "evict",
-    words: "close the service's connections, which come back with the new one",
-};
+const EVICT: Step =
+    Step { name: "evict", words: "close the user's connections, which come back with the new one" };
 const VERIFY_OLD: Step =
     Step { name: "verify-old", words: "prove that every node of the cache refuses the old one" };
 const FORGET: Step = Step { name: "forget", words: "forget the old password" };
+
+/// Who signs in to the cache.
+#[derive(Debug, Clone, Copy)]
+pub enum CacheUser<'c> {
+    /// A service.
+    Service(&'c Service),
+    /// natsops itself.
+    Own,
+    /// The replicas, to their primaries.
+    Replication,
+}
+
+impl CacheUser<'_> {
+    /// The key of its password.
+    fn key(self) -> KeyName {
+        match self {
+            Self::Service(service) => KeyName::redis_user(service.name.as_str()),
+            Self::Own => KeyName::redis_user(OWN_ROLE),
+            Self::Replication => KeyName::redis_replication(),
+        }
+    }
+
+    /// Its name in the cache.
+    fn name(self) -> String {
+        match self {
+            Self::Service(service) => service.name.to_string(),
+            Self::Own => OWN_ROLE.to_owned(),
+            Self::Replication => REPLICATION_USER.to_owned(),
+        }
+    }
+}
 
 /// Where it stands, as the store tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,14 +88,10 @@ fn old_of(name: &KeyName, index: &Index) -> Option<String> {
     beside.filter_map(|beside| index.public(&name.beside(beside))).map(str::to_owned).next()
 }
 
-fn name_of(service: &Service) -> KeyName {
-    KeyName::redis_user(service.name.as_str())
-}
-
 /// What is left to do.
-pub(super) fn left(service: &Service, wish: Wish, index: &Index) -> Vec<Step> {
+pub(super) fn left(user: CacheUser<'_>, wish: Wish, index: &Index) -> Vec<Step> {
     let end = [DROP, EVICT, VERIFY_OLD, VERIFY_NEW, FORGET];
-    let begin: &[Step] = match (stage(&name_of(service), index), wish.leaked) {
+    let begin: &[Step] = match (stage(&user.key(), index), wish.leaked) {
         (Stage::Settled, true) => &[ISSUE],
         (Stage::Settled, false) => &[ISSUE, ACCEPT, VERIFY_NEW, WAIT],
         (Stage::Overlapping(_), false) => &[ACCEPT, VERIFY_NEW, WAIT],
@@ -78,11 +103,11 @@ pub(super) fn left(service: &Service, wish: Wish, index: &Index) -> Vec<Step> {
 /// Begins, or goes on.
 pub(super) async fn rotate<P: Provider>(
     mut run: Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
     wish: Wish,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let name = name_of(service);
+    let name = user.key();
     let names = [name.clone()];
     let mut begun = false;
     let mut old = None;
@@ -103,7 +128,7 @@ pub(super) async fn rotate<P: Provider>(
                 let until = after(since, wish.overlap);
                 if !wish.leaked {
                     run.distribute(ACCEPT, stop).await?;
-                    verify_new(&mut run, service).await?;
+                    verify_new(&mut run, user).await?;
                     waiting = (until > run.site.now()).then_some((since, until));
                 }
                 if waiting.is_some() {
@@ -118,27 +143,27 @@ pub(super) async fn rotate<P: Provider>(
             }
             Stage::Dropping => {
                 run.distribute(DROP, stop).await?;
-                refuse_old(&mut run, service).await?;
-                verify_new(&mut run, service).await?;
+                refuse_old(&mut run, user, stop).await?;
+                verify_new(&mut run, user).await?;
                 run.commit(FORGET, Scribe::forget_old(&names, Beside::Revoked)).await?;
             }
         }
         begun = true;
     }
-    outcome(run, service, old, waiting).await
+    outcome(run, user, old, waiting).await
 }
 
 async fn outcome<P: Provider>(
     run: Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
     old: Option<String>,
     waiting: Option<(Timestamp, Timestamp)>,
 ) -> Result<Rotated, OpsError> {
     let connections = match waiting {
-        Some((since, _)) => older(&run, service, since).await?,
+        Some((since, _)) => older(&run, user, since).await?,
         None => 0,
     };
-    let name = name_of(service);
+    let name = user.key();
     let words = match waiting {
         Some(_) => format!("let in as well, with {connections} connections that are older"),
         None => "refused by every node of the cache, no connection is left".to_owned(),
@@ -153,7 +178,10 @@ async fn outcome<P: Provider>(
             words: Some(Words { new: "let in by every node of the cache", old: words }),
         }],
         until: waiting.map(|(_, until)| until),
-        redeploy: vec![service.name.to_string()],
+        redeploy: match user {
+            CacheUser::Service(service) => vec![service.name.to_string()],
+            CacheUser::Own | CacheUser::Replication => Vec::new(),
+        },
         steps: run.steps,
         ..Rotated::default()
     })
@@ -162,14 +190,14 @@ async fn outcome<P: Provider>(
 /// How many connections are older than the new password, and so have signed in with the old one.
 async fn older<P: Provider>(
     run: &Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
     since: Timestamp,
 ) -> Result<usize, OpsError> {
     let session = open(run.site, &run.index)?;
     let limit = run.site.now().as_second() - since.as_second();
     let mut count = 0;
     for node in run.site.cluster.redis_nodes() {
-        let ages = ages(&session, node, service.name.as_str()).await?;
+        let ages = ages(&session, node, &user.name()).await?;
         count += ages.iter().filter(|age| **age > limit).count();
     }
     Ok(count)
@@ -178,11 +206,11 @@ async fn older<P: Provider>(
 /// What signs in with the password of a key, behind natsops' own certificate.
 fn pass<P: Provider>(
     run: &Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
     key: &KeyName,
 ) -> Result<Pass, OpsError> {
     let tls = run.site.access(&run.index)?.tls()?;
-    let user = Some((service.name.to_string(), run.site.store.open(key)?));
+    let user = Some((user.name(), run.site.store.open(key)?));
     Ok(Pass { tls: Some(Arc::new(tls)), user })
 }
 
@@ -193,10 +221,10 @@ async fn sign_in(pass: &Pass, node: &RedisNode) -> Result<(), RedisFailure> {
 
 async fn verify_new<P: Provider>(
     run: &mut Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
 ) -> Result<(), OpsError> {
     run.step(VERIFY_NEW, async |run| {
-        let pass = pass(run, service, &name_of(service))?;
+        let pass = pass(run, user, &user.key())?;
         for node in run.site.cluster.redis_nodes() {
             sign_in(&pass, node).await.map_err(|error| {
                 let node = &node.name;
@@ -211,18 +239,20 @@ async fn verify_new<P: Provider>(
 /// Closes what has signed in with the old password, and proves that nobody can any more.
 async fn refuse_old<P: Provider>(
     run: &mut Run<'_, '_, P>,
-    service: &Service,
+    user: CacheUser<'_>,
+    stop: &StopSign,
 ) -> Result<(), OpsError> {
     run.step(EVICT, async |run| {
         let session = open(run.site, &run.index)?;
         for node in run.site.cluster.redis_nodes() {
-            evict(&session, node, service.name.as_str()).await?;
+            evict(&session, node, &user.name()).await?;
         }
-        Ok(())
+        // Replicas are linked again when this ends.
+        cache::apply(run.site, &run.index, stop).await
     })
     .await?;
     run.step(VERIFY_OLD, async |run| {
-        let old = pass(run, service, &name_of(service).beside(Beside::Revoked))?;
+        let old = pass(run, user, &user.key().beside(Beside::Revoked))?;
         for node in run.site.cluster.redis_nodes() {
             let name = &node.name;
             match sign_in(&old, node).await {

@@ -14,7 +14,9 @@ mod run;
 mod signing;
 mod steps;
 mod user;
+mod way_in;
 
+pub use cache::CacheUser;
 pub use client::Client;
 pub use list::{InUse, KeyStatus, list, list_unobserved};
 pub use revoke::{Revoked, revoke};

@@ -1,10 +1,14 @@
 //! What can be replaced, how it is asked for, and how far it has come.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::run::Run;
-use super::{Client, Signers, Step, authority, cache, client, node, operator, signing, user};
+use super::{
+    CacheUser, Client, Signers, Step, authority, cache, client, node, operator, signing, user,
+    way_in,
+};
 use crate::artifacts::{Promotion, promotion};
 use crate::model::{Cluster, Period, Service};
 use crate::ops::execute::StopSign;
@@ -27,8 +31,19 @@ pub enum Target<'c> {
     ClientCertificates(Option<Client<'c>>),
     /// The authority that signs all certificates.
     Authority,
-    /// The password with which a service signs in to the cache.
-    CachePassword(&'c Service),
+    /// The password with which somebody signs in to the cache.
+    CachePassword(CacheUser<'c>),
+}
+
+impl Target<'_> {
+    /// Whether nothing is changed but claims, which are pushed to the servers.
+    pub fn is_in_claims(self) -> bool {
+        match self {
+            Self::User(_) => true,
+            Self::SigningKey(signers) => !matches!(signers, Signers::System),
+            _ => false,
+        }
+    }
 }
 
 /// How it is replaced.
@@ -41,7 +56,7 @@ pub struct Wish {
 }
 
 /// How far a rotation has come.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Rotated {
     /// Whether the old keys are gone.
     pub done: bool,
@@ -50,6 +65,7 @@ pub struct Rotated {
     /// The keys that were replaced.
     pub keys: Vec<Replaced>,
     /// When the overlap is over, while it is not.
+    #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
     /// The services that must be given their new creds.
     pub redeploy: Vec<String>,
@@ -60,7 +76,7 @@ pub struct Rotated {
 }
 
 /// A key that is replaced by another.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Replaced {
     /// Its name.
     pub name: String,
@@ -93,7 +109,7 @@ pub fn left(cluster: &Cluster, target: Target<'_>, wish: Wish, index: &Index) ->
         Target::NodeCertificates(node) => node::left(cluster, node, index),
         Target::ClientCertificates(client) => client::left(cluster, client, wish, index),
         Target::Authority => authority::left(wish, index),
-        Target::CachePassword(service) => cache::left(service, wish, index),
+        Target::CachePassword(user) => cache::left(user, wish, index),
     }
 }
 
@@ -105,11 +121,14 @@ pub async fn rotate<P: Provider>(
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
     // A user's key and what signs for it are revoked where that can be done.
-    let in_claims = matches!(target, Target::User(_) | Target::SigningKey(_));
+    let in_claims = target.is_in_claims();
     // Whoever died while nodes restarted may have left one of them stopped; the next restart begins with it.
     let restarting = matches!(target, Target::OperatorKey)
         && promotion(&site.store.index()?) == Promotion::Dropped;
-    let (run, world) = Run::ready(site, (wish.leaked && in_claims) || restarting).await?;
+    let (mut run, mut world) = Run::ready(site, (wish.leaked && in_claims) || restarting).await?;
+    if matches!(target, Target::SigningKey(Signers::System)) {
+        world = way_in::restore(&mut run, world, stop).await?;
+    }
     let by_claims = in_claims || matches!(target, Target::OperatorKey);
     if !by_claims {
         // What is handed out, every node must take.
@@ -122,7 +141,7 @@ pub async fn rotate<P: Provider>(
         Target::NodeCertificates(node) => node::rotate(run, node, stop).await,
         Target::ClientCertificates(client) => client::rotate(run, client, wish).await,
         Target::Authority => authority::rotate(run, wish, stop).await,
-        Target::CachePassword(service) => cache::rotate(run, service, wish, stop).await,
+        Target::CachePassword(user) => cache::rotate(run, user, wish, stop).await,
     }
 }
 

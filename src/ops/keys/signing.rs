@@ -12,7 +12,9 @@ use super::rotate::after;
 use super::run::{Run, can_be_tried, under_way};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Handover, Role, Scribe, Stage, handover, short_lived_user_by, stage};
-use crate::model::{Account, AccountName, Cluster, ConnectionKind, Leafnode, OWN_ROLE, Service};
+use crate::model::{
+    Account, AccountName, Cluster, ConnectionKind, Leafnode, OWN_ROLE, SYSTEM_ACCOUNT, Service,
+};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -25,6 +27,10 @@ const ACCEPT: Step = Step {
 const DISTRIBUTE: Step = Step {
     name: "distribute",
     words: "push the claims to every server, which closes no connection",
+};
+const PRELOAD: Step = Step {
+    name: "preload",
+    words: "have one node after the other read them in its configuration as well, without a restart",
 };
 const VERIFY_ACCEPTED: Step = Step {
     name: "verify-accepted",
@@ -60,14 +66,17 @@ pub enum Signers<'c> {
     Leafnode(&'c Leafnode),
     /// Those of all roles of an account, natsops' own included.
     Account(&'c Account),
+    /// That of natsops' role in the system account, whose claims stand in every node's configuration.
+    System,
 }
 
 impl Signers<'_> {
-    fn account(&self) -> &AccountName {
+    fn account(&self) -> AccountName {
         match self {
-            Self::Service(service) => &service.account,
-            Self::Leafnode(leafnode) => &leafnode.account,
-            Self::Account(account) => &account.name,
+            Self::Service(service) => service.account.clone(),
+            Self::Leafnode(leafnode) => leafnode.account.clone(),
+            Self::Account(account) => account.name.clone(),
+            Self::System => Role::system().account,
         }
     }
 
@@ -76,6 +85,7 @@ impl Signers<'_> {
         match self {
             Self::Service(service) => vec![Role::of(service)],
             Self::Leafnode(leafnode) => vec![Role::of_leafnode(leafnode)],
+            Self::System => vec![Role::system()],
             Self::Account(account) => {
                 let all = Role::all(cluster, &account.name);
                 let begun = all.iter().any(|role| is_own(role) && role.is_passing(index));
@@ -88,11 +98,11 @@ impl Signers<'_> {
     fn check<P>(&self, site: &Site<'_, P>, index: &Index) -> Result<(), OpsError> {
         let cluster = site.cluster;
         let account = self.account();
-        let all = Role::all(cluster, account);
+        let all = Role::all(cluster, &account);
         let together = all.iter().any(|role| is_own(role) && role.is_passing(index));
         let users: Vec<&Service> = match self {
             Self::Service(service) => vec![service],
-            Self::Leafnode(_) => Vec::new(),
+            Self::Leafnode(_) | Self::System => Vec::new(),
             Self::Account(account) => cluster.services_of(&account.name).collect(),
         };
         if let Some(service) = users.iter().find(|s| stage(s, index) != Stage::Settled) {
@@ -101,6 +111,7 @@ impl Signers<'_> {
         match self {
             Self::Service(service) => can_be_tried(service)?,
             Self::Leafnode(_) => {}
+            Self::System => return Ok(()),
             Self::Account(_) if together => return Ok(()),
             Self::Account(_) => {
                 return match all.iter().find(|role| role.is_passing(index)) {
@@ -118,6 +129,12 @@ impl Signers<'_> {
     }
 }
 
+/// Whether the old key is refused before there is a new one. Of the system account it can't be: whoever brings the claims
+/// to the servers comes in by its key, so every server must know the new one first.
+fn at_once(signers: Signers<'_>, wish: Wish) -> bool {
+    wish.leaked && !matches!(signers, Signers::System)
+}
+
 /// Only an account as a whole replaces the key of natsops' own role.
 fn is_own(role: &Role) -> bool {
     role.name == OWN_ROLE
@@ -130,7 +147,7 @@ pub(super) fn left(
     cluster: &Cluster,
     index: &Index,
 ) -> Vec<Step> {
-    let leaked = wish.leaked;
+    let leaked = at_once(signers, wish);
     let begin: &[Step] = match handover(&signers.roles(cluster, index), index) {
         Handover::Settled if leaked => &[DROP, PUSH, VERIFY_OLD, ISSUE, VERIFY_NEW],
         Handover::Settled => {
@@ -145,7 +162,13 @@ pub(super) fn left(
         Handover::Dropped => &[PUSH, VERIFY_OLD, ISSUE, VERIFY_NEW],
         Handover::Retired => &[PUSH, VERIFY_OLD, VERIFY_NEW],
     };
-    [begin, &[FORGET]].concat()
+    let system = matches!(signers, Signers::System);
+    let waits = !wish.leaked;
+    let steps = begin.iter().copied().filter(|step| waits || *step != WAIT).flat_map(|step| {
+        let preload = system && (step == DISTRIBUTE || step == PUSH);
+        std::iter::once(step).chain(preload.then_some(PRELOAD))
+    });
+    steps.chain([FORGET]).collect()
 }
 
 /// Begins, or goes on.
@@ -157,7 +180,8 @@ pub(super) async fn rotate<P: Provider>(
 ) -> Result<Rotated, OpsError> {
     signers.check(run.site, &run.index)?;
     let roles = signers.roles(run.site.cluster, &run.index);
-    let mut turn = Turn { run, account: signers.account().clone(), roles, cut: Vec::new() };
+    let mut turn = Turn { run, account: signers.account(), roles, cut: Vec::new(), stop };
+    let leaked = at_once(signers, wish);
     let mut begun = false;
     let before = turn.keys();
     loop {
@@ -166,17 +190,17 @@ pub(super) async fn rotate<P: Provider>(
         }
         match handover(&turn.roles, &turn.run.index) {
             Handover::Settled if begun => return turn.outcome(&before, None).await,
-            Handover::Settled | Handover::Accepted if wish.leaked => turn.drop_old().await?,
+            Handover::Settled | Handover::Accepted if leaked => turn.drop_old().await?,
             Handover::Settled => turn.accept().await?,
             Handover::Accepted => {
                 turn.distribute().await?;
                 turn.issue().await?;
             }
-            Handover::Issued(_) if wish.leaked => turn.drop_old().await?,
+            Handover::Issued(_) if leaked => turn.drop_old().await?,
             Handover::Issued(since) => {
                 turn.verify_new().await?;
                 let until = after(since, wish.overlap);
-                if until > turn.run.site.now() {
+                if !wish.leaked && until > turn.run.site.now() {
                     turn.run.steps.push(WAIT);
                     return turn.outcome(&before, Some(until)).await;
                 }
@@ -203,7 +227,7 @@ pub(super) async fn withdraw<P: Provider>(
     let signers = Signers::Service(service);
     signers.check(run.site, &run.index)?;
     let (account, roles) = (service.account.clone(), vec![Role::of(service)]);
-    let mut turn = Turn { run, account, roles, cut: Vec::new() };
+    let mut turn = Turn { run, account, roles, cut: Vec::new(), stop };
     let name = turn.roles[0].key();
     loop {
         if stop.is_raised() {
@@ -238,6 +262,7 @@ struct Turn<'r, 'a, P> {
     roles: Vec<Role>,
     /// Whose connections the end of the overlap has closed, and how many.
     cut: Vec<(String, usize)>,
+    stop: &'r StopSign,
 }
 
 impl<P: Provider> Turn<'_, '_, P> {
@@ -246,9 +271,19 @@ impl<P: Provider> Turn<'_, '_, P> {
         self.run.commit(ACCEPT, change).await
     }
 
+    /// Brings the claims to every server, and where they stand in its configuration, there as well.
+    async fn bring(&mut self, step: Step) -> Result<(), OpsError> {
+        let account = self.account.as_str();
+        self.run.step(step, async |run| run.push(account).await).await?;
+        match account {
+            SYSTEM_ACCOUNT => self.run.distribute(PRELOAD, self.stop).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn distribute(&mut self) -> Result<(), OpsError> {
+        self.bring(DISTRIBUTE).await?;
         let (account, roles) = (&self.account, &self.roles);
-        self.run.step(DISTRIBUTE, async |run| run.push(account.as_str()).await).await?;
         self.run
             .step(VERIFY_ACCEPTED, async |run| {
                 run.let_in(&moments(run, account, roles, Role::key)?).await
@@ -284,8 +319,8 @@ impl<P: Provider> Turn<'_, '_, P> {
 
     /// Pushes the claims without the old keys, then tries until every node refuses what they have signed.
     async fn refuse_old(&mut self) -> Result<(), OpsError> {
+        self.bring(PUSH).await?;
         let (account, roles) = (&self.account, &self.roles);
-        self.run.step(PUSH, async |run| run.push(account.as_str()).await).await?;
         self.run
             .step(VERIFY_OLD, async |run| {
                 let mut guests = moments(run, account, roles, Role::retiring)?;

@@ -23,6 +23,50 @@ pub struct Turns {
     pub under_way: bool,
 }
 
+/// What AWS tells of the environment's key: times are in unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyAge {
+    /// The alias by which the environment names it.
+    pub alias: String,
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created: Option<i64>,
+    /// Whether AWS rotates it by itself.
+    pub rotates: bool,
+    /// When AWS will do that next.
+    pub next: Option<i64>,
+    /// When it was last rotated, by AWS or on demand.
+    pub last: Option<i64>,
+}
+
+/// Looks how old the environment's key is; none where there is no key yet.
+pub async fn age(aws: &AwsProvider<'_>) -> Result<Option<KeyAge>, CloudError> {
+    let (kms, alias) = (&aws.clients.kms, aws.settings.volume.kms_key.clone());
+    let found = match kms.describe_key().key_id(&alias).send().await.of("DescribeKey") {
+        Err(error) if error.is("NotFoundException") => return Ok(None),
+        found => found?.key_metadata,
+    };
+    let Some(found) = found else { return Ok(None) };
+    let status = kms.get_key_rotation_status().key_id(found.key_id()).send().await;
+    let status = status.of("GetKeyRotationStatus")?;
+    let mut last = None;
+    let pages = kms.list_key_rotations().key_id(found.key_id()).into_paginator();
+    let mut rotations = pages.items().send();
+    while let Some(rotation) = rotations.next().await {
+        let date = rotation.of("ListKeyRotations")?.rotation_date;
+        last = last.max(date.map(|date| date.secs()));
+    }
+    Ok(Some(KeyAge {
+        alias,
+        id: found.key_id,
+        created: found.creation_date.map(|date| date.secs()),
+        rotates: status.key_rotation_enabled,
+        next: status.next_rotation_date.map(|date| date.secs()),
+        last,
+    }))
+}
+
 /// Looks at the rotations of the environment's key.
 pub async fn turns(aws: &AwsProvider<'_>) -> Result<Turns, CloudError> {
     let (kms, id) = (&aws.clients.kms, key(aws).await?);
