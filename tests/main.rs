@@ -27,6 +27,7 @@ mod lints;
 mod load;
 mod losses;
 mod matrix;
+mod nodes;
 mod nsc;
 mod plans;
 mod policies;

@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::time::Duration;
 
 use super::candidates;
+use super::cloud::on_aws;
 use super::context::Context;
 use super::exit;
 use super::failure::Failure;
@@ -28,6 +29,12 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    if on_aws(context, &args.environment)?.is_some() {
+        let what = format!("`{}` lives on AWS, where logs are on machines", args.environment);
+        return Err(Failure::new(exit::FAILED, what)
+            .safe("nothing was changed")
+            .next(format!("natsops node logs {} {}", args.environment, args.node)));
+    }
     let workplace = context.open_local(&args.environment)?;
     let cluster = &workplace.cluster;
     let cache: Vec<&str> = cluster.redis_nodes().iter().map(|node| node.name.as_str()).collect();

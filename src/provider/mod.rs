@@ -43,7 +43,8 @@ pub trait Provider {
 
     /// Has a server that runs take what is meant, by a reload or a restart as the action says.
     ///
-    /// `before` tells its state of now from every other, so that what was ordered of it is not ordered twice.
+    /// `before` tells its state of now from every other, so that what was ordered of it is not ordered twice; it is empty
+    /// where nobody can say it.
     fn take(
         &self,
         action: &Action,

@@ -13,26 +13,38 @@ const BUSY: i32 = 75;
 
 /// What makes a run of an operation the same run, whoever asks for it and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunId(String);
+pub struct RunId {
+    text: String,
+    outlives_its_end: bool,
+}
 
 impl RunId {
     /// The id of an operation on a node. `before` tells the state of its server from every other, such as its id of this
-    /// start: once that has changed, the same wish is another run.
+    /// start: once that has changed, the same wish is another run. Where nobody can say it, and of what only looks, a run
+    /// is the same for as long as it goes on.
     pub fn new(
         environment: &EnvironmentName,
         node: &NodeName,
         operation: &Operation,
-        before: &str,
+        before: Option<&str>,
     ) -> Self {
-        let parts = [environment.as_str(), node.as_str(), &operation.to_string(), before];
+        let before = before.filter(|_| operation.changes());
+        let words = operation.to_string();
+        let parts = [environment.as_str(), node.as_str(), &words, before.unwrap_or_default()];
         let print = HEXLOWER.encode(&Sha256::digest(parts.join("\n")));
         // Whoever lists the commands of an account sees whose it is.
-        Self(format!("natsops {environment} {node} {} {}", operation.name(), &print[..32]))
+        let text = format!("natsops {environment} {node} {} {}", operation.name(), &print[..32]);
+        Self { text, outlives_its_end: before.is_some() }
     }
 
     /// The id, 100 characters at most.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether a run that has ended well is still this one, and not to be repeated.
+    pub fn outlives_its_end(&self) -> bool {
+        self.outlives_its_end
     }
 }
 
@@ -78,8 +90,8 @@ impl ShellOutput {
 /// Why an operation was not done, or nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellError {
-    /// The node has no machine.
-    #[error("{node} has no machine that runs")]
+    /// Nothing is there that runs the node.
+    #[error("{node} is not there yet, or its machine is stopped")]
     NoMachine {
         /// The node.
         node: String,
@@ -150,7 +162,7 @@ pub enum ShellError {
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -160,7 +172,7 @@ mod tests {
     use crate::shell::Take;
 
     fn id(node: &str, operation: &Operation, before: &str) -> RunId {
-        RunId::new(&"prod".parse().unwrap(), &node.parse().unwrap(), operation, before)
+        RunId::new(&"prod".parse().unwrap(), &node.parse().unwrap(), operation, Some(before))
     }
 
     #[test]
@@ -175,13 +187,18 @@ mod tests {
         ] {
             assert_ne!(first, other);
         }
+        assert!(first.outlives_its_end());
+        // A look is another one as soon as it has ended, whatever the server is.
+        let look = id("nats-1", &Operation::Status, "NABC");
+        assert_eq!(look, id("nats-1", &Operation::Status, "NXYZ"));
+        assert!(!look.outlives_its_end());
     }
 
     #[test]
     fn the_longest_id_fits_into_a_comment() {
         let environment = "abcdefghijklmnop".parse().unwrap();
         let node = "n".repeat(16).parse().unwrap();
-        let id = RunId::new(&environment, &node, &Operation::Rollback(Take::Reload), "");
+        let id = RunId::new(&environment, &node, &Operation::Rollback(Take::Reload), None);
         assert!(id.as_str().len() <= 100, "{id}");
     }
 

@@ -17,6 +17,7 @@ case $1 in
 status) echo '{"node":"nats-1","service":"active","previous":null}' ;;
 logs) seq "$2" ;;
 drain) echo 'natsops: nats-1: failed: drain: it hangs'; exit 1 ;;
+apply) sleep 3 ;;
 rollback) echo 'natsops-node: another command runs' >&2; exit 75 ;;
 esac
 "#;
@@ -42,11 +43,8 @@ impl Machine {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let begin = Instant::now();
-        while !stage.aws.get("agents").as_array().unwrap().contains(&json!(instance)) {
-            assert!(begin.elapsed() < Duration::from_secs(30), "the agent does not come");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let known = || stage.aws.get("agents").as_array().unwrap().contains(&json!(instance));
+        wait_for("the agent", known);
         Self { agent, folder }
     }
 
@@ -61,6 +59,16 @@ impl Drop for Machine {
     fn drop(&mut self) {
         drop(self.agent.stdin.take());
         self.agent.wait().ok();
+    }
+}
+
+/// Waits for something that must come.
+#[track_caller]
+fn wait_for(what: &str, come: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !come() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what} does not come");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -110,22 +118,35 @@ fn an_order_whose_answer_is_lost_is_looked_for_and_not_sent_again() {
 }
 
 #[test]
+fn an_order_whose_giver_dies_is_followed_by_the_next() {
+    let stage = Stage::applied();
+    let machine = Machine::start(&stage, "nats-1");
+    let apply = ["node", "run", "prod", "nats-1", "apply", "--yes", "--allow-interruption"];
+    let mut run = stage.command(&apply).spawn().unwrap();
+    wait_for("the machine", || machine.told().len() == 1);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    stage.run(&apply).expect(0);
+    assert_eq!((times(&stage, "SendCommand"), machine.told().len()), (1, 1));
+    // It has ended, and nobody reaches the server to see what it is by now: the same wish is a new one.
+    stage.run(&apply).expect(0);
+    assert_eq!((times(&stage, "SendCommand"), machine.told().len()), (2, 2));
+    stage.aws.trusted();
+}
+
+#[test]
 fn what_a_machine_can_not_do_is_told_with_what_to_do_next() {
     let stage = Stage::applied();
     let unknown = status(&stage).expect(1).stderr;
     assert!(unknown.contains("not online in Systems Manager"), "{unknown}");
-    assert!(unknown.contains("next: aws ssm describe-instance-information"), "{unknown}");
+    assert!(unknown.contains("aws ssm describe-instance-information"), "{unknown}");
     assert_eq!(times(&stage, "SendCommand"), 1);
 
     // One that has said that it is there, and is not any more.
     let instance = stage.by_hand("print(instance('nats-2'))");
     stage.aws.post("agent", &json!({"instance": instance}));
     let silent = stage.command(&["node", "logs", "prod", "nats-2"]).spawn().unwrap();
-    let begin = Instant::now();
-    while stage.aws.get("commands").as_array().unwrap().is_empty() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "no command is sent");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("the command", || !stage.aws.get("commands").as_array().unwrap().is_empty());
     stage.aws.post("advance", &json!(150));
     let silent = Output::of(&silent.wait_with_output().unwrap()).expect(1).stderr;
     assert!(silent.contains("it did not fetch the command in 120 s"), "{silent}");
@@ -157,6 +178,6 @@ fn what_a_machine_can_not_do_is_told_with_what_to_do_next() {
 
     stage.aws.post("deny", &json!(["ssm:SendCommand"]));
     let denied = status(&stage).expect(4).stderr;
-    assert!(denied.contains("next: natsops policy ENV operate"), "{denied}");
+    assert!(denied.contains("natsops policy ENV operate"), "{denied}");
     stage.aws.trusted();
 }

@@ -29,7 +29,7 @@ set_of() { sed -n "s/^$1=//p" "$unit"; }
 main() {
   pid=0
   [ ! -f /run/nats.pid ] || read -r pid </run/nats.pid
-  grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status" || pid=0
+  grep -qs '^State:[[:space:]]*[A-Y]' "/proc/$pid/status" || pid=0
   echo "$pid"
 }
 stop() {

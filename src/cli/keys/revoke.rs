@@ -76,7 +76,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         confirm(&question, "yes", args.yes)?;
         let work =
             async |site: &Site<'_, Machines<'_>>, stop: &StopSign| revoke(site, target, stop).await;
-        on_servers(context, &cloud, "keys revoke", work)
+        on_servers(context, &cloud, ("keys revoke", Allowed::default()), work)
     } else {
         let workplace = context.open_local(environment)?.signed_by(author);
         let target = target(args, &workplace.cluster)?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::due::{Due, due};
 use super::rotate_kms;
-use super::servers::{needs_machines, on_servers};
+use super::servers::on_servers;
 use crate::artifacts::inventory;
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
@@ -256,7 +256,7 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     })
 }
 
-/// What changes claims alone, or nothing on the servers, can be done over their own ports.
+/// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take.
 fn on_machines(
     context: &Context,
     args: &Args,
@@ -264,8 +264,11 @@ fn on_machines(
     cluster: Cluster,
 ) -> Result<Option<Rotated>, Failure> {
     let environment = &args.environment;
-    if !matches!(what, What::User | What::SigningKey | What::ClientCertificates) {
-        return Err(needs_machines(environment, &subject(args)));
+    if what == What::Redis {
+        let what = format!(
+            "`{environment}` lives on AWS, where passwords of the cache are not replaced yet"
+        );
+        return Err(Failure::new(exit::FAILED, what).safe("nothing was changed"));
     }
     let wish = wish(args);
     let server = context.nats_server(&cluster)?;
@@ -278,7 +281,8 @@ fn on_machines(
     let work = async |site: &Site<'_, Machines<'_>>, stop: &StopSign| {
         rotate(site, target, wish, stop).await
     };
-    on_servers(context, &cloud, "keys rotate", work).map(Some)
+    let allowed = Allowed { interruption: args.allow_interruption, ..Allowed::default() };
+    on_servers(context, &cloud, ("keys rotate", allowed), work).map(Some)
 }
 
 fn wish(args: &Args) -> Wish {

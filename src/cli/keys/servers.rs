@@ -1,4 +1,5 @@
-//! Keys of a running cluster on AWS: changed over the servers' own ports, and then handed to whoever uses them.
+//! Keys of a running cluster on AWS: changed over the servers' own ports and by their machines, and then handed to whoever
+//! uses them.
 
 use crate::cli::cloud::Cloud;
 use crate::cli::context::{Context, block_on};
@@ -10,20 +11,20 @@ use crate::ops::execute::StopSign;
 use crate::ops::{Allowed, OpsError, Site, platform};
 use crate::provider::aws::Machines;
 
-/// Does `work` with the servers, then writes what services and machines fetch: parameters and bundles. `command` is what
-/// the lease says.
+/// Does `work` with the servers, then writes what services and machines fetch: parameters, and bundles that `work` had no
+/// need to hand over. `command` is what the lease says.
 ///
 /// Whoever dies in between leaves that to the next run, or to the next apply.
 pub fn on_servers<T>(
     context: &Context,
     cloud: &Cloud,
-    command: &str,
+    (command, allowed): (&str, Allowed),
     work: impl AsyncFnOnce(&Site<'_, Machines<'_>>, &StopSign) -> Result<T, OpsError>,
 ) -> Result<T, Failure> {
     let progress = Progress::new();
     let edges = context.edges(cloud.cluster.environment.as_str());
     block_on(async |stop| {
-        let site = cloud.site(edges, &progress, Allowed::default());
+        let site = cloud.site(edges, &progress, allowed);
         let provider = demand(cloud, &site).await?;
         let lease = cloud.lease(&provider, command, &progress).await?;
         let ground = cloud.ground(&provider, &progress, false);
@@ -44,12 +45,4 @@ pub fn on_servers<T>(
         progress.finish();
         Ok(done)
     })
-}
-
-/// What only the machines themselves could take.
-pub fn needs_machines(environment: &str, what: &str) -> Failure {
-    let what = format!(
-        "`{environment}` lives on AWS, where {what} needs its machines to take something, and natsops can't tell them to"
-    );
-    Failure::new(exit::FAILED, what).safe("nothing was changed")
 }

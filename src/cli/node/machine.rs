@@ -1,7 +1,5 @@
 //! An operation on a node's machine, on AWS or here, with what must be looked at before.
 
-use jiff::Timestamp;
-
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
@@ -93,7 +91,6 @@ fn on_machine(
         let given = lease.give_back().await;
         let output = outcome?;
         given?;
-        progress.finish();
         Ok(output)
     })
 }
@@ -101,15 +98,15 @@ fn on_machine(
 fn on_this_machine(context: &Context, wish: &Wish<'_>) -> Result<ShellOutput, Failure> {
     let workplace = context.open_local(wish.environment)?;
     let node = lookup::node(&workplace.cluster, wish.node)?;
+    let shell = LocalShell::new(&workplace.cluster, workplace.nodes());
+    shell.is_sensible(&wish.order.of(String::new()))?;
     let changes = agreed(wish)?;
     let progress = Progress::new();
     let command = format!("node {}", wish.order.name());
     let _lease = changes.then(|| context.lease(wish.environment, &command)).transpose()?;
     block_on(async |_| {
         let site = workplace.site(Programs::default(), &progress, allowed(wish));
-        let shell = LocalShell::new(&workplace.cluster, workplace.nodes());
         let output = perform(&site, &shell, node, &wish.order.of(String::new())).await?;
-        progress.finish();
         Ok(output)
     })
 }
@@ -135,17 +132,13 @@ async fn perform<P: Provider>(
     node: &Node,
     operation: &Operation,
 ) -> Result<ShellOutput, Failure> {
-    shell.is_sensible(operation)?;
     if operation.stops() && !site.allowed.interruption {
         goes_on_without(site, node).await?;
     }
-    // A look may be taken again and again, so each is one of its own; so is what is done to a server that is away.
-    let now = || Timestamp::now().to_string();
-    let before = match operation.changes() {
-        true => site.monitor(node).varz().await.ok().as_ref().map_or_else(now, Varz::moment),
-        false => now(),
-    };
-    let run = RunId::new(&site.cluster.environment, &node.name, operation, &before);
+    // Of a server that is away, or out of reach, nobody can say it.
+    let before = site.monitor(node).varz().await.ok().as_ref().map(Varz::moment);
+    let environment = &site.cluster.environment;
+    let run = RunId::new(environment, &node.name, operation, before.as_deref());
     Ok(shell.run(&node.name, operation, &run).await?)
 }
 

@@ -97,6 +97,7 @@ impl Provider for Machines<'_> {
             _ => Take::Restart,
         };
         let operation = Operation::Apply { generation, take };
+        let before = Some(before).filter(|before| !before.is_empty());
         let run = RunId::new(&self.cluster.environment, &node.name, &operation, before);
         AwsShell::new(&aws).run(&node.name, &operation, &run).await?;
         Ok(())

@@ -85,7 +85,7 @@ impl NodeShell for AwsShell<'_> {
         let machine = machine(self.aws, node).await?;
         let order = Order { node, machine, operation, run };
         let sent = self.sent(&order).await?;
-        let command = match sent.first().filter(|command| counts(command)) {
+        let command = match sent.first().filter(|command| counts(command, run)) {
             Some(command) => id(command),
             None => self.send(&order, &sent).await?,
         };
@@ -106,9 +106,13 @@ pub async fn machine(aws: &AwsProvider<'_>, node: &NodeName) -> Result<String, S
 }
 
 /// Whether a command is the run itself: it is on its way, or has done it. One that failed may be tried anew.
-fn counts(command: &Command) -> bool {
+fn counts(command: &Command, run: &RunId) -> bool {
     use CommandStatus::{Cancelling, InProgress, Pending, Success};
-    matches!(command.status(), Some(Pending | InProgress | Cancelling | Success))
+    match command.status() {
+        Some(Pending | InProgress | Cancelling) => true,
+        Some(Success) => run.outlives_its_end(),
+        _ => false,
+    }
 }
 
 fn id(command: &Command) -> String {
