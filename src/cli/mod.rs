@@ -46,6 +46,7 @@ mod status;
 mod streams;
 mod subjects;
 mod tables;
+mod tunnel;
 mod validate;
 
 use std::process::ExitCode;

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use super::cloud::{Cloud, on_aws};
-use super::context::{Context, block_on};
+use super::context::Context;
 use super::failure::Failure;
 use super::keys::Vault;
 use super::private_files::write_private_files;
-use super::progress::Progress;
-use super::reach::demand;
+use super::tunnel::{Tunnel, is_direct};
 use super::{candidates, exit, lookup};
 use crate::artifacts::{BundleFile, client_files, own_files};
 use crate::model::{OWN_ROLE, SYSTEM_ACCOUNT};
-use crate::ops::Allowed;
 use crate::render::nats_context_of;
 use crate::secrets::{OsEntropy, write_private};
 
@@ -24,7 +22,8 @@ use crate::secrets::{OsEntropy, write_private};
 /// The tool finds addresses and files in NATS_URL, NATS_CREDS, NATS_CERT, NATS_KEY, NATS_CA and NATS_INBOX_PREFIX; for the
 /// tool `nats`, a context is selected as well. Without --service it signs in as natsops itself, to the system account
 /// unless another is named: in SYS it may ask the servers, elsewhere manage streams. That user holds for an hour, and is in
-/// no store. The files are removed when the tool ends.
+/// no store. The files are removed when the tool ends. On AWS, where the servers can't be reached from here, the way leads
+/// through a session of Systems Manager, which takes AWS's session-manager-plugin and the policies plan and operate.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,28 +47,27 @@ pub struct Args {
 
 /// Runs it; gives the tool's own exit code.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    reachable(context, &args.environment)?;
     let vault = Vault::open(context, &args.environment)?;
     let (files, inbox) = files(&vault, args)?;
     let folder = tempfile::tempdir()?;
     write_private_files(folder.path(), &files)?;
-    let status = start(&vault, args, folder.path(), &inbox)?;
+    let tunnel = tunnel(context, &args.environment)?;
+    let direct = || vault.cluster.client_urls().join(",");
+    let url = tunnel.as_ref().map_or_else(direct, Tunnel::url);
+    let status = start(args, folder.path(), &url, &inbox);
+    tunnel.map(Tunnel::close);
+    let status = status?;
     // A tool that a signal has ended has no code of its own; shells count from 128 then.
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED))
 }
 
-/// On AWS the way must be open; through an SSM session it can't be opened yet.
-fn reachable(context: &Context, environment: &str) -> Result<(), Failure> {
+/// On AWS, where the servers can't be reached from here, a way through a session of Systems Manager.
+fn tunnel(context: &Context, environment: &str) -> Result<Option<Tunnel>, Failure> {
     let Some(cluster) = on_aws(context, environment)? else {
-        return Ok(());
+        return Ok(None);
     };
-    let cloud = Cloud::open(cluster)?;
-    let progress = Progress::new();
-    block_on(async |_| {
-        let site = cloud.site(context.edges(environment), &progress, Allowed::default());
-        demand(&cloud, &site).await.map(drop)
-    })
+    if is_direct(&cluster) { Ok(None) } else { Tunnel::open(Cloud::open(cluster)?).map(Some) }
 }
 
 /// What the tool signs in with, and the prefix of its inboxes.
@@ -88,12 +86,12 @@ fn files(vault: &Vault, args: &Args) -> Result<(Vec<BundleFile>, String), Failur
     Ok((files, format!("_INBOX.{OWN_ROLE}")))
 }
 
-fn start(vault: &Vault, args: &Args, folder: &Path, inbox: &str) -> Result<ExitStatus, Failure> {
+fn start(args: &Args, folder: &Path, url: &str, inbox: &str) -> Result<ExitStatus, Failure> {
     let [program, arguments @ ..] = &args.command[..] else {
         return Err(Failure::new(exit::USAGE, "the command is missing"));
     };
     let mut command = std::process::Command::new(program);
-    command.args(arguments).env("NATS_URL", vault.cluster.client_urls().join(","));
+    command.args(arguments).env("NATS_URL", url);
     command.env("NATS_INBOX_PREFIX", inbox);
     for (variable, file) in [
         ("NATS_CREDS", "user.creds"),
@@ -107,7 +105,7 @@ fn start(vault: &Vault, args: &Args, folder: &Path, inbox: &str) -> Result<ExitS
     if Path::new(program).file_name().is_some_and(|name| name == "nats") {
         let contexts = folder.join("nats/context");
         fs_err::create_dir_all(&contexts)?;
-        let text = nats_context_of(&vault.cluster, "natsops", inbox, folder);
+        let text = nats_context_of(url.to_owned(), "natsops", inbox, folder);
         write_private(&contexts.join("natsops.json"), text.as_bytes())?;
         command.env("XDG_CONFIG_HOME", folder).env("NATS_CONTEXT", "natsops");
     }

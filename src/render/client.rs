@@ -21,12 +21,13 @@ struct Context<'a> {
 
 /// A context of the `nats` tool for a service whose files lie in `folder`.
 pub fn nats_context(cluster: &Cluster, service: &Service, folder: &Path) -> String {
-    nats_context_of(cluster, &service.description, &service.inbox_prefix(), folder)
+    let url = cluster.client_urls().join(",");
+    nats_context_of(url, &service.description, &service.inbox_prefix(), folder)
 }
 
-/// A context of the `nats` tool for whoever has their files in `folder`.
+/// A context of the `nats` tool for whoever connects to `url` and has their files in `folder`.
 pub fn nats_context_of(
-    cluster: &Cluster,
+    url: String,
     description: &str,
     inbox_prefix: &str,
     folder: &Path,
@@ -34,7 +35,7 @@ pub fn nats_context_of(
     let file = |name: &str| folder.join(name).display().to_string();
     let context = Context {
         description,
-        url: cluster.client_urls().join(","),
+        url,
         creds: file("user.creds"),
         cert: file("client.pem"),
         key: file("client.key"),

@@ -13,6 +13,7 @@ mod keys;
 mod life;
 mod refusals;
 mod replace;
+mod sessions;
 mod shell;
 pub mod stage;
 mod status;

@@ -5,6 +5,7 @@ mod logs;
 mod machine;
 mod replace;
 mod run;
+mod shell;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -25,6 +26,7 @@ enum Command {
     Drain(drain::Args),
     Logs(logs::Args),
     Replace(replace::Args),
+    Shell(shell::Args),
 }
 
 /// Runs it.
@@ -34,5 +36,6 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Command::Drain(args) => drain::run(context, args),
         Command::Logs(args) => logs::run(context, args),
         Command::Replace(args) => replace::run(context, args),
+        Command::Shell(args) => shell::run(context, args),
     }
 }

@@ -33,6 +33,7 @@ mod perform;
 mod replacement;
 mod replication_group;
 mod security;
+mod session;
 mod shell;
 mod store;
 mod target_group;
@@ -48,6 +49,7 @@ pub use error::{CloudClass, CloudError};
 pub use lease::CloudLease;
 pub use machines::{Checks, Machines};
 pub use names::{Group, Names};
+pub use session::{Plugin, Purpose, Session};
 pub use shell::AwsShell;
 pub use store::BucketStore;
 
