@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::paper::{Paper, key_names};
 use super::passing::role_signer;
 use super::review::{is_current, void_until};
 use super::{Newer, certificates, claims, leafnode_claims, sharing};
-use crate::jwt::{Claims, TokenError, UserBody, decode, issued_after, sign};
+use crate::jwt::{Claims, Signer, TokenError, UserBody, decode, issued_after, sign};
 use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
 use crate::pki::{self, CertificateError, CertificateKey, CertificatePublicKey, Lifetime, Purpose};
 use crate::secrets::{
@@ -37,24 +37,34 @@ pub enum IssueError {
     Missing(String),
 }
 
-/// Keys that are in memory because they were just made, or because they were opened before.
+/// Keys that were just made, or are in the store; those that sign are read once.
 struct Keys<'a> {
     store: &'a dyn SecretStore,
-    open: Mutex<BTreeMap<KeyName, Secret<String>>>,
+    made: BTreeMap<KeyName, Secret<String>>,
+    signers: Mutex<BTreeMap<KeyName, Arc<Signer>>>,
     /// The authority's key, read once: reading one costs as much as signing with it.
     authority: OnceLock<CertificateKey>,
 }
 
 impl Keys<'_> {
     fn get(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
-        // Whoever panicked meanwhile left whole keys behind.
-        let open = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(secret) = open().get(name) {
-            return Ok(secret.clone());
+        match self.made.get(name) {
+            Some(secret) => Ok(secret.clone()),
+            None => self.store.open(name),
         }
-        let secret = self.store.open(name)?;
-        open().insert(name.clone(), secret.clone());
-        Ok(secret)
+    }
+
+    fn signer(&self, name: &KeyName) -> Result<Arc<Signer>, IssueError> {
+        // Whoever panicked meanwhile left whole keys behind.
+        let signers = || self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signer) = signers().get(name) {
+            return Ok(Arc::clone(signer));
+        }
+        let signer = Signer::new(&self.get(name)?);
+        let signer = signer.ok_or_else(|| TokenError::WrongSeed(name.to_string()))?;
+        let signer = Arc::new(signer);
+        signers().insert(name.clone(), Arc::clone(&signer));
+        Ok(signer)
     }
 
     fn authority(&self) -> Result<&CertificateKey, IssueError> {
@@ -86,7 +96,7 @@ pub fn issue(
             change.keys.push((name, key));
         }
     }
-    let keys = Keys { store, open: Mutex::new(made), authority: OnceLock::new() };
+    let keys = Keys { store, made, signers: Mutex::default(), authority: OnceLock::new() };
     // Papers of one kind do not depend on each other.
     for papers in Paper::all(cluster).chunk_by(|a, b| discriminant(a) == discriminant(b)) {
         let texts = on_all_cores(papers, |paper| {
@@ -114,35 +124,35 @@ fn write(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<String, IssueError> {
-    let signer = keys.get(&paper.signer(cluster, index))?;
+    let signer = || keys.signer(&paper.signer(cluster, index));
     let old = index.document(&paper.document());
     match paper {
-        Paper::Operator => token(claims::operator(cluster, index), &signer, old, now, None),
+        Paper::Operator => token(claims::operator(cluster, index), &*signer()?, old, now, None),
         Paper::System => {
             let held = newer.get(SYSTEM_ACCOUNT).copied();
-            token(claims::system(index), &signer, old, now, held)
+            token(claims::system(index), &*signer()?, old, now, held)
         }
         Paper::Own => {
             let held = newer.get(OWN_ACCOUNT).copied();
-            token(leafnode_claims::own(cluster, index), &signer, old, now, held)
+            token(leafnode_claims::own(cluster, index), &*signer()?, old, now, held)
         }
         Paper::Activation(activation) => {
-            token(sharing::activation(activation, index), &signer, old, now, None)
+            token(sharing::activation(activation, index), &*signer()?, old, now, None)
         }
         Paper::Account(account) => {
             let held = newer.get(account.as_str()).copied();
             let claims = claims::account(cluster, &cluster.accounts[account], index);
-            token(claims, &signer, old, now, held)
+            token(claims, &*signer()?, old, now, held)
         }
         Paper::User(service) => {
             let service = &cluster.services[service];
             let void = void_until(index, service.account.as_str());
-            token(claims::user(service, index), &signer, old, now, void)
+            token(claims::user(service, index), &*signer()?, old, now, void)
         }
         Paper::LeafnodeUser(leafnode) => {
             let leafnode = &cluster.leafnodes[leafnode];
             let void = void_until(index, leafnode.account.as_str());
-            token(leafnode_claims::user(leafnode, index), &signer, old, now, void)
+            token(leafnode_claims::user(leafnode, index), &*signer()?, old, now, void)
         }
         Paper::Authority
         | Paper::Node(_)
@@ -154,7 +164,7 @@ fn write(
 
 fn token<B: Serialize + DeserializeOwned>(
     mut claims: Claims<B>,
-    signer: &Secret<String>,
+    signer: &Signer,
     old: Option<&str>,
     now: Timestamp,
     held: Option<i64>,
@@ -162,7 +172,7 @@ fn token<B: Serialize + DeserializeOwned>(
     let old = old.and_then(|old| decode::<serde_json::Value>(old).ok());
     let previous = old.map(|old| old.claims.iat).max(held);
     claims.iat = issued_after(now.as_second(), previous);
-    Ok(sign(claims, signer)?)
+    Ok(signer.sign(claims)?)
 }
 
 fn certificate(

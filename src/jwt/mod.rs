@@ -13,4 +13,4 @@ pub use claims::{
 };
 pub use creds::creds_file;
 pub use crossing::{ActivationBody, Crossing, Export, Import};
-pub use token::{Token, TokenError, decode, issued_after, sign};
+pub use token::{Signer, Token, TokenError, decode, issued_after, sign};

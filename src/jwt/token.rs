@@ -32,27 +32,42 @@ pub struct Token<B> {
     pub claims: Claims<B>,
 }
 
-/// Signs claims with the seed of their issuer.
-///
-/// `jti` is base32 of SHA-512/256 over the standard claims without it, as the reference computes it.
-pub fn sign<B: Serialize>(
-    mut claims: Claims<B>,
-    seed: &Secret<String>,
-) -> Result<String, TokenError> {
-    let issuer =
-        KeyPair::from_seed(seed.expose()).map_err(|_| TokenError::WrongSeed(claims.iss.clone()))?;
-    if issuer.public_key() != claims.iss {
-        return Err(TokenError::WrongSeed(claims.iss));
+/// A key that signs. Reading its seed costs as much as a signature, so it is read once.
+pub struct Signer(KeyPair);
+
+impl Signer {
+    /// The key of a seed, if it is one.
+    pub fn new(seed: &Secret<String>) -> Option<Self> {
+        KeyPair::from_seed(seed.expose()).ok().map(Self)
     }
-    claims.jti = fingerprint(&claims);
-    let payload = serde_json::to_vec(&claims).map_err(|e| TokenError::Malformed(e.to_string()))?;
-    let mut token = BASE64URL_NOPAD.encode(HEADER.as_bytes());
-    token.push('.');
-    BASE64URL_NOPAD.encode_append(&payload, &mut token);
-    let signature = issuer.sign(token.as_bytes()).map_err(|_| TokenError::WrongSeed(claims.iss))?;
-    token.push('.');
-    BASE64URL_NOPAD.encode_append(&signature, &mut token);
-    Ok(token)
+
+    /// Signs claims whose issuer it is.
+    ///
+    /// `jti` is base32 of SHA-512/256 over the standard claims without it, as the reference computes it.
+    pub fn sign<B: Serialize>(&self, mut claims: Claims<B>) -> Result<String, TokenError> {
+        if self.0.public_key() != claims.iss {
+            return Err(TokenError::WrongSeed(claims.iss));
+        }
+        claims.jti = fingerprint(&claims);
+        let payload =
+            serde_json::to_vec(&claims).map_err(|e| TokenError::Malformed(e.to_string()))?;
+        let mut token = BASE64URL_NOPAD.encode(HEADER.as_bytes());
+        token.push('.');
+        BASE64URL_NOPAD.encode_append(&payload, &mut token);
+        let signature =
+            self.0.sign(token.as_bytes()).map_err(|_| TokenError::WrongSeed(claims.iss))?;
+        token.push('.');
+        BASE64URL_NOPAD.encode_append(&signature, &mut token);
+        Ok(token)
+    }
+}
+
+/// Signs claims with the seed of their issuer.
+pub fn sign<B: Serialize>(claims: Claims<B>, seed: &Secret<String>) -> Result<String, TokenError> {
+    match Signer::new(seed) {
+        Some(signer) => signer.sign(claims),
+        None => Err(TokenError::WrongSeed(claims.iss)),
+    }
 }
 
 /// The standard claims in the reference's order (nats-io/jwt v2, claims.go).

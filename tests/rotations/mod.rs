@@ -76,7 +76,8 @@ impl Stage {
             if let Some(kill) = kill.filter(|kill| kill.run == number) {
                 let stands = self.kill(kind, overlap, kill).await;
                 let over = number > 0 && stands == kind.first;
-                if kind.overlaps.len() > 2 && stands == "reload" {
+                let middle = number > 0 && number + 1 < kind.overlaps.len();
+                if middle && stands == "reload" {
                     // The second overlap has begun: it must not end before everybody has what is new.
                     overlap = "24h";
                 }
