@@ -61,10 +61,7 @@ fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Vec<Stri
         .into_iter()
         .partition(|rotation| !remote || is_possible(&vault.cluster, rotation));
     let others: Vec<String> = others.iter().map(words).collect();
-    let rest = [
-        ("not replaced by any rotation", left),
-        ("not replaced on AWS yet", others),
-    ];
+    let rest = [("not replaced by any rotation", left), ("not replaced on AWS yet", others)];
     let rest = rest.into_iter().filter(|(_, names)| !names.is_empty());
     let said = rest.map(|(why, names)| format!("due, and {why}: {}", names.join(", ")));
     Ok((possible, said.collect()))
