@@ -55,7 +55,9 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let direct = || vault.cluster.client_urls().join(",");
     let url = tunnel.as_ref().map_or_else(direct, Tunnel::url);
     let status = start(args, folder.path(), &url, &inbox);
-    tunnel.map(Tunnel::close);
+    if let Some(tunnel) = tunnel {
+        tunnel.close();
+    }
     let status = status?;
     // A tool that a signal has ended has no code of its own; shells count from 128 then.
     let code = status.code().or(status.signal().map(|signal| 128 + signal));

@@ -3,7 +3,6 @@
 mod balancer;
 mod machines;
 mod network;
-mod replacing;
 mod rolling;
 
 use std::net::IpAddr;
@@ -223,7 +222,6 @@ fn scene(network: &Network) {
     let notices = plan["plan"]["notices"].to_string();
     assert!(notices.contains("zone us-east-1b is away"), "{notices}");
     stage.run(&["doctor", "prod"]).expect(8);
-    replacing::is_refused_while_a_zone_is_away(&stage);
 
     network.cable("b", true);
     let status = healed(&stage);
@@ -233,7 +231,6 @@ fn scene(network: &Network) {
     while begin.elapsed() < ELECTIONS && stage.run(&["doctor", "prod"]).code != 0 {}
     stage.run(&["doctor", "prod"]).expect(0);
     stage.in_sync();
-    replacing::ends_with_a_node_that_has_everything(&stage);
     stage.aws.trusted();
 }
 
