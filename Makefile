@@ -19,7 +19,7 @@ check: ## Format, lints and unit tests: the quick one
 test: ## Every test
 	@.ci/suites all
 
-bench: tools ## Measure: starts and rolling restarts against a plain loop, signing, validate and render
+bench: tools ## Measure: starts and rolling restarts against a plain loop, signing, pushing against nsc, rotating, validate and render
 	@cargo bench --locked --quiet
 
 rotations: tools ## Rotate every kind of key under load, ROTATIONS=10 times and killed at every step; writes docs/rotation-table.md

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use natsops::artifacts::{short_lived_client, short_lived_user, trusted};
 use natsops::jwt::{AccountBody, Claims, SigningKey, decode, sign};
-use natsops::nats::{Access, Control, push};
+use natsops::nats::{Access, Control, lookup, push};
 use natsops::secrets::{Document, KeyName, OsEntropy, SealedDirectory, SecretStore as _};
 
 use super::cluster::{address, monitor};
@@ -74,7 +74,7 @@ fn measure_nsc(project: &Project, nsc: &Path) -> Duration {
     let begin = Instant::now();
     let said = run(&[&["push", "-A", "-u", &url][..], &tls, &who].concat());
     let elapsed = begin.elapsed();
-    println!("{said}");
+    assert!(said.contains("CROWD_0"), "{said}");
     elapsed / u32::try_from(ACCOUNTS_OF_NSC + 1).unwrap()
 }
 
@@ -91,6 +91,7 @@ fn open_inbox(project: &Project) -> String {
         key.template.subscribe.allow.push("_INBOX.>".to_owned());
     }
     claims.iat += 1;
+    let account = claims.sub.clone();
     let token = sign(claims, &store.open(&KeyName::operator_signing(1)).unwrap()).unwrap();
     let now = jiff::Timestamp::now();
     let user = short_lived_user("SYS", &index, &store, &OsEntropy, now).unwrap();
@@ -106,7 +107,11 @@ fn open_inbox(project: &Project) -> String {
             servers.push(monitor(project, number).varz().await.unwrap());
         }
         let control = Control { connection: access.connect(&user).await.unwrap(), servers: 5 };
-        push(&control, &token, &servers).await.unwrap();
+        // The role's permissions change, so servers close the connection of whoever brings that; it is looked up anew.
+        push(&control, &token, &servers).await.ok();
+        let control = Control { connection: access.connect(&user).await.unwrap(), servers: 5 };
+        let held = lookup(&control, &account).await.unwrap().tokens;
+        assert!(held.len() == 5 && held.iter().all(|held| *held == token), "it was not taken");
     });
     token
 }
