@@ -14,7 +14,7 @@ use crate::provider::Supply;
 use crate::provider::aws::{
     AwsProvider, BucketStore, Checks, Clients, CloudLease, Counter, Machines, Names,
 };
-use crate::secrets::{Author, Index, KeyName, OsEntropy, Secret, SecretStore as _};
+use crate::secrets::{Author, Beside, Index, KeyName, OsEntropy, Secret, SecretStore as _};
 
 /// An environment on AWS.
 pub struct Cloud {
@@ -130,6 +130,12 @@ pub fn on_aws(context: &Context, environment: &str) -> Result<Option<Cluster>, F
     Ok(matches!(cluster.placement, Placement::Aws(_)).then_some(cluster))
 }
 
+impl Cloud {
+    fn password(&self, name: &KeyName) -> Result<Secret<String>, String> {
+        self.store.open(name).map_err(|error| error.to_string())
+    }
+}
+
 impl Supply for Cloud {
     fn piece(
         &self,
@@ -141,7 +147,7 @@ impl Supply for Cloud {
         let service = self.cluster.services.values().find(|known| known.name.as_str() == service);
         let service = service.ok_or("there is no such service")?;
         if piece == "redis" {
-            let password = self.password(service.name.as_str())?;
+            let password = self.password(&KeyName::redis_user(service.name.as_str()))?;
             let url = format!("rediss://{}:{}@{cache}", service.name, password.expose());
             return Ok(Secret::new(url));
         }
@@ -171,7 +177,10 @@ impl Supply for Cloud {
         fs_err::read(&self.server).map_err(|error| error.to_string())
     }
 
-    fn password(&self, user: &str) -> Result<Secret<String>, String> {
-        self.store.open(&KeyName::redis_user(user)).map_err(|error| error.to_string())
+    fn passwords(&self, index: &Index, user: &str) -> Result<Vec<Secret<String>>, String> {
+        let now = KeyName::redis_user(user);
+        let before = now.beside(Beside::Retiring);
+        let names = [Some(&now), index.public(&before).map(|_| &before)];
+        names.into_iter().flatten().map(|name| self.password(name)).collect()
     }
 }

@@ -78,6 +78,6 @@ pub trait Supply: Sync {
     /// The server's program, of the version that the cluster runs.
     fn server(&self) -> Result<Vec<u8>, String>;
 
-    /// The password of a user of the cache.
-    fn password(&self, user: &str) -> Result<Secret<String>, String>;
+    /// The passwords that a user of the cache is let in with: that of now, and while it is replaced, the one before.
+    fn passwords(&self, index: &Index, user: &str) -> Result<Vec<Secret<String>>, String>;
 }

@@ -74,8 +74,8 @@ s3.delete_bucket_policy(Bucket=BUCKET)",
     drift(
         "cache-user",
         "natsops-prod-store",
-        &["access"],
-        "cache.modify_user(UserId='natsops-prod-store', AccessString='on ~* +@all')",
+        &["access", "passwords"],
+        "cache.modify_user(UserId='natsops-prod-store', AccessString='on ~* +@all', Passwords=['a' * 16, 'b' * 16])",
     ),
     drift(
         "cache-user-group",

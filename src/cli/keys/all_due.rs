@@ -4,14 +4,12 @@ use anstream::{eprintln, println};
 use jiff::Timestamp;
 
 use super::due::{Due, due};
-use super::rotate::{Args, What, again, is_done_on_aws, run as rotate, subject};
+use super::rotate::{Args, What, again, run as rotate, subject};
 use super::vault::Vault;
 use crate::artifacts::inventory;
-use crate::cli::cloud::on_aws;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{exit, paint};
-use crate::model::Cluster;
 
 /// One after the other, each as if it had been asked for alone.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
@@ -52,27 +50,10 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 type Rotation = (What, Option<String>);
 
 /// The rotations that are due, and what is said of the rest.
-fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Vec<String>), Failure> {
-    let remote = on_aws(context, environment)?.is_some();
+fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Option<String>), Failure> {
     let vault = Vault::open(context, environment)?;
     let keys = inventory(&vault.cluster, &vault.store.index()?);
     let Due { rotations, left } = due(&vault.cluster, &keys, Timestamp::now());
-    let (possible, others): (Vec<Rotation>, Vec<Rotation>) = rotations
-        .into_iter()
-        .partition(|rotation| !remote || is_possible(&vault.cluster, rotation));
-    let others: Vec<String> = others.iter().map(words).collect();
-    let rest = [("not replaced by any rotation", left), ("not replaced on AWS yet", others)];
-    let rest = rest.into_iter().filter(|(_, names)| !names.is_empty());
-    let said = rest.map(|(why, names)| format!("due, and {why}: {}", names.join(", ")));
-    Ok((possible, said.collect()))
-}
-
-fn is_possible(cluster: &Cluster, (what, name): &Rotation) -> bool {
-    what.target(cluster, name.as_deref()).is_ok_and(is_done_on_aws)
-}
-
-/// Such as `user wallet`.
-fn words((what, name): &Rotation) -> String {
-    let name = name.iter().map(|name| format!(" {name}"));
-    what.word() + &name.collect::<String>()
+    let said = format!("due, and not replaced by any rotation: {}", left.join(", "));
+    Ok((rotations.into_iter().collect(), (!left.is_empty()).then_some(said)))
 }

@@ -2,7 +2,7 @@
 
 use anstream::println;
 
-use super::servers::on_servers;
+use super::servers::{on_platform, on_servers};
 use super::{all_due, rotate_kms};
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
@@ -14,9 +14,12 @@ use crate::cli::shown::{RotationOutcome, RotationShown};
 use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::execute::StopSign;
-use crate::ops::keys::{Replaced, Rotated, Step, Target, Wish, left, rotate};
+use crate::ops::keys::{
+    CacheUser, Replaced, Rotated, Step, Target, Wish, left, rotate, rotate_managed,
+};
+use crate::ops::platform::Ground;
 use crate::ops::{Allowed, Site};
-use crate::provider::aws::Machines;
+use crate::provider::aws::{AwsProvider, Machines};
 use crate::secrets::{Author, Index, SecretStore as _};
 
 /// Replace a key, step by step; an interrupted rotation is continued by the next run
@@ -211,25 +214,14 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     })
 }
 
-/// Whether it can be replaced on AWS.
-pub(super) fn is_done_on_aws(target: Target<'_>) -> bool {
-    !matches!(target, Target::CachePassword(_))
-}
-
-/// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take.
+/// Claims are changed over the servers' own ports; what stands in a node's files, its machine is told to take. Passwords
+/// of the cache are set by AWS.
 fn on_machines(
     context: &Context,
     args: &Args,
     what: What,
     cluster: Cluster,
 ) -> Result<Option<Rotated>, Failure> {
-    let environment = &args.environment;
-    if !is_done_on_aws(what.target(&cluster, args.name.as_deref())?) {
-        let what = format!(
-            "`{environment}` lives on AWS, where passwords of the cache are not replaced yet"
-        );
-        return Err(Failure::new(exit::FAILED, what).safe("nothing was changed"));
-    }
     let wish = wish(args);
     let server = context.nats_server(&cluster)?;
     let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author(args));
@@ -237,6 +229,12 @@ fn on_machines(
     let steps = |index: &Index| left(&cloud.cluster, target, wish, index);
     if !agreed(context, args, what, || Ok(steps(&cloud.store.index()?)))? {
         return Ok(None);
+    }
+    if let Target::CachePassword(CacheUser::Service(service)) = target {
+        let work = async |ground: &Ground<'_, AwsProvider<'_>>, stop: &StopSign| {
+            rotate_managed(ground, service, wish, stop).await
+        };
+        return on_platform(&cloud, "keys rotate", work).map(Some);
     }
     let work = async |site: &Site<'_, Machines<'_>>, stop: &StopSign| {
         rotate(site, target, wish, stop).await

@@ -1,5 +1,5 @@
-//! Keys of a running cluster on AWS: changed over the servers' own ports and by their machines, and then handed to whoever
-//! uses them.
+//! Keys of a running cluster on AWS: changed over the servers' own ports, by their machines and in the cache, and handed to
+//! whoever uses them. All of it is done under the lease.
 
 use crate::cli::cloud::Cloud;
 use crate::cli::context::{Context, block_on};
@@ -8,8 +8,9 @@ use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reach::demand;
 use crate::ops::execute::StopSign;
+use crate::ops::platform::Ground;
 use crate::ops::{Allowed, OpsError, Site, platform};
-use crate::provider::aws::Machines;
+use crate::provider::aws::{AwsProvider, Machines};
 
 /// Does `work` with the servers, then writes what services and machines fetch: parameters, and bundles that `work` had no
 /// need to hand over. `command` is what the lease says.
@@ -26,23 +27,47 @@ pub fn on_servers<T>(
     block_on(async |stop| {
         let site = cloud.site(edges, &progress, allowed);
         let provider = demand(cloud, &site).await?;
-        let lease = cloud.lease(&provider, command, &progress).await?;
         let ground = cloud.ground(&provider, &progress, false);
-        let outcome = async {
+        let work = async {
             let done = work(&site, stop).await?;
             platform::deliver(&ground, stop).await?;
-            Ok::<T, OpsError>(done)
+            Ok(done)
         };
-        let outcome = outcome.await;
-        let lost = lease.is_lost();
-        let given = lease.give_back().await;
-        let done = outcome?;
-        given?;
-        if lost {
-            return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
-                .safe("what was done stands; the same command goes on"));
-        }
-        progress.finish();
-        Ok(done)
+        under_lease(cloud, &provider, (command, &progress), work).await
     })
+}
+
+/// Does `work` with what AWS makes; no server needs to be reached. `command` is what the lease says.
+pub fn on_platform<T>(
+    cloud: &Cloud,
+    command: &str,
+    work: impl AsyncFnOnce(&Ground<'_, AwsProvider<'_>>, &StopSign) -> Result<T, OpsError>,
+) -> Result<T, Failure> {
+    let progress = Progress::new();
+    block_on(async |stop| {
+        let provider = cloud.provider().await?;
+        let ground = cloud.ground(&provider, &progress, false);
+        under_lease(cloud, &provider, (command, &progress), work(&ground, stop)).await
+    })
+}
+
+/// Takes the lease, works, and gives it back however that ended.
+async fn under_lease<T>(
+    cloud: &Cloud,
+    provider: &AwsProvider<'_>,
+    (command, progress): (&str, &Progress),
+    work: impl Future<Output = Result<T, OpsError>>,
+) -> Result<T, Failure> {
+    let lease = cloud.lease(provider, command, progress).await?;
+    let outcome = work.await;
+    let lost = lease.is_lost();
+    let given = lease.give_back().await;
+    let done = outcome?;
+    given?;
+    if lost {
+        return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
+            .safe("what was done stands; the same command goes on"));
+    }
+    progress.finish();
+    Ok(done)
 }

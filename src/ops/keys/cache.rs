@@ -67,13 +67,17 @@ impl CacheUser<'_> {
 
 /// Where it stands, as the store tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
+    /// One password, and nothing under way.
     Settled,
+    /// The new password exists since then, and the old one is let in as well.
     Overlapping(Timestamp),
+    /// The old password is to be refused.
     Dropping,
 }
 
-fn stage(name: &KeyName, index: &Index) -> Stage {
+/// Where the rotation of a password stands.
+pub(super) fn stage(name: &KeyName, index: &Index) -> Stage {
     let has = |beside| index.public(&name.beside(beside)).is_some();
     match index.keys.get(name) {
         _ if has(Beside::Revoked) => Stage::Dropping,
@@ -83,7 +87,7 @@ fn stage(name: &KeyName, index: &Index) -> Stage {
 }
 
 /// The digest of the old password, while it is known.
-fn old_of(name: &KeyName, index: &Index) -> Option<String> {
+pub(super) fn old_of(name: &KeyName, index: &Index) -> Option<String> {
     let beside = [Beside::Retiring, Beside::Revoked].into_iter();
     beside.filter_map(|beside| index.public(&name.beside(beside))).map(str::to_owned).next()
 }

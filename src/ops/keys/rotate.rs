@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::run::Run;
 use super::{
-    CacheUser, Client, Signers, Step, authority, cache, client, node, operator, signing, user,
-    way_in,
+    CacheUser, Client, Signers, Step, authority, cache, client, managed_cache, node, operator,
+    signing, user, way_in,
 };
 use crate::artifacts::{Promotion, promotion};
 use crate::model::{Cluster, Period, Service};
@@ -109,8 +109,16 @@ pub fn left(cluster: &Cluster, target: Target<'_>, wish: Wish, index: &Index) ->
         Target::NodeCertificates(node) => node::left(cluster, node, index),
         Target::ClientCertificates(client) => client::left(cluster, client, wish, index),
         Target::Authority => authority::left(wish, index),
+        Target::CachePassword(CacheUser::Service(service)) if is_managed(cluster) => {
+            managed_cache::left(service, wish, index)
+        }
         Target::CachePassword(user) => cache::left(user, wish, index),
     }
+}
+
+/// Whether the platform runs the cache, and no node of it is ours.
+fn is_managed(cluster: &Cluster) -> bool {
+    cluster.redis_nodes().is_empty()
 }
 
 /// Begins a rotation, or continues the one that is under way.

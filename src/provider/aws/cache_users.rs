@@ -13,8 +13,9 @@ use super::names::Names;
 use super::wait::{Look, until};
 use crate::model::{Cluster, Service};
 use crate::plan::{Kind, OnChange, Record, RecordId};
-use crate::provider::Supply;
+use crate::provider::Means;
 use crate::render::cache_access;
+use crate::secrets::{Beside, Index, KeyName};
 
 /// Every group must have a user of this name; ours may do nothing.
 const DEFAULT: &str = "default";
@@ -50,8 +51,19 @@ fn list(ids: &BTreeSet<String>) -> String {
     ids.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// How many passwords a user should have: which they are can't be seen.
+fn passwords(user: &CacheUser, index: &Index) -> String {
+    let before = KeyName::redis_user(&user.name).beside(Beside::Retiring);
+    let count = match index.public(&before) {
+        _ if user.name == DEFAULT => 0,
+        Some(_) => 2,
+        None => 1,
+    };
+    count.to_string()
+}
+
 /// What users and their group should be.
-pub fn desired(names: Names<'_>, cluster: &Cluster) -> Vec<Record> {
+pub fn desired(names: Names<'_>, cluster: &Cluster, index: &Index) -> Vec<Record> {
     if cluster.redis.is_none() {
         return Vec::new();
     }
@@ -62,6 +74,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster) -> Vec<Record> {
             Record::new(RecordId::new(Kind::CacheUser, names.cache_user(&user.name)))
                 .field("name", &user.name, OnChange::Forbidden(named))
                 .field("access", &user.access, OnChange::InPlace)
+                .field("passwords", passwords(&user, index), OnChange::InPlace)
                 .complete(),
         );
     }
@@ -98,6 +111,7 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
             Record::new(RecordId::new(Kind::CacheUser, user.user_id().unwrap_or_default()))
                 .field("name", user.user_name().unwrap_or_default(), OnChange::InPlace)
                 .field("access", user.access_string().unwrap_or_default(), OnChange::InPlace)
+                .field("passwords", password_count(user), OnChange::InPlace)
                 .complete()
         })
         .collect();
@@ -121,22 +135,33 @@ fn find(aws: &AwsProvider<'_>, id: &str) -> Result<CacheUser, CloudError> {
     })
 }
 
+/// How many passwords a user has.
+fn password_count(user: &User) -> String {
+    let count = user.authentication().and_then(|authentication| authentication.password_count());
+    count.unwrap_or_default().to_string()
+}
+
+/// How a user signs in: with any of its passwords, or not at all.
+fn mode(user: &CacheUser, means: &Means<'_>) -> Result<AuthenticationMode, CloudError> {
+    let mode = AuthenticationMode::builder();
+    if user.name == DEFAULT {
+        return Ok(mode.r#type(InputAuthenticationType::NoPassword).build());
+    }
+    let passwords = means.supply.passwords(means.index, &user.name);
+    let passwords =
+        passwords.map_err(|reason| CloudError::found("look", CloudClass::Other, reason))?;
+    let mode = mode.r#type(InputAuthenticationType::Password);
+    let mode = passwords.iter().fold(mode, |mode, password| mode.passwords(password.expose()));
+    Ok(mode.build())
+}
+
 /// Makes a user, with its password.
 pub async fn create_user(
     aws: &AwsProvider<'_>,
     id: &str,
-    supply: &dyn Supply,
+    means: &Means<'_>,
 ) -> Result<(), CloudError> {
     let user = find(aws, id)?;
-    let mode = AuthenticationMode::builder();
-    let mode = if user.name == DEFAULT {
-        mode.r#type(InputAuthenticationType::NoPassword)
-    } else {
-        let password = supply.password(&user.name);
-        let password = password
-            .map_err(|reason| CloudError::found("CreateUser", CloudClass::Other, reason))?;
-        mode.r#type(InputAuthenticationType::Password).passwords(password.expose())
-    };
     let call = aws
         .clients
         .cache
@@ -145,21 +170,21 @@ pub async fn create_user(
         .user_name(&user.name)
         .engine(ENGINE)
         .access_string(&user.access)
-        .authentication_mode(mode.build())
+        .authentication_mode(mode(&user, means)?)
         .set_tags(Some(tags(aws)));
     exists_or(call.send().await.of("CreateUser"))
 }
 
-/// Gives a user its rules again, and waits until it has them: meanwhile AWS refuses every further change.
+/// Gives a user its rules and passwords again, and waits until it has them: meanwhile AWS refuses every further change.
 pub async fn update_user(
     aws: &AwsProvider<'_>,
     id: &str,
-    told: &(dyn Fn(&str) + Sync),
+    means: &Means<'_>,
 ) -> Result<(), CloudError> {
     let user = find(aws, id)?;
-    let call = aws.clients.cache.modify_user().user_id(id).access_string(user.access);
-    call.send().await.of("ModifyUser")?;
-    until(&format!("the user {id}"), SETTLES, told, async || {
+    let call = aws.clients.cache.modify_user().user_id(id).authentication_mode(mode(&user, means)?);
+    call.access_string(user.access).send().await.of("ModifyUser")?;
+    until(&format!("the user {id}"), SETTLES, means.told, async || {
         let status = user_status(aws, id).await?.unwrap_or("not seen yet".to_owned());
         Ok(if status == "active" { Look::Ready } else { Look::NotYet(status) })
     })

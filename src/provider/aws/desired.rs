@@ -18,7 +18,7 @@ pub fn desired(cluster: &Cluster, index: &Index) -> Vec<Record> {
     };
     let mut records = vec![bucket::desired(names, settings), key::desired(names, settings)];
     records.extend(cache_subnets::desired(names, cluster));
-    records.extend(cache_users::desired(names, cluster));
+    records.extend(cache_users::desired(names, cluster, index));
     records.extend(security::desired(names, cluster, settings));
     records.extend(replication_group::desired(names, cluster, settings));
     records.push(load_balancer::desired(names, cluster, settings));

@@ -11,6 +11,7 @@
     POST agent          an agent of a machine asks for a command; `POST agent-end` tells how it ended, `GET agents` who has asked
     GET  commands       every command of Systems Manager, with how it ended
     POST console        text that a machine has written on its console, by the id of its instance
+    POST sign-in        whether the cache lets a `user` in with a `password`
     GET  sessions       every session of Systems Manager: target, document, parameters, token and state
     GET  inventory      everything that exists, ids by kind
     POST seed           makes the shared network and tells its ids
@@ -84,6 +85,9 @@ def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
         if order == "POST console":
             emulator.world.keep("consoles").update(json.loads(body))
             return as_json([])
+        if order == "POST sign-in":
+            asked = json.loads(body)
+            return as_json(asked["password"] in emulator.world.keep("passwords").get(asked["user"], []))
         if order == "GET sessions":
             return as_json(emulator.world.keep("sessions"))
         if order == "GET inventory":
