@@ -7,13 +7,15 @@
 set -eu
 folder=$1 python=$2 agent=$3 bucket=$4 node=$5 instance=$6
 
-mkdir -p "$folder/lib/nats" "$folder/run" "$folder/bin"
-chmod 755 "$folder" "$folder/lib" "$folder/run" "$folder/bin"
-cp -a /etc "$folder/etc"
-mkdir -p "$folder/etc/natsops" "$folder/etc/systemd/system/multi-user.target.wants"
-printf 'bucket=%s\nnode=%s\nregion=%s\nvolume=none\n' "$bucket" "$node" "$AWS_REGION" >"$folder/etc/natsops/node.conf"
+# The disk outlives the instance, whose root is its own.
+disk=$folder/disk root=$folder/$instance
+mkdir -p "$disk" "$root/lib" "$root/run" "$root/bin"
+chmod 755 "$folder" "$root" "$root/lib" "$root/run" "$root/bin"
+cp -a /etc "$root/etc"
+mkdir -p "$root/lib/nats" "$root/etc/natsops" "$root/etc/systemd/system/multi-user.target.wants"
+printf 'bucket=%s\nnode=%s\nregion=%s\nvolume=none\n' "$bucket" "$node" "$AWS_REGION" >"$root/etc/natsops/node.conf"
 
-cat >"$folder/bin/aws" <<AWS
+cat >"$root/bin/aws" <<AWS
 #!$python
 # aws s3 cp --quiet --region REGION s3://BUCKET/KEY FILE
 import sys
@@ -21,7 +23,7 @@ import boto3
 bucket, _, key = sys.argv[6].removeprefix("s3://").partition("/")
 boto3.client("s3").download_file(bucket, key, sys.argv[7])
 AWS
-cat >"$folder/bin/systemctl" <<'SYSTEMCTL'
+cat >"$root/bin/systemctl" <<'SYSTEMCTL'
 #!/bin/sh
 # systemctl VERB [OPTION…] nats.service
 unit=/etc/systemd/system/nats.service
@@ -64,12 +66,17 @@ restart) stop; start ;;
 *) echo "systemctl: what is $1?" >&2; exit 1 ;;
 esac
 SYSTEMCTL
-chmod 755 "$folder/bin/aws" "$folder/bin/systemctl"
+chmod 755 "$root/bin/aws" "$root/bin/systemctl"
 
-mount --bind "$folder/etc" /etc
-mount --bind "$folder/run" /run
-mount --bind "$folder/lib" /var/lib
-mount --bind "$folder/bin" /usr/local/bin
+# A Python that lives there is needed still.
+for program in /usr/local/bin/python*; do
+  [ ! -e "$program" ] || cp -a "$program" "$root/bin/"
+done
+mount --bind "$disk" "$root/lib/nats"
+mount --bind "$root/etc" /etc
+mount --bind "$root/run" /run
+mount --rbind "$root/lib" /var/lib
+mount --bind "$root/bin" /usr/local/bin
 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 

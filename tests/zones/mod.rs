@@ -3,6 +3,7 @@
 mod balancer;
 mod machines;
 mod network;
+mod replacing;
 mod rolling;
 
 use std::net::IpAddr;
@@ -167,7 +168,7 @@ fn scene(network: &Network) {
     let apply = ["apply", "prod", "--yes", "--json", "--reach", "wait", "--require-checks"];
     let applying = stage.command(&apply).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(3));
-    let _machines = Machines::boot(&stage, network);
+    let mut machines = Machines::boot(&stage, network);
     let applied = Output::of(&applying.wait_with_output().unwrap()).expect(0).json();
     let checks = applied["checks"].as_array().unwrap();
     assert!(checks.len() >= 11 && checks.iter().all(|check| check["passed"] == true), "{checks:?}");
@@ -222,6 +223,7 @@ fn scene(network: &Network) {
     let notices = plan["plan"]["notices"].to_string();
     assert!(notices.contains("zone us-east-1b is away"), "{notices}");
     stage.run(&["doctor", "prod"]).expect(8);
+    replacing::is_refused_while_a_zone_is_away(&stage);
 
     network.cable("b", true);
     let status = healed(&stage);
@@ -231,6 +233,8 @@ fn scene(network: &Network) {
     while begin.elapsed() < ELECTIONS && stage.run(&["doctor", "prod"]).code != 0 {}
     stage.run(&["doctor", "prod"]).expect(0);
     stage.in_sync();
+    replacing::a_machine_makes_way(&stage, network, &mut machines);
+    runtime.block_on(write_everywhere(&stage, &writers, "after"));
     stage.aws.trusted();
 }
 
