@@ -21,6 +21,7 @@ use crate::cluster::options;
 use crate::support::{Output, changes};
 use machines::Machines;
 use network::Network;
+use replacing::Disk;
 
 /// The zones with their nodes, as `prod.yaml` has them.
 const ZONES: [(&str, &[(&str, &str)]); 3] = [
@@ -233,7 +234,9 @@ fn scene(network: &Network) {
     while begin.elapsed() < ELECTIONS && stage.run(&["doctor", "prod"]).code != 0 {}
     stage.run(&["doctor", "prod"]).expect(0);
     stage.in_sync();
-    replacing::a_machine_makes_way(&stage, network, &mut machines);
+    for disk in [Disk::Kept, Disk::Empty] {
+        replacing::a_machine_makes_way(&stage, network, &mut machines, disk);
+    }
     runtime.block_on(write_everywhere(&stage, &writers, "after"));
     stage.aws.trusted();
 }

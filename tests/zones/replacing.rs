@@ -29,24 +29,42 @@ pub fn is_refused_while_a_zone_is_away(stage: &Stage) {
     assert_eq!(stage.changes().len(), made, "nothing was touched");
 }
 
-/// A whole cluster spares one machine. The next one has its address and its disk, and the command ends when its server is
-/// well and has everything.
-pub fn a_machine_makes_way(stage: &Stage, network: &Network, machines: &mut Machines) {
-    let before = stage.by_hand("print(instance('nats-3'), volume('nats-3'), interface('nats-3'))");
+/// What a machine has besides its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// That of the machine before.
+    Kept,
+    /// An empty one: that of before is dead.
+    Empty,
+}
+
+/// A whole cluster spares one machine. The next one has its address, and the command ends when its server is well and has
+/// everything, whether its disk brings that or the others do.
+pub fn a_machine_makes_way(stage: &Stage, network: &Network, machines: &mut Machines, disk: Disk) {
+    let ids = || {
+        let ids = "print(instance('nats-3'), volume('nats-3'), interface('nats-3'))";
+        stage.by_hand(ids).split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = ids();
     stage.aws.post("reset-calls", &json!(null));
-    let replace = ["node", "replace", "prod", "nats-3", "--yes", "--json"];
+    let mut replace = vec!["node", "replace", "prod", "nats-3", "--yes", "--json"];
+    if disk == Disk::Empty {
+        replace.push("--empty-disk");
+    }
     let mut run = stage.command(&replace).spawn().unwrap();
     wait(stage, &mut run, "TerminateInstances");
     machines.lose("nats-3");
+    if disk == Disk::Empty {
+        std::fs::remove_dir_all(stage.project.path().join("machines/nats-3/disk")).unwrap();
+    }
     wait(stage, &mut run, "AttachVolume");
     assert!(run.try_wait().unwrap().is_none(), "it does not wait for the server");
     machines.launch(stage, network, "nats-3", &stage.by_hand("print(instance('nats-3'))"));
     let replaced = Output::of(&run.wait_with_output().unwrap()).expect(0).json();
-    assert_eq!((&replaced["generation"], &replaced["healthy"]), (&json!(2), &json!(true)));
-    let after = stage.by_hand("print(instance('nats-3'), volume('nats-3'), interface('nats-3'))");
-    let parts = |ids: &str| ids.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let (before, after) = (parts(&before), parts(&after));
-    assert!(before[0] != after[0] && before[1..] == after[1..], "{before:?} {after:?}");
+    assert_eq!(replaced["healthy"], true);
+    let after = ids();
+    assert!(before[0] != after[0] && before[2] == after[2], "{before:?} {after:?}");
+    assert_eq!(before[1] == after[1], disk == Disk::Kept, "{before:?} {after:?}");
     let status = stage.run(&["status", "prod", "--json"]).expect(0).json();
     let streams = status["status"]["streams"].as_array().unwrap();
     assert!(streams.iter().all(|stream| stream["current"] == stream["replicas"]), "{status}");
