@@ -9,7 +9,8 @@ use super::session::Session;
 use super::{Event, OpsError, Reporter, Site};
 use crate::model::{AccountName, Bucket, Consumer};
 use crate::nats::{
-    Connection, Stored, StreamError, delete_consumer, delete_stream, put_consumer, put_stream,
+    Connection, ConnectionError, Stored, StreamError, delete_consumer, delete_stream, put_consumer,
+    put_stream,
 };
 use crate::plan::{Action, ActionKind, Kind};
 use crate::provider::Provider;
@@ -37,7 +38,9 @@ pub async fn streams<P: Provider>(
         let session = tokio::sync::Mutex::new(session);
         execute(&actions, site.reporter, stop, async |action| -> Result<(), OpsError> {
             let target = Target::of(site, action)?;
-            let connection = session.lock().await.account(site, index, target.account).await?;
+            let enter = async || session.lock().await.account(site, index, target.account).await;
+            // A server that still reads the claims of an account lets nobody of it in.
+            let connection = patiently(enter, is_shut_out, site.reporter, stop).await?;
             let attempt = async || perform(&connection, action.action, &target).await;
             Ok(placed(attempt, site.reporter, stop).await?)
         })
@@ -46,16 +49,30 @@ pub async fn streams<P: Provider>(
     wait_healthy(site, stop).await.map(drop)
 }
 
+fn is_shut_out(error: &OpsError) -> bool {
+    matches!(error, OpsError::Connection(ConnectionError::Refused(_)))
+}
+
 /// Repeats `attempt` while the servers refuse what they may take soon: all of them are there and well.
 async fn placed(
     attempt: impl AsyncFn() -> Result<(), StreamError>,
     reporter: &dyn Reporter,
     stop: &StopSign,
 ) -> Result<(), StreamError> {
+    patiently(attempt, |error| error.passing, reporter, stop).await
+}
+
+/// Repeats `attempt` while it fails for a reason that may pass.
+async fn patiently<T, E: std::fmt::Display>(
+    attempt: impl AsyncFn() -> Result<T, E>,
+    is_passing: impl Fn(&E) -> bool,
+    reporter: &dyn Reporter,
+    stop: &StopSign,
+) -> Result<T, E> {
     let begin = Instant::now();
     loop {
         match attempt().await {
-            Err(error) if error.passing && begin.elapsed() < UNHEARD && !stop.is_raised() => {
+            Err(error) if is_passing(&error) && begin.elapsed() < UNHEARD && !stop.is_raised() => {
                 reporter.event(&Event::Waiting(&error.to_string()));
                 tokio::time::sleep(PAUSE).await;
             }
