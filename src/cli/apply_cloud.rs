@@ -172,15 +172,5 @@ async fn carry_out(
 ) -> Result<Done, Failure> {
     let platform = grounds.ground.platform;
     platform.anchor().await.map_err(OpsError::from)?;
-    let lease = cloud.lease(platform, "apply", progress).await?;
-    let outcome = grounds.apply(stop).await;
-    let lost = lease.is_lost();
-    let given = lease.give_back().await;
-    let left = outcome?;
-    given?;
-    if lost {
-        return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
-            .safe("everything planned was done, and nothing twice"));
-    }
-    Ok(left)
+    cloud.under_lease(platform, ("apply", progress), grounds.apply(stop)).await
 }

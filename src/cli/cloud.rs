@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::context::{Context, engineer};
+use super::exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::artifacts::{Content, archive, client_file};
@@ -109,6 +110,31 @@ impl Cloud {
         let bucket = names(&self.cluster).bucket();
         Ok(CloudLease::take(&platform.clients, bucket, holder, &|words| progress.wait(words))
             .await?)
+    }
+
+    /// Takes the lease for `command`, works, and gives it back however that ended. Whoever has lost it meanwhile is told.
+    pub async fn under_lease<T, E>(
+        &self,
+        platform: &AwsProvider<'_>,
+        (command, progress): (&str, &Progress),
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        let lease = self.lease(platform, command, progress).await?;
+        let outcome = work.await;
+        let lost = lease.is_lost();
+        let given = lease.give_back().await;
+        let done = outcome?;
+        given?;
+        if lost {
+            return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
+                .safe(
+                    "what was done stands, and nothing was done twice; the same command goes on",
+                ));
+        }
+        Ok(done)
     }
 }
 

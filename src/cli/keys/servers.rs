@@ -3,7 +3,6 @@
 
 use crate::cli::cloud::Cloud;
 use crate::cli::context::{Context, block_on};
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::reach::demand;
@@ -31,9 +30,11 @@ pub fn on_servers<T>(
         let work = async {
             let done = work(&site, stop).await?;
             platform::deliver(&ground, stop).await?;
-            Ok(done)
+            Ok::<T, OpsError>(done)
         };
-        under_lease(cloud, &provider, (command, &progress), work).await
+        let done = cloud.under_lease(&provider, (command, &progress), work).await?;
+        progress.finish();
+        Ok(done)
     })
 }
 
@@ -47,27 +48,9 @@ pub fn on_platform<T>(
     block_on(async |stop| {
         let provider = cloud.provider().await?;
         let ground = cloud.ground(&provider, &progress, false);
-        under_lease(cloud, &provider, (command, &progress), work(&ground, stop)).await
+        let work = work(&ground, stop);
+        let done = cloud.under_lease(&provider, (command, &progress), work).await?;
+        progress.finish();
+        Ok(done)
     })
-}
-
-/// Takes the lease, works, and gives it back however that ended.
-async fn under_lease<T>(
-    cloud: &Cloud,
-    provider: &AwsProvider<'_>,
-    (command, progress): (&str, &Progress),
-    work: impl Future<Output = Result<T, OpsError>>,
-) -> Result<T, Failure> {
-    let lease = cloud.lease(provider, command, progress).await?;
-    let outcome = work.await;
-    let lost = lease.is_lost();
-    let given = lease.give_back().await;
-    let done = outcome?;
-    given?;
-    if lost {
-        return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
-            .safe("what was done stands; the same command goes on"));
-    }
-    progress.finish();
-    Ok(done)
 }

@@ -86,12 +86,8 @@ fn on_machine(
             return perform(&site, &shell, node, &operation).await;
         }
         let command = format!("node {}", operation.name());
-        let lease = cloud.lease(&aws, &command, &progress).await?;
-        let outcome = perform(&site, &shell, node, &operation).await;
-        let given = lease.give_back().await;
-        let output = outcome?;
-        given?;
-        Ok(output)
+        let work = perform(&site, &shell, node, &operation);
+        cloud.under_lease(&aws, (&command, &progress), work).await
     })
 }
 
@@ -106,8 +102,7 @@ fn on_this_machine(context: &Context, wish: &Wish<'_>) -> Result<ShellOutput, Fa
     let _lease = changes.then(|| context.lease(wish.environment, &command)).transpose()?;
     block_on(async |_| {
         let site = workplace.site(Programs::default(), &progress, allowed(wish));
-        let output = perform(&site, &shell, node, &wish.order.of(String::new())).await?;
-        Ok(output)
+        perform(&site, &shell, node, &wish.order.of(String::new())).await
     })
 }
 

@@ -73,7 +73,6 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         let outlook = replace::examine(&ground, &site, order, &cloud.store.index()?).await?;
         permit(args, &outlook)?;
         ask(args, &cloud, order, &outlook)?;
-        let lease = cloud.lease(&platform, "node replace", &progress).await?;
         let work = async {
             // The world may have moved while somebody was asked.
             let outlook = replace::examine(&ground, &site, order, &cloud.store.index()?).await?;
@@ -81,10 +80,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             let next = replace::replace(&ground, &site, order, &outlook, stop).await?;
             Ok::<_, Failure>((next, outlook.is_reached()))
         };
-        let done = work.await;
-        let given = lease.give_back().await;
-        let done = done?;
-        given.map_err(Failure::from)?;
+        let done = cloud.under_lease(&platform, ("node replace", &progress), work).await?;
         progress.finish();
         Ok(done)
     });

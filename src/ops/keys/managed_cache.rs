@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::cache::{Stage, old_of, stage};
 use super::rotate::{Words, after};
+use super::run::{made, reviewed};
 use super::{Replaced, Rotated, Step, Wish};
-use crate::artifacts::{Newer, Scribe, review};
+use crate::artifacts::{Newer, Scribe};
 use crate::model::Service;
 use crate::ops::OpsError;
 use crate::ops::execute::StopSign;
@@ -129,18 +130,8 @@ struct Run<'r, 'a, P> {
 impl<'r, 'a, P: Platform> Run<'r, 'a, P> {
     /// Looks whether nothing else is under way.
     fn ready(ground: &'r Ground<'a, P>, stop: &'r StopSign) -> Result<Self, OpsError> {
-        let (index, newer) = (ground.store.index()?, Newer::new());
-        let environment = &ground.cluster.environment;
-        if index.is_empty() {
-            let what = format!("no key has been made yet; natsops apply {environment} makes them");
-            return Err(OpsError::Unready(what));
-        }
-        let pending = review(ground.cluster, &index, Timestamp::now(), &newer);
-        if let Some(action) = pending.changes().next() {
-            let what =
-                format!("{} is not as the files say; natsops apply {environment}", action.id);
-            return Err(OpsError::Unready(what));
-        }
+        let (index, newer) = (made(ground.cluster, ground.store)?, Newer::new());
+        reviewed(ground.cluster, &index, Timestamp::now(), &newer)?;
         Ok(Self { ground, stop, newer, index, steps: Vec::new() })
     }
 

@@ -1,9 +1,10 @@
 //! One run of a rotation: what it has read, what it has done, and what every kind of key needs of it.
 
+use jiff::Timestamp;
+
 use super::Step;
 use crate::artifacts::{Newer, Scribe, review};
-use crate::model::ConnectionKind;
-use crate::model::Service;
+use crate::model::{Cluster, ConnectionKind, Service};
 use crate::nats::{ClaimsError, Varz, push};
 use crate::ops::cache;
 use crate::ops::execute::StopSign;
@@ -15,7 +16,7 @@ use crate::ops::survey::{World, observe, plan_nodes};
 use crate::ops::{OpsError, Site, reload};
 use crate::plan::{Action, Effect};
 use crate::provider::{CONFIG_DIGEST, Provider};
-use crate::secrets::{Change, Document, Index, KeyName, StoreError, Ticket};
+use crate::secrets::{Change, Document, Index, KeyName, SecretStore, StoreError, Ticket};
 
 /// One run.
 pub(super) struct Run<'r, 'a, P> {
@@ -35,20 +36,10 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
     /// A key that has leaked is revoked where it can be, although a node is away: the run fails at its proof, and the next
     /// one goes on.
     pub async fn ready(site: &'r Site<'a, P>, leaked: bool) -> Result<(Self, World), OpsError> {
-        let index = site.store.index()?;
-        let environment = &site.cluster.environment;
-        if index.is_empty() {
-            let what = format!("no key has been made yet; natsops apply {environment} makes them");
-            return Err(OpsError::Unready(what));
-        }
+        let index = made(site.cluster, site.store)?;
         let world = observe(site, &index).await?;
         let newer = world.newer();
-        let pending = review(site.cluster, &index, site.now(), &newer);
-        if let Some(action) = pending.changes().next() {
-            let what =
-                format!("{} is not as the files say; natsops apply {environment}", action.id);
-            return Err(OpsError::Unready(what));
-        }
+        reviewed(site.cluster, &index, site.now(), &newer)?;
         let mut nodes = site.cluster.nodes.iter().zip(&world.health);
         if let Some((node, _)) = nodes.find(|(_, health)| health.varz.is_none())
             && !leaked
@@ -169,6 +160,34 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         let public = self.index.document(paper);
         let public = public.ok_or_else(|| StoreError::Missing(key.clone()))?.to_owned();
         Ok(Ticket { public, secret: self.site.store.open(key)? })
+    }
+}
+
+/// The index of an environment that has been applied.
+pub(super) fn made(cluster: &Cluster, store: &dyn SecretStore) -> Result<Index, OpsError> {
+    let index = store.index()?;
+    match index.is_empty() {
+        false => Ok(index),
+        true => Err(OpsError::Unready(format!(
+            "no key has been made yet; natsops apply {} makes them",
+            cluster.environment
+        ))),
+    }
+}
+
+/// Refuses what an apply must make or sign first.
+pub(super) fn reviewed(
+    cluster: &Cluster,
+    index: &Index,
+    now: Timestamp,
+    newer: &Newer,
+) -> Result<(), OpsError> {
+    match review(cluster, index, now, newer).changes().next() {
+        None => Ok(()),
+        Some(action) => Err(OpsError::Unready(format!(
+            "{} is not as the files say; natsops apply {}",
+            action.id, cluster.environment
+        ))),
     }
 }
 

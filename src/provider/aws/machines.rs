@@ -48,13 +48,13 @@ impl<'a> Machines<'a> {
     }
 
     async fn aws(&self) -> Result<AwsProvider<'a>, ProviderError> {
+        let elsewhere = || ProviderError::Tool("this cluster does not live on AWS".to_owned());
         let Placement::Aws(settings) = &self.cluster.placement else {
-            return Err(ProviderError::Tool("this cluster does not live on AWS".to_owned()));
+            return Err(elsewhere());
         };
         let connect = async || Clients::connect(&settings.region, self.calls.clone()).await;
         let clients = self.clients.get_or_init(connect).await.clone();
-        let aws = AwsProvider::new(self.cluster, clients);
-        aws.ok_or_else(|| ProviderError::Tool("this cluster does not live on AWS".to_owned()))
+        AwsProvider::new(self.cluster, clients).ok_or_else(elsewhere)
     }
 
     fn node(&self, action: &Action) -> Result<&'a Node, ProviderError> {
