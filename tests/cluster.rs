@@ -11,6 +11,7 @@ use natsops::secrets::{
     Document, Entropy as _, Index, KeyName, OsEntropy, SealedDirectory, SecretStore as _, Ticket,
 };
 
+use crate::support::plain_server::PlainServer;
 use crate::support::{Cluster, Project, holds_no_secret};
 
 /// The keys of a test's project.
@@ -116,6 +117,40 @@ pub async fn client(project: &Project, service: &str) -> async_nats::Client {
     let urls = std::fs::read_to_string(folder.join("urls")).unwrap();
     let servers: Vec<_> = urls.trim().split(',').map(str::to_owned).collect();
     options(&folder, service).await.connect(servers).await.unwrap()
+}
+
+/// A server at the address of `nats-1` and with its certificate, that knows only somebody else.
+fn stranger(project: &Project) -> (PlainServer, std::net::SocketAddr) {
+    let folder = project.node("nats-1");
+    let conf = std::fs::read_to_string(folder.join("nats.conf")).unwrap();
+    let file = |setting: &str| {
+        let line = conf.lines().map(str::trim).find(|line| line.starts_with(setting)).unwrap();
+        folder.join(line.split('"').nth(1).unwrap())
+    };
+    let (certificate, key, authority) = (file("cert_file:"), file("key_file:"), file("ca_file:"));
+    let address = std::net::SocketAddr::new(monitors(project, 4222)[0].ip(), 4333);
+    let other = nkeys::KeyPair::new_user().public_key();
+    let config = format!(
+        "tls: {{cert_file: {certificate:?}, key_file: {key:?}, ca_file: {authority:?}}}\n\
+         authorization: {{users: [{{nkey: {other}}}]}}\n"
+    );
+    (PlainServer::start_at(&address.to_string(), &config), address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refusal_of_one_server_is_not_that_of_all() {
+    let cluster = Cluster::applied();
+    let keys = Keys::of(&cluster.project);
+    let (mut access, user) = (keys.access(&cluster.project), keys.own_user("SYS"));
+    let (_server, address) = stranger(&cluster.project);
+    access.servers[0] = address;
+    // The client takes the servers in any order.
+    for _ in 0..20 {
+        access.connect(&user).await.unwrap();
+    }
+    access.servers.truncate(1);
+    let error = access.connect(&user).await.unwrap_err().to_string();
+    assert!(error.starts_with("no server lets natsops in: authorization violation"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

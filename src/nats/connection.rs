@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
+use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions};
 use rustls::ClientConfig;
 
 use crate::model::OWN_ROLE;
@@ -47,27 +47,47 @@ impl Access {
         tls(&self.authority, Some((&self.certificate.public, &self.certificate.secret)))
     }
 
-    /// Connects as a user.
+    /// Connects as a user, to any server that lets it in.
+    ///
+    /// A server that has not read claims yet refuses whom the others let in, and the client takes the refusal of one for
+    /// that of all. So each is asked first once.
     pub async fn connect(&self, user: &Ticket) -> Result<Connection, ConnectionError> {
-        let refused = |reason: String| ConnectionError::Refused(reason);
-        let seed = user.secret.clone();
-        let key = Arc::new(
-            nkeys::KeyPair::from_seed(seed.expose()).map_err(|error| refused(error.to_string()))?,
-        );
-        let options = ConnectOptions::with_jwt(user.public.clone(), move |nonce| {
+        let options = self.options(user)?;
+        let mut servers: Vec<String> =
+            self.servers.iter().map(|server| format!("tls://{server}")).collect();
+        let mut outcome = options.clone().connect(&servers).await;
+        for _ in 0..servers.len() {
+            if !outcome.as_ref().is_err_and(is_refusal) {
+                break;
+            }
+            outcome = options.clone().retain_servers_order().connect(&servers).await;
+            servers.rotate_left(1);
+        }
+        outcome.map_err(|error| ConnectionError::Refused(error.to_string()))
+    }
+
+    fn options(&self, user: &Ticket) -> Result<ConnectOptions, ConnectionError> {
+        let key = nkeys::KeyPair::from_seed(user.secret.expose())
+            .map_err(|error| ConnectionError::Refused(error.to_string()))?;
+        let key = Arc::new(key);
+        let sign = move |nonce: Vec<u8>| {
             let key = Arc::clone(&key);
             async move { key.sign(&nonce).map_err(async_nats::AuthError::new) }
-        })
-        .name("natsops")
-        .custom_inbox_prefix(format!("_INBOX.{}", OWN_ROLE))
-        .connection_timeout(CONNECT)
-        .request_timeout(Some(REQUEST))
-        .require_tls(true)
-        .tls_client_config(self.tls()?);
-        let urls: Vec<String> =
-            self.servers.iter().map(|server| format!("tls://{server}")).collect();
-        options.connect(urls).await.map_err(|error| refused(error.to_string()))
+        };
+        Ok(ConnectOptions::with_jwt(user.public.clone(), sign)
+            .name("natsops")
+            .custom_inbox_prefix(format!("_INBOX.{OWN_ROLE}"))
+            .connection_timeout(CONNECT)
+            .request_timeout(Some(REQUEST))
+            .require_tls(true)
+            .tls_client_config(self.tls()?))
     }
+}
+
+/// Whether one server refuses a user, which says nothing about the others.
+fn is_refusal(error: &ConnectError) -> bool {
+    use ConnectErrorKind::{Authentication, AuthorizationViolation};
+    matches!(error.kind(), AuthorizationViolation | Authentication)
 }
 
 /// A TLS client with the authorities and, perhaps, a certificate.

@@ -116,8 +116,6 @@ fn before_the_first_apply_nothing_is_there_and_nothing_is_due() {
 fn what_cannot_be_answered_is_refused_with_a_reason() {
     let project = Project::new();
     let refused = |arguments: &[&str], code: i32| project.run(arguments).expect(code).stderr;
-    let rotate = ["keys", "rotate", "prod", "redis", "store", "--yes"];
-    assert!(refused(&rotate, 1).contains("lives on AWS"));
     assert!(refused(&["keys", "list", "local", "--due", "soon"], 64).contains("not a period"));
     project.edit("local.yaml", "redis:", "identity: {rotation: {users: 90d}}\nredis:");
     assert!(refused(&["keys", "list", "local"], 3).contains("did you mean `user`"));

@@ -96,6 +96,8 @@ impl Project {
             .env("PATH", std::env::join_paths([tools, "/usr/bin".into(), "/bin".into()]).unwrap())
             .env("HOME", self.path().join("home"))
             .env("NATSOPS_AGE_IDENTITY", self.identity())
+            // No test asks a network for credentials.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
         command
     }

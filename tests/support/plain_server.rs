@@ -1,4 +1,4 @@
-//! A single nats-server of a test's own, without TLS, and the few words of its protocol that a test speaks.
+//! A single nats-server of a test's own, and the few words of its protocol, without TLS, that a test speaks.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -27,9 +27,14 @@ impl PlainServer {
             id % 255,
             STARTED.fetch_add(1, Ordering::Relaxed)
         );
+        Self::start_at(&format!("{host}:4222"), config)
+    }
+
+    /// The same at an address and port.
+    pub fn start_at(address: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.conf");
-        std::fs::write(&path, format!("host: \"{host}\"\nport: 4222\n{config}")).unwrap();
+        std::fs::write(&path, format!("listen: \"{address}\"\n{config}")).unwrap();
         let child = Command::new(nats_server())
             .arg("-c")
             .arg(&path)
@@ -37,7 +42,7 @@ impl PlainServer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { child, address: format!("{host}:4222"), _folder: folder };
+        let server = Self { child, address: address.to_owned(), _folder: folder };
         let begin = Instant::now();
         while TcpStream::connect(&server.address).is_err() {
             assert!(begin.elapsed() < Duration::from_secs(10), "the server does not listen");
