@@ -4,54 +4,38 @@
 //! Where that stands follows from the names of the keys alone. While two are trusted, every place that holds the
 //! authority holds both, so whoever has taken a step and whoever has not accept each other.
 
-use jiff::Timestamp;
-
 use super::ahead::Ahead;
 use super::certificates::wanted;
 use super::paper::Paper;
 use super::{IssueError, Scribe, issue};
-use crate::pki::{self, Certificate, CertificateKey, Lifetime};
-use crate::secrets::{Beside, Change, Document, Index, KeyName, NewKey, StoreError};
+use crate::pki::{self, CertificateKey, Lifetime};
+use crate::secrets::{Beside, Change, Document, Index, KeyEntry, KeyName, NewKey, StoreError};
 
 /// Where the succession of the authority stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorityStage {
     /// One authority, and nothing under way.
     Settled,
-    /// Another one is trusted as well, since then; it signs nothing yet.
-    Accepting(Timestamp),
-    /// The new one signs, since then; the old one is still trusted.
-    Issuing(Timestamp),
+    /// Another one is trusted as well; it signs nothing yet.
+    Accepting,
+    /// The new one signs; the old one is still trusted.
+    Issuing,
     /// The old one is not trusted any more, which is to be proven.
     Dropping,
 }
 
 /// Where it stands, as the store tells.
 pub fn authority_stage(index: &Index) -> AuthorityStage {
-    let beside = |beside| index.keys.get(&KeyName::authority().beside(beside));
-    if beside(Beside::Revoked).is_some() {
-        return AuthorityStage::Dropping;
+    let has = |beside| index.keys.contains_key(&KeyName::authority().beside(beside));
+    if has(Beside::Revoked) {
+        AuthorityStage::Dropping
+    } else if has(Beside::Retiring) {
+        AuthorityStage::Issuing
+    } else if has(Beside::Standby) {
+        AuthorityStage::Accepting
+    } else {
+        AuthorityStage::Settled
     }
-    if let Some(old) = beside(Beside::Retiring) {
-        return AuthorityStage::Issuing(signs_since(index).unwrap_or(old.created));
-    }
-    match beside(Beside::Standby) {
-        Some(new) => AuthorityStage::Accepting(new.created),
-        None => AuthorityStage::Settled,
-    }
-}
-
-/// When the authority has signed its first certificate.
-fn signs_since(index: &Index) -> Option<Timestamp> {
-    let own = Certificate::read(index.document(&Document::authority())?).ok()?;
-    let certificates = index.documents.iter().filter_map(|(document, text)| {
-        let is_one = document.as_str().starts_with("certificate/");
-        is_one.then(|| Certificate::read(text).ok()).flatten()
-    });
-    certificates
-        .filter(|one| one.authority == own.identifier && one.fingerprint != own.fingerprint)
-        .map(|one| one.made())
-        .min()
 }
 
 impl Scribe<'_> {
@@ -74,6 +58,8 @@ impl Scribe<'_> {
         let standby = name.beside(Beside::Standby);
         let missing = || StoreError::Missing(standby.clone());
         let entry = index.keys.get(&standby).cloned().ok_or_else(missing)?;
+        // Its own certificates have not been handed out yet: a second overlap begins.
+        let entry = KeyEntry { told: None, ..entry };
         let paper =
             index.document(&Document::certificate(&standby)).ok_or_else(missing)?.to_owned();
         let mut next = index.clone();

@@ -3,8 +3,6 @@
 //! All roles of one handover go together, so that each step is one commit, however many there are. Whoever dies leaves
 //! a stage behind from which the next run goes on.
 
-use jiff::Timestamp;
-
 use super::{IssueError, Scribe};
 use crate::model::{AccountName, Cluster, Leafnode, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::secrets::{Change, Document, Index, KeyName, NewKey, Passing, StoreError};
@@ -27,8 +25,8 @@ pub enum Handover {
     Settled,
     /// The new keys are listed beside the old ones, and sign nothing yet.
     Accepted,
-    /// The new keys sign since then, and what the old ones have signed is let in as well.
-    Issued(Timestamp),
+    /// The new keys sign, and what the old ones have signed is let in as well.
+    Issued,
     /// The old keys are listed no more, and the new ones sign nothing yet.
     Dropped,
     /// The old keys are listed no more, and the new ones sign.
@@ -92,7 +90,7 @@ pub fn handover(roles: &[Role], index: &Index) -> Handover {
     };
     match passing {
         Passing { issued: None, dropped: false } => Handover::Accepted,
-        Passing { issued: Some(since), dropped: false } => Handover::Issued(since),
+        Passing { issued: Some(_), dropped: false } => Handover::Issued,
         Passing { issued: None, dropped: true } => Handover::Dropped,
         Passing { issued: Some(_), dropped: true } => Handover::Retired,
     }

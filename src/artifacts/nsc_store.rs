@@ -116,13 +116,7 @@ pub fn from_nsc(cluster: &Cluster, mut found: NscStore) -> Result<(Change, Vec<S
         let seed = found.seeds.remove(public);
         let secret =
             seed.ok_or(NscError::Seedless { name: name.clone(), public: public.clone() })?;
-        let entry = KeyEntry {
-            kind: name.kind(),
-            public: public.clone(),
-            version: 1,
-            created: *created,
-            offline: false,
-        };
+        let entry = KeyEntry::new(name.kind(), public.clone(), *created);
         change.keys.push((name, NewKey { entry, secret }));
     }
     change.documents = named.documents;

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{IssueError, Newer, issue};
+use super::{IssueError, Newer, issue, issued_at};
 use crate::model::{AccountName, Cluster, Service};
 use crate::secrets::{
     Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
@@ -16,8 +16,8 @@ use crate::secrets::{
 pub enum Stage {
     /// One key, and nothing under way.
     Settled,
-    /// The new key exists since then, and the old one is let in as well.
-    Overlapping(Timestamp),
+    /// The new key exists, and the old one is let in as well.
+    Overlapping,
     /// The old key is revoked, and there is no new one yet.
     Bare,
     /// The old key is revoked, and the new one exists.
@@ -46,7 +46,7 @@ pub fn stage(service: &Service, index: &Index) -> Stage {
     };
     let entry = index.keys.get(&user).filter(|entry| entry.public != old);
     match (index.is_revoked(old), entry) {
-        (false, Some(entry)) => Stage::Overlapping(entry.created),
+        (false, Some(_)) => Stage::Overlapping,
         (true, None) => Stage::Bare,
         (true, Some(_)) => Stage::Succeeded,
         // The old key is kept and nothing has happened to it: as if nothing had begun.
@@ -69,15 +69,17 @@ impl Scribe<'_> {
     /// Revokes the old key, which is the current one where there is no new one yet.
     pub fn revoke(&self, service: &Service, index: &Index) -> Result<Change, IssueError> {
         let retiring = KeyName::retiring_user(&service.name);
-        let name = match index.public(&retiring) {
-            Some(_) => retiring,
-            None => KeyName::user(&service.name),
+        let (name, paper) = match index.public(&retiring) {
+            Some(_) => (retiring, Document::retiring_user(&service.name)),
+            None => (KeyName::user(&service.name), Document::user(&service.name)),
         };
         let public = index.public(&name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        // A machine whose clock was ahead may have issued it.
+        let issued = index.document(&paper).and_then(issued_at);
         let revocation = Revocation {
             account: service.account.to_string(),
             user: public.to_owned(),
-            until: self.now.as_second(),
+            until: self.now.as_second().max(issued.unwrap_or(0)),
         };
         let mut next = index.clone();
         next.revoke(revocation.clone());

@@ -55,6 +55,9 @@ pub struct Entry {
     /// The keys whose secret side left the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offline: Vec<String>,
+    /// The keys whose overlap with the key before them has begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
     /// The hash of the entry before; none in the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
@@ -112,6 +115,7 @@ impl Entry {
                 .collect(),
             forgotten: change.gone.iter().map(|(name, _)| name.to_string()).collect(),
             offline: change.offline.iter().map(KeyName::to_string).collect(),
+            told: change.told.iter().map(|(name, _)| name.to_string()).collect(),
             previous: index.audit.clone(),
         }
     }

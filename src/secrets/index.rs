@@ -73,6 +73,16 @@ pub struct KeyEntry {
     /// Whether its secret side is kept elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offline: bool,
+    /// Since when whoever uses it can have it: with that the overlap with the key before it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
+}
+
+impl KeyEntry {
+    /// That of a new key.
+    pub fn new(kind: KeyKind, public: String, created: Timestamp) -> Self {
+        Self { kind, public, version: 1, created, offline: false, told: None }
+    }
 }
 
 /// The name of a signed document.

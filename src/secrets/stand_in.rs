@@ -31,10 +31,7 @@ pub trait Entropy {
             }
             KeyKind::Password => password(&*self.bytes(name)),
         };
-        NewKey {
-            entry: KeyEntry { kind: name.kind(), public, version: 1, created: now, offline: false },
-            secret,
-        }
+        NewKey { entry: KeyEntry::new(name.kind(), public, now), secret }
     }
 }
 

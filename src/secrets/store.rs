@@ -51,6 +51,8 @@ pub struct Change {
     pub gone: Vec<(KeyName, Document)>,
     /// Keys whose secret side leaves the store; what is known of them in public stays.
     pub offline: Vec<KeyName>,
+    /// New keys that whoever uses them can have, since when.
+    pub told: Vec<(KeyName, Timestamp)>,
 }
 
 /// A commit, ready to be written: the secrets and the log first, then the index, and last what it no longer needs.
@@ -78,20 +80,21 @@ pub struct Contents {
 impl Change {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { keys, documents, revocations, passing, gone, offline } = self;
+        let Self { keys, documents, revocations, passing, gone, offline, told } = self;
         keys.is_empty()
             && documents.is_empty()
             && revocations.is_empty()
             && passing.is_empty()
             && gone.is_empty()
             && offline.is_empty()
+            && told.is_empty()
     }
 
     /// What it makes of `index`.
     pub(crate) fn draft(self, mut index: Index, author: &Author, now: Timestamp) -> Draft {
         let entry = Entry::of(author, now, &index, &self);
         let (hash, text) = entry.written();
-        let Self { keys, documents, revocations, passing, gone, offline } = self;
+        let Self { keys, documents, revocations, passing, gone, offline, told } = self;
         let mut secrets = Vec::new();
         for (name, NewKey { mut entry, secret }) in keys {
             entry.version = index.keys.get(&name).map_or(1, |old| old.version + 1);
@@ -101,6 +104,11 @@ impl Change {
         index.documents.extend(documents);
         revocations.into_iter().for_each(|revocation| index.revoke(revocation));
         index.passing.extend(passing);
+        for (name, time) in told {
+            if let Some(entry) = index.keys.get_mut(&name) {
+                entry.told = Some(time);
+            }
+        }
         let mut needless = Vec::new();
         for name in offline {
             if let Some(entry) = index.keys.get_mut(&name) {

@@ -80,6 +80,18 @@ async fn whatever_an_account_issued_until_a_time_is_void_and_stays_so() {
         assert!(claims.nats.revocations["*"] < user.unwrap().claims.iat);
     }
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+
+    // A node is away: when the same command goes on, what the first run has signed anew stays good.
+    project.kill("nats-5");
+    let revoke = ["keys", "revoke", "local", "account", "COMMERCE", "--yes"];
+    let said = project.run(&revoke).expect(1).stderr;
+    let next = said.lines().find_map(|line| line.trim().strip_prefix("next: natsops ")).unwrap();
+    let signed = creds(project, "wallet");
+    assert_ne!(signed.public, new.public);
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    project.run(&next.split(' ').chain(["--yes"]).collect::<Vec<_>>()).expect(0);
+    assert_eq!(creds(project, "wallet").public, signed.public);
+    assert_eq!((let_in(project, &new).await, let_in(project, &signed).await), (0, 5));
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+use natsops::artifacts::Scribe;
 use natsops::nats::{Probe, Tls, tls};
 use natsops::secrets::{Document, Index, KeyName, SecretStore as _, Ticket};
 use serde_json::{Value, json};
 
-use super::stage::{commit, kill_after};
+use super::stage::{commit, commit_at, kill_after};
 use crate::cluster::{Keys, monitors};
 use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
@@ -92,6 +94,30 @@ async fn the_old_key_is_let_in_until_the_overlap_is_over_and_by_nobody_afterward
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_overlap_begins_when_the_new_key_can_be_had_and_clocks_may_differ() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = creds(project, "wallet");
+    let succeed = |scribe: &Scribe<'_>, index: &Index| {
+        scribe.succeed(&scribe.cluster.services["wallet"], index)
+    };
+    // Whoever made the new key died two days ago, and nobody was told of it.
+    commit_at(Timestamp::now() - SignedDuration::from_hours(48), project, succeed);
+    assert_eq!(rotate(project, "wallet", &[])["steps"], json!(["verify-new", "wait"]));
+    assert_eq!(let_in(project, &old).await, 5);
+    assert_eq!(rotate(project, "wallet", &["--overlap", "0s"])["done"], true);
+
+    // The next one is made where the clock is an hour ahead, and has leaked.
+    commit_at(Timestamp::now() + SignedDuration::from_hours(1), project, succeed);
+    assert_eq!(rotate(project, "wallet", &["--overlap", "0s"])["done"], true);
+    let ahead = creds(project, "wallet");
+    assert_eq!(let_in(project, &ahead).await, 5);
+    assert_eq!(rotate(project, "wallet", &["--now"])["done"], true);
+    assert_eq!(let_in(project, &ahead).await, 0);
+    assert_eq!(let_in(project, &creds(project, "wallet")).await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
     let cluster = Cluster::applied();
     let project = &cluster.project;
@@ -126,6 +152,7 @@ async fn a_leaked_key_is_revoked_where_it_can_be_while_a_node_is_away() {
     let arguments = ["keys", "rotate", "local", "user", "wallet", "--yes", "--now"];
     let said = project.run(&arguments).expect(1).stderr;
     assert!(said.contains("4 of 5 servers"), "{said}");
+    assert!(said.contains("next: natsops keys rotate local user wallet --now"), "{said}");
     // The node that was away learns of it when it is back, and only then a new key is made.
     project.run(&["apply", "local", "--yes"]).expect(8);
     let ended = rotate(project, "wallet", &[]);

@@ -25,10 +25,18 @@ pub fn commit(
     project: &Project,
     step: impl FnOnce(&Scribe<'_>, &Index) -> Result<Change, IssueError>,
 ) {
+    commit_at(Timestamp::now(), project, step);
+}
+
+/// The same at another time, as a clock somewhere else shows it.
+pub fn commit_at(
+    now: Timestamp,
+    project: &Project,
+    step: impl FnOnce(&Scribe<'_>, &Index) -> Result<Change, IssueError>,
+) {
     let (keys, model) = (Keys::of(project), model(project));
     let (store, newer) = (&keys.store, &Newer::new());
-    let scribe =
-        Scribe { cluster: &model, store, entropy: &OsEntropy, now: Timestamp::now(), newer };
+    let scribe = Scribe { cluster: &model, store, entropy: &OsEntropy, now, newer };
     let change = step(&scribe, &keys.index).unwrap();
     store.commit(keys.index.generation, change).unwrap();
 }

@@ -81,13 +81,13 @@ const HEAD: &str = "\
 # Rotations under load
 
 Written by `make rotations`: keys of a five-node cluster and its cache are rotated on one machine, again and again, then with
-the program killed (SIGKILL) in the middle of every step and started again. In two accounts, services publish with message ids to
+the program killed (SIGKILL) in the middle of every step and started again; a rotation that was faster than its kill counts as one without. In two accounts, services publish with message ids to
 streams of three replicas, consume durably, ask and answer; half of them make a new connection before they drain the
 old one, the others restart one instance after the other. One of them uses the cache.
 
 - lost: acknowledged messages that their stream does not hold at the end, by their ids
 - cached: values that a service has written to the cache and read from there
-- failed: what ten attempts did not achieve, requests and uses of the cache alike
+- failed: what ten attempts did not achieve: messages, requests and uses of the cache alike
 - closed: connections that a server closed before their service had others; while nodes restart, connections move, and are not counted. A node
   of the cache can't tell with which password somebody has signed in, so it closes them all when the old one ends
 - accepting: servers that afterwards accept what was replaced

@@ -181,6 +181,7 @@ async fn publish(
                     return;
                 }
             }
+            counts.failed.fetch_add(1, Ordering::Relaxed);
         });
         while running.try_join_next().is_some() {}
     }

@@ -4,10 +4,12 @@ use anstream::{eprintln, println};
 use jiff::Timestamp;
 
 use super::due::{Due, due};
+use super::kms;
 use super::rotate::{Args, What, again, run as rotate, subject};
 use super::vault::Vault;
 use crate::artifacts::inventory;
-use crate::cli::context::Context;
+use crate::cli::cloud::{Cloud, on_aws};
+use crate::cli::context::{Context, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::{exit, paint};
 
@@ -53,7 +55,15 @@ type Rotation = (What, Option<String>);
 fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Option<String>), Failure> {
     let vault = Vault::open(context, environment)?;
     let keys = inventory(&vault.cluster, &vault.store.index()?);
-    let Due { rotations, left } = due(&vault.cluster, &keys, Timestamp::now());
+    let now = Timestamp::now();
+    let Due { mut rotations, left } = due(&vault.cluster, &keys, now);
+    if let Some(cluster) = on_aws(context, environment)? {
+        let cloud = Cloud::open(cluster)?;
+        let kms = block_on(async |_| kms::look(&cloud).await)?;
+        if kms.is_some_and(|key| key.due.is_some_and(|due| due <= now)) {
+            rotations.insert((What::Kms, None));
+        }
+    }
     let said = format!("due, and not replaced by any rotation: {}", left.join(", "));
     Ok((rotations.into_iter().collect(), (!left.is_empty()).then_some(said)))
 }

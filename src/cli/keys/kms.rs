@@ -3,20 +3,16 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::cloud::Cloud;
-use crate::cli::context::block_on;
 use crate::cli::failure::Failure;
 use crate::cli::shown::KmsKey;
-use crate::model::Cluster;
 use crate::provider::aws::key_rotation::{KeyAge, age};
 
 /// How often a key gets new material; AWS does it every year where it is told to.
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 /// Asks AWS for it; there is none before the first apply.
-pub fn look(cluster: Cluster) -> Result<Option<KmsKey>, Failure> {
-    let cloud = Cloud::open(cluster)?;
-    let age = block_on(async |_| Ok(age(&cloud.provider().await?).await?))?;
-    Ok(age.map(shown))
+pub async fn look(cloud: &Cloud) -> Result<Option<KmsKey>, Failure> {
+    Ok(age(&cloud.provider().await?).await?.map(shown))
 }
 
 fn shown(age: KeyAge) -> KmsKey {

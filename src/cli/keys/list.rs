@@ -4,18 +4,17 @@ use anstream::println;
 use jiff::{SignedDuration, Timestamp};
 
 use super::kms;
-use super::vault::Vault;
 use crate::artifacts::KeyState;
-use crate::cli::cloud::on_aws;
+use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, Programs, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::shown::{KeysShown, KmsKey};
 use crate::cli::{candidates, exit, paint, tables};
 use crate::model::Period;
-use crate::ops::Allowed;
 use crate::ops::keys::{InUse, KeyStatus, list, list_unobserved};
 use crate::ops::platform::HIDDEN;
+use crate::ops::{Allowed, reach};
 
 /// So much of a key tells it from all others of an environment.
 const SHORT: usize = 12;
@@ -63,9 +62,18 @@ struct Found {
 /// The keys, and where they are in use, as far as that can be seen from here.
 fn look(context: &Context, environment: &str) -> Result<Found, Failure> {
     if let Some(cluster) = on_aws(context, environment)? {
-        let vault = Vault::open(context, environment)?;
-        let keys = list_unobserved(&vault.cluster, &vault.store.index()?, HIDDEN);
-        return Ok(Found { keys, kms: kms::look(cluster)? });
+        let (edges, cloud) = (context.edges(environment), Cloud::open(cluster)?);
+        return block_on(async |_| {
+            let progress = Progress::new();
+            let site = cloud.site(edges, &progress, Allowed::default());
+            let kms = kms::look(&cloud).await?;
+            let index = site.store.index()?;
+            let keys = match reach::is_open(&site).await {
+                true => list(&site, &index).await,
+                false => list_unobserved(&cloud.cluster, &index, HIDDEN),
+            };
+            Ok(Found { keys, kms })
+        });
     }
     let workplace = context.open_local(environment)?;
     let progress = Progress::new();

@@ -67,19 +67,20 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let Args { environment, what, name, .. } = args;
     let command = format!("keys revoke {} {name}", what.word());
     let author = args.reason.author(command);
+    let until = (*what == What::Account).then(|| args.before.unwrap_or_else(this_second));
     let question =
         format!("Revoke {} {name} in {environment}, whoever that cuts off?", what.word());
     let outcome = if let Some(cluster) = on_aws(context, environment)? {
         let server = context.nats_server(&cluster)?;
         let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author);
-        let target = target(args, &cloud.cluster)?;
+        let target = target(args, until, &cloud.cluster)?;
         confirm(&question, "yes", args.yes)?;
         let work =
             async |site: &Site<'_, Machines<'_>>, stop: &StopSign| revoke(site, target, stop).await;
-        on_servers(context, &cloud, ("keys revoke", Allowed::default()), work)
+        on_servers(context, &cloud, ("keys revoke", Allowed::default()), work, |_, _| Ok(()))
     } else {
         let workplace = context.open_local(environment)?.signed_by(author);
-        let target = target(args, &workplace.cluster)?;
+        let target = target(args, until, &workplace.cluster)?;
         confirm(&question, "yes", args.yes)?;
         let _lease = context.lease(environment, "keys revoke")?;
         let progress = Progress::new();
@@ -90,13 +91,26 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             Ok(revoked)
         })
     };
-    let again = format!("natsops keys revoke {environment} {} {name}", what.word());
+    // The same time again: what was signed anew since then is good.
+    let before = until.map(|until| format!(" --before {until:.0}")).unwrap_or_default();
+    let again = format!("natsops keys revoke {environment} {} {name}{before}", what.word());
     let revoked = outcome.map_err(|failure| failure.next(again))?;
     show(context, args, &revoked);
     Ok(exit::DONE)
 }
 
-fn target<'c>(args: &Args, cluster: &'c Cluster) -> Result<Revoked<'c>, Failure> {
+/// Papers tell whole seconds.
+fn this_second() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// `until`: until when what is issued becomes void, of an account.
+fn target<'c>(
+    args: &Args,
+    until: Option<Timestamp>,
+    cluster: &'c Cluster,
+) -> Result<Revoked<'c>, Failure> {
     let name = args.name.as_str();
     if args.before.is_some() && args.what != What::Account {
         let what = "--before is for an account; of one user everything is revoked";
@@ -106,9 +120,8 @@ fn target<'c>(args: &Args, cluster: &'c Cluster) -> Result<Revoked<'c>, Failure>
         What::User => Ok(Revoked::User(lookup::service(cluster, name)?)),
         What::Service => Ok(Revoked::Service(lookup::service(cluster, name)?)),
         What::Account => {
-            let now = Timestamp::now();
-            let until = args.before.unwrap_or(now);
-            if until > now {
+            let until = until.unwrap_or_else(this_second);
+            if until > Timestamp::now() {
                 let what = format!(
                     "{until:.0} is not over yet, and what will be issued until then must be good"
                 );

@@ -1,6 +1,7 @@
 //! `natsops keys rotate ENV WHAT [NAME]`
 
 use anstream::println;
+use jiff::Timestamp;
 
 use super::servers::{on_platform, on_servers};
 use super::{all_due, rotate_kms};
@@ -15,7 +16,7 @@ use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::execute::StopSign;
 use crate::ops::keys::{
-    CacheUser, Replaced, Rotated, Step, Target, Wish, left, rotate, rotate_managed,
+    CacheUser, Replaced, Rotated, Step, Target, Wish, left, rotate, rotate_managed, tell,
 };
 use crate::ops::platform::Ground;
 use crate::ops::{Allowed, Site};
@@ -42,7 +43,7 @@ use crate::secrets::{Author, Index, SecretStore as _};
 /// both are trusted, the new one signs, the old one is dropped. Run the same command again after each overlap.
 ///
 /// --all-due replaces whatever is due, one after the other, and goes on with the rotations that wait for the end of their
-/// overlap: run it every day. On AWS it names what needs the machines, and leaves that.
+/// overlap: run it every day.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The environment
@@ -53,14 +54,14 @@ pub struct Args {
     what: Option<What>,
     /// Of whom: a service, a leafnode, a node; for a signing key also leafnode/NAME, or an account for all of its keys
     #[arg(value_name = "NAME", add = candidates::services())]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Whatever is due by identity.rotation, and whatever is under way; --dry-run lists it
     #[arg(long, conflicts_with_all = ["what", "name", "now"])]
     all_due: bool,
     /// How long the old key is let in after the new one was made
     #[arg(long, value_name = "PERIOD", default_value = "24h")]
     overlap: Period,
-    /// The old key has leaked: revoke it at once, whoever is cut off by that, and prove it before anything else
+    /// The old key has leaked: nobody waits for an overlap. A user's or signing key is revoked at once, whoever is cut off by that, and that is proven before there is a new one; what nodes and the cache must be told is replaced first
     #[arg(long, conflicts_with = "overlap")]
     pub(super) now: bool,
     /// Show the steps that are left, and do none; for operator-key and ca that is what happens without --yes
@@ -209,6 +210,7 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
         let allowed = Allowed { interruption: args.allow_interruption, ..Allowed::default() };
         let site = workplace.site(programs, &progress, allowed);
         let rotated = rotate(&site, target, wish, stop).await?;
+        tell(site.store, &rotated, site.now())?;
         progress.finish();
         Ok(Some(rotated))
     })
@@ -232,7 +234,9 @@ fn on_machines(
     }
     if let Target::CachePassword(CacheUser::Service(service)) = target {
         let work = async |ground: &Ground<'_, AwsProvider<'_>>, stop: &StopSign| {
-            rotate_managed(ground, service, wish, stop).await
+            let rotated = rotate_managed(ground, service, wish, stop).await?;
+            tell(ground.store, &rotated, Timestamp::now())?;
+            Ok(rotated)
         };
         return on_platform(&cloud, "keys rotate", work).map(Some);
     }
@@ -240,14 +244,17 @@ fn on_machines(
         rotate(site, target, wish, stop).await
     };
     let allowed = Allowed { interruption: args.allow_interruption, ..Allowed::default() };
-    on_servers(context, &cloud, ("keys rotate", allowed), work).map(Some)
+    on_servers(context, &cloud, ("keys rotate", allowed), work, |site, rotated| {
+        tell(site.store, rotated, site.now())
+    })
+    .map(Some)
 }
 
 fn wish(args: &Args) -> Wish {
     Wish { overlap: args.overlap, leaked: args.now }
 }
 
-fn author(args: &Args) -> Author {
+pub(super) fn author(args: &Args) -> Author {
     args.reason.author(format!("keys rotate {}", subject(args)))
 }
 
@@ -286,13 +293,19 @@ pub(super) fn subject(args: &Args) -> String {
 
 /// The command that goes on.
 pub(super) fn again(args: &Args) -> String {
-    // Without it, the same command would wait for the usual overlap.
-    let overlap = match args.overlap == USUAL {
-        true => String::new(),
-        false => format!(" --overlap {}", args.overlap),
+    // Without them, the same command would wait for the usual overlap.
+    let overlap = match (args.now, args.overlap == USUAL) {
+        (true, _) => " --now".to_owned(),
+        (false, true) => String::new(),
+        (false, false) => format!(" --overlap {}", args.overlap),
     };
+    let interruption = if args.allow_interruption { " --allow-interruption" } else { "" };
     let yes = if matches!(args.what, Some(What::OperatorKey | What::Ca)) { " --yes" } else { "" };
-    format!("natsops keys rotate {} {}{overlap}{yes}", args.environment, subject(args))
+    format!(
+        "natsops keys rotate {} {}{overlap}{interruption}{yes}",
+        args.environment,
+        subject(args)
+    )
 }
 
 fn show_steps(context: &Context, args: &Args, left: &[Step]) {

@@ -3,7 +3,7 @@
 use anstream::println;
 use jiff::{SignedDuration, Timestamp};
 
-use super::rotate::{Args, print};
+use super::rotate::{Args, author, print};
 use crate::cli::ask::confirm;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, block_on};
@@ -12,6 +12,7 @@ use crate::cli::progress::Progress;
 use crate::cli::shown::RotationOutcome;
 use crate::cli::{exit, paint};
 use crate::provider::aws::key_rotation::{Turns, rotate, turns};
+use crate::secrets::{Change, SecretStore as _};
 
 /// AWS takes so many rotations on demand in a key's life.
 const LIMIT: usize = 25;
@@ -26,7 +27,11 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         let what = format!("`{environment}` does not live on AWS, and has no KMS key");
         return Err(Failure::new(exit::USAGE, what).safe("nothing was changed"));
     };
-    let cloud = Cloud::open(cluster)?;
+    if let Some(name) = &args.name {
+        let what = format!("an environment has one KMS key; leave out `{name}`");
+        return Err(Failure::new(exit::USAGE, what).safe("nothing was changed"));
+    }
+    let cloud = Cloud::open(cluster)?.signed_by(author(args));
     let progress = Progress::new();
     let outcome = block_on(async |_| {
         let platform = cloud.provider().await?;
@@ -46,7 +51,12 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
         confirm(&format!("Rotate the KMS key of {environment}?"), "yes", args.yes)?;
         let told = |words: &str| progress.wait(words);
-        let after = rotate(&platform, &before, &told).await?;
+        let work = async {
+            let after = rotate(&platform, &before, &told).await?;
+            log(&cloud)?;
+            Ok::<Turns, Failure>(after)
+        };
+        let after = cloud.under_lease(&platform, ("keys rotate kms", &progress), work).await?;
         progress.finish();
         Ok((before, after))
     });
@@ -54,6 +64,15 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         .map_err(|failure| failure.next(format!("natsops keys rotate {environment} kms")))?;
     show(context, args, &before, &after);
     Ok(exit::DONE)
+}
+
+/// The material is AWS's own, so the log of our keys has an entry that names none.
+fn log(cloud: &Cloud) -> Result<(), Failure> {
+    let index = cloud.store.index()?;
+    if !index.is_empty() {
+        cloud.store.commit(index.generation, Change::default())?;
+    }
+    Ok(())
 }
 
 fn show(context: &Context, args: &Args, before: &Turns, after: &Turns) {

@@ -11,8 +11,8 @@ use crate::ops::platform::Ground;
 use crate::ops::{Allowed, OpsError, Site, platform};
 use crate::provider::aws::{AwsProvider, Machines};
 
-/// Does `work` with the servers, then writes what services and machines fetch: parameters, and bundles that `work` had no
-/// need to hand over. `command` is what the lease says.
+/// Does `work` with the servers, writes what services and machines fetch (parameters, and bundles that `work` had no need to
+/// hand over), and then does what follows from that. `command` is what the lease says.
 ///
 /// Whoever dies in between leaves that to the next run, or to the next apply.
 pub fn on_servers<T>(
@@ -20,6 +20,7 @@ pub fn on_servers<T>(
     cloud: &Cloud,
     (command, allowed): (&str, Allowed),
     work: impl AsyncFnOnce(&Site<'_, Machines<'_>>, &StopSign) -> Result<T, OpsError>,
+    delivered: impl FnOnce(&Site<'_, Machines<'_>>, &T) -> Result<(), OpsError>,
 ) -> Result<T, Failure> {
     let progress = Progress::new();
     let edges = context.edges(cloud.cluster.environment.as_str());
@@ -30,6 +31,7 @@ pub fn on_servers<T>(
         let work = async {
             let done = work(&site, stop).await?;
             platform::deliver(&ground, stop).await?;
+            delivered(&site, &done)?;
             Ok::<T, OpsError>(done)
         };
         let done = cloud.under_lease(&provider, (command, &progress), work).await?;

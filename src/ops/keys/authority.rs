@@ -14,7 +14,7 @@ use super::client::{Client, names};
 use super::doors::{Visitor, admit, doors, present, refuse};
 use super::list::showing_others;
 use super::node::{current, fingerprint};
-use super::rotate::{Words, after};
+use super::rotate::{Words, until};
 use super::run::Run;
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{AuthorityStage, Scribe, authority_stage};
@@ -78,8 +78,8 @@ pub(super) fn left(wish: Wish, index: &Index) -> Vec<Step> {
     ];
     let first = match authority_stage(index) {
         AuthorityStage::Settled => ACCEPT,
-        AuthorityStage::Accepting(_) => TRUST,
-        AuthorityStage::Issuing(_) => RELOAD,
+        AuthorityStage::Accepting => TRUST,
+        AuthorityStage::Issuing => RELOAD,
         AuthorityStage::Dropping => DISTRUST,
     };
     let waits = |step: &Step| *step == WAIT_TRUST || *step == WAIT_CERTIFICATES;
@@ -106,17 +106,19 @@ pub(super) async fn rotate<P: Provider>(
                 let change = run.scribe().accept_authority(&run.index)?;
                 run.commit(ACCEPT, change).await?;
             }
-            AuthorityStage::Accepting(since) => {
+            AuthorityStage::Accepting => {
                 accept(&mut run, stop).await?;
-                if let Some(until) = left_of(since, wish, run.site.now()) {
+                let new = KeyName::authority().beside(Beside::Standby);
+                if let Some(until) = until(&new, &run.index, wish, run.site.now()) {
                     return Ok(accepting(run, pair, until));
                 }
                 let change = run.scribe().succeed_authority(&run.index)?;
                 run.commit(ISSUE, change).await?;
             }
-            AuthorityStage::Issuing(since) => {
+            AuthorityStage::Issuing => {
                 issue(&mut run, stop).await?;
-                if let Some(until) = left_of(since, wish, run.site.now()) {
+                let new = KeyName::authority();
+                if let Some(until) = until(&new, &run.index, wish, run.site.now()) {
                     return issuing(run, pair, until).await;
                 }
                 let change = run.scribe().dismiss(&[KeyName::authority()], &run.index)?;
@@ -130,12 +132,6 @@ pub(super) async fn rotate<P: Provider>(
         }
         begun = true;
     }
-}
-
-/// When an overlap is over, while it is not.
-fn left_of(since: Timestamp, wish: Wish, now: Timestamp) -> Option<Timestamp> {
-    let until = after(since, wish.overlap);
-    (!wish.leaked && until > now).then_some(until)
 }
 
 /// The fingerprints of the new authority and of the old one, as far as there are two.
@@ -219,13 +215,19 @@ fn replaced(pair: Pair, words: Words, connections: usize) -> Replaced {
 }
 
 /// What is to be told between two stages.
-fn waiting<P>(run: Run<'_, '_, P>, key: Replaced, until: Timestamp, remark: &str) -> Rotated {
+fn waiting<P>(
+    run: Run<'_, '_, P>,
+    (new, key): (KeyName, Replaced),
+    until: Timestamp,
+    remark: &str,
+) -> Rotated {
     let (redeploy, leafnodes) = names(&Client::all(run.site.cluster));
     Rotated {
         done: false,
         steps: run.steps,
         keys: vec![key],
         until: Some(until),
+        tell: vec![new],
         redeploy,
         leafnodes,
         remarks: vec![remark.to_owned()],
@@ -240,7 +242,8 @@ fn accepting<P>(mut run: Run<'_, '_, P>, pair: Pair, until: Timestamp) -> Rotate
     };
     let remark =
         "a client that does not get the new ca.pem in time will not trust the nodes any more";
-    waiting(run, replaced(pair, words, 0), until, remark)
+    let new = KeyName::authority().beside(Beside::Standby);
+    waiting(run, (new, replaced(pair, words, 0)), until, remark)
 }
 
 async fn issuing<P: Provider>(
@@ -261,7 +264,8 @@ async fn issuing<P: Provider>(
     };
     let remark =
         "a client that does not get its new client.pem in time will not be let in any more";
-    Ok(waiting(run, replaced(pair, words, connections), until, remark))
+    let key = (KeyName::authority(), replaced(pair, words, connections));
+    Ok(waiting(run, key, until, remark))
 }
 
 fn finished<P>(run: Run<'_, '_, P>, pair: Pair) -> Rotated {
@@ -291,13 +295,7 @@ mod tests {
         let names = beside.iter().map(|beside| KeyName::authority().beside(*beside));
         for name in names.chain([KeyName::authority()]) {
             let (public, created) = (name.to_string(), Timestamp::UNIX_EPOCH);
-            let entry = KeyEntry {
-                kind: KeyKind::Certificate,
-                public,
-                version: 1,
-                created,
-                offline: false,
-            };
+            let entry = KeyEntry::new(KeyKind::Certificate, public, created);
             index.keys.insert(name, entry);
         }
         index
@@ -324,14 +322,5 @@ mod tests {
             let patient: Vec<_> = patient.filter(|step| !step.starts_with("wait")).collect();
             assert_eq!(steps(beside, true), patient);
         }
-    }
-
-    #[test]
-    fn an_overlap_is_left_until_it_is_over() {
-        let day = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
-        let wish = Wish { overlap: Period::days(2), leaked: false };
-        assert_eq!(left_of(day(1), wish, day(2)), Some(day(3)));
-        assert_eq!(left_of(day(1), wish, day(3)), None);
-        assert_eq!(left_of(day(1), Wish { leaked: true, ..wish }, day(2)), None);
     }
 }

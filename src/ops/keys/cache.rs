@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::rotate::{Words, after};
+use super::rotate::{Words, until};
 use super::run::Run;
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{REPLICATION_USER, Scribe};
@@ -129,11 +129,11 @@ pub(super) async fn rotate<P: Provider>(
                 run.commit(ISSUE, change).await?;
             }
             Stage::Overlapping(since) => {
-                let until = after(since, wish.overlap);
                 if !wish.leaked {
                     run.distribute(ACCEPT, stop).await?;
                     verify_new(&mut run, user).await?;
-                    waiting = (until > run.site.now()).then_some((since, until));
+                    let until = until(&name, &run.index, wish, run.site.now());
+                    waiting = until.map(|until| (since, until));
                 }
                 if waiting.is_some() {
                     run.steps.push(WAIT);
@@ -182,6 +182,7 @@ async fn outcome<P: Provider>(
             words: Some(Words { new: "let in by every node of the cache", old: words }),
         }],
         until: waiting.map(|(_, until)| until),
+        tell: waiting.map(|_| name).into_iter().collect(),
         redeploy: match user {
             CacheUser::Service(service) => vec![service.name.to_string()],
             CacheUser::Own | CacheUser::Replication => Vec::new(),
@@ -283,8 +284,7 @@ mod tests {
         let mut index = Index::default();
         for name in names {
             let (public, created) = (name.to_string(), Timestamp::UNIX_EPOCH);
-            let entry =
-                KeyEntry { kind: KeyKind::Password, public, version: 1, created, offline: false };
+            let entry = KeyEntry::new(KeyKind::Password, public, created);
             index.keys.insert(name.clone(), entry);
         }
         index

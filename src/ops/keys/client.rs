@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::doors::{Door, Purpose, Visitor, admit, doors};
 use super::list::showing;
 use super::node::{fingerprint, last_end};
-use super::rotate::{Words, after};
+use super::rotate::{Words, until as over_at};
 use super::run::{Run, can_be_tried};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::Scribe;
@@ -104,13 +104,13 @@ pub(super) async fn rotate<P: Provider>(
     let mut keys = Vec::new();
     let mut over = Vec::new();
     let mut until = None;
+    let mut tell = Vec::new();
     for client in &clients {
         let replaced = replaced(&run, *client).await?;
-        let end = run.index.keys.get(&client.key()).map(|entry| after(entry.created, wish.overlap));
-        let end = end.filter(|end| !wish.leaked && *end > run.site.now());
-        match end {
+        match over_at(&client.key(), &run.index, wish, run.site.now()) {
             Some(end) if replaced.connections > 0 || !client.is_told() => {
                 until = until.max(Some(end));
+                tell.push(client.key());
             }
             _ => over.push(client.key()),
         }
@@ -124,7 +124,7 @@ pub(super) async fn rotate<P: Provider>(
         run.commit(FORGET, Scribe::forget_old(&over, Beside::Retiring)).await?;
     }
     let done = until.is_none();
-    Ok(Rotated { done, steps: run.steps, keys, until, redeploy, leafnodes, remarks })
+    Ok(Rotated { done, steps: run.steps, keys, until, tell, redeploy, leafnodes, remarks })
 }
 
 /// The services and the leafnodes that must be given their new files.

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::cache::{Stage, old_of, stage};
-use super::rotate::{Words, after};
+use super::rotate::{Words, until};
 use super::run::{made, reviewed};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Newer, Scribe};
@@ -54,7 +54,7 @@ pub async fn rotate_managed<P: Platform>(
     let name = key(service);
     let names = [name.clone()];
     let mut old = None;
-    let mut until = None;
+    let mut waiting = None;
     let mut begun = false;
     loop {
         if stop.is_raised() {
@@ -68,13 +68,12 @@ pub async fn rotate_managed<P: Platform>(
                 let change = run.scribe().renew(&names, beside, &run.index)?;
                 run.commit(ISSUE, change).await?;
             }
-            Stage::Overlapping(since) => {
-                let end = after(since, wish.overlap);
+            Stage::Overlapping(_) => {
                 if !wish.leaked {
                     run.hand_over(ACCEPT, service).await?;
-                    if end > Timestamp::now() {
+                    waiting = until(&name, &run.index, wish, Timestamp::now());
+                    if waiting.is_some() {
                         run.steps.push(WAIT);
-                        until = Some(end);
                         break;
                     }
                 }
@@ -88,7 +87,7 @@ pub async fn rotate_managed<P: Platform>(
         }
         begun = true;
     }
-    Ok(outcome(run, service, old, until))
+    Ok(outcome(run, service, old, waiting))
 }
 
 fn outcome<P: Platform>(
@@ -112,6 +111,7 @@ fn outcome<P: Platform>(
             words: Some(Words { new: "let in by the cache", old: words.to_owned() }),
         }],
         until,
+        tell: until.map(|_| name).into_iter().collect(),
         redeploy: vec![service.name.to_string()],
         steps: run.steps,
         ..Rotated::default()

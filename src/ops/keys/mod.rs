@@ -22,6 +22,6 @@ pub use client::Client;
 pub use list::{InUse, KeyStatus, list, list_unobserved};
 pub use managed_cache::rotate_managed;
 pub use revoke::{Revoked, revoke};
-pub use rotate::{Replaced, Rotated, Target, Wish, Words, left, rotate};
+pub use rotate::{Replaced, Rotated, Target, Wish, Words, left, rotate, tell};
 pub use signing::Signers;
 pub use steps::Step;

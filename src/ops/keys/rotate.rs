@@ -14,7 +14,7 @@ use crate::model::{Cluster, Period, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
-use crate::secrets::Index;
+use crate::secrets::{Change, Index, KeyName, SecretStore};
 
 /// What is replaced.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +67,9 @@ pub struct Rotated {
     /// When the overlap is over, while it is not.
     #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
+    /// The new keys whose overlap begins when everybody can have them.
+    #[serde(skip)]
+    pub tell: Vec<KeyName>,
     /// The services that must be given their new creds.
     pub redeploy: Vec<String>,
     /// The leafnodes that must be given their new folder.
@@ -153,8 +156,51 @@ pub async fn rotate<P: Provider>(
     }
 }
 
+/// When the overlap of a new key with the one before it is over, while it is not.
+///
+/// It begins when whoever uses the key can have it, not when the key was made: whoever died in between told nobody.
+pub(super) fn until(new: &KeyName, index: &Index, wish: Wish, now: Timestamp) -> Option<Timestamp> {
+    let told = index.keys.get(new).and_then(|entry| entry.told);
+    let until = after(told.unwrap_or(now), wish.overlap);
+    (!wish.leaked && until > now).then_some(until)
+}
+
+/// Notes that whoever uses the new keys can have them: what services and machines fetch is written.
+pub fn tell(store: &dyn SecretStore, rotated: &Rotated, now: Timestamp) -> Result<(), OpsError> {
+    let index = store.index()?;
+    let untold = |name: &&KeyName| index.keys.get(*name).is_some_and(|key| key.told.is_none());
+    let told: Vec<_> = rotated.tell.iter().filter(untold).map(|name| (name.clone(), now)).collect();
+    if !told.is_empty() {
+        store.commit(index.generation, Change { told, ..Change::default() })?;
+    }
+    Ok(())
+}
+
 /// `period` after `time`; what is beyond the calendar never comes.
-pub(super) fn after(time: Timestamp, period: Period) -> Timestamp {
+fn after(time: Timestamp, period: Period) -> Timestamp {
     let span = SignedDuration::try_from(period.duration()).unwrap_or(SignedDuration::MAX);
     time.saturating_add(span).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::{KeyEntry, KeyKind};
+
+    #[test]
+    fn an_overlap_begins_when_the_key_can_be_had_and_not_when_it_was_made() {
+        let day = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
+        let name = KeyName::authority();
+        let mut index = Index::default();
+        let entry = KeyEntry::new(KeyKind::Certificate, "new".to_owned(), day(1));
+        index.keys.insert(name.clone(), entry.clone());
+        let wish = Wish { overlap: Period::days(2), leaked: false };
+        assert_eq!(until(&name, &index, wish, day(9)), Some(day(11)));
+        index.keys.insert(name.clone(), KeyEntry { told: Some(day(9)), ..entry });
+        assert_eq!(until(&name, &index, wish, day(10)), Some(day(11)));
+        assert_eq!(until(&name, &index, wish, day(11)), None);
+        assert_eq!(until(&name, &index, Wish { leaked: true, ..wish }, day(10)), None);
+        let none = Wish { overlap: Period::seconds(0), leaked: false };
+        assert_eq!(until(&name, &Index::default(), none, day(9)), None);
+    }
 }

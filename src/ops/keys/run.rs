@@ -14,7 +14,7 @@ use crate::ops::report::phase;
 use crate::ops::session::Session;
 use crate::ops::survey::{World, observe, plan_nodes};
 use crate::ops::{OpsError, Site, reload};
-use crate::plan::{Action, Effect};
+use crate::plan::{Action, Effect, Kind};
 use crate::provider::{CONFIG_DIGEST, Provider};
 use crate::secrets::{Change, Document, Index, KeyName, SecretStore, StoreError, Ticket};
 
@@ -39,7 +39,10 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         let index = made(site.cluster, site.store)?;
         let world = observe(site, &index).await?;
         let newer = world.newer();
-        reviewed(site.cluster, &index, site.now(), &newer)?;
+        match leaked {
+            true => reviewed_claims(site.cluster, &index, site.now(), &newer)?,
+            false => reviewed(site.cluster, &index, site.now(), &newer)?,
+        }
         let mut nodes = site.cluster.nodes.iter().zip(&world.health);
         if let Some((node, _)) = nodes.find(|(_, health)| health.varz.is_none())
             && !leaked
@@ -182,7 +185,22 @@ pub(super) fn reviewed(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<(), OpsError> {
-    match review(cluster, index, now, newer).changes().next() {
+    refuse(cluster, review(cluster, index, now, newer).changes().next())
+}
+
+/// The same of what a revocation would sign as well: a certificate that is about to end holds up no leaked key.
+fn reviewed_claims(
+    cluster: &Cluster,
+    index: &Index,
+    now: Timestamp,
+    newer: &Newer,
+) -> Result<(), OpsError> {
+    let plan = review(cluster, index, now, newer);
+    refuse(cluster, plan.changes().find(|action| action.id.kind != Kind::Certificate))
+}
+
+fn refuse(cluster: &Cluster, action: Option<&Action>) -> Result<(), OpsError> {
+    match action {
         None => Ok(()),
         Some(action) => Err(OpsError::Unready(format!(
             "{} is not as the files say; natsops apply {}",

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::guests::{Door, Guest};
 use super::list::signed;
-use super::rotate::after;
+use super::rotate::until;
 use super::run::{Run, can_be_tried, under_way};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Handover, Role, Scribe, Stage, handover, short_lived_user_by, stage};
@@ -157,8 +157,8 @@ pub(super) fn left(
         Handover::Accepted => {
             &[DISTRIBUTE, VERIFY_ACCEPTED, ISSUE, VERIFY_NEW, WAIT, DROP, PUSH, VERIFY_OLD]
         }
-        Handover::Issued(_) if leaked => &[DROP, PUSH, VERIFY_OLD, VERIFY_NEW],
-        Handover::Issued(_) => &[VERIFY_NEW, WAIT, DROP, PUSH, VERIFY_OLD],
+        Handover::Issued if leaked => &[DROP, PUSH, VERIFY_OLD, VERIFY_NEW],
+        Handover::Issued => &[VERIFY_NEW, WAIT, DROP, PUSH, VERIFY_OLD],
         Handover::Dropped => &[PUSH, VERIFY_OLD, ISSUE, VERIFY_NEW],
         Handover::Retired => &[PUSH, VERIFY_OLD, VERIFY_NEW],
     };
@@ -196,11 +196,10 @@ pub(super) async fn rotate<P: Provider>(
                 turn.distribute().await?;
                 turn.issue().await?;
             }
-            Handover::Issued(_) if leaked => turn.drop_old().await?,
-            Handover::Issued(since) => {
+            Handover::Issued if leaked => turn.drop_old().await?,
+            Handover::Issued => {
                 turn.verify_new().await?;
-                let until = after(since, wish.overlap);
-                if !wish.leaked && until > turn.run.site.now() {
+                if let Some(until) = turn.until(wish) {
                     turn.run.steps.push(WAIT);
                     return turn.outcome(&before, Some(until)).await;
                 }
@@ -234,7 +233,7 @@ pub(super) async fn withdraw<P: Provider>(
             return Err(OpsError::Interrupted);
         }
         match handover(&turn.roles, &turn.run.index) {
-            Handover::Settled | Handover::Accepted | Handover::Issued(_) => turn.drop_old().await?,
+            Handover::Settled | Handover::Accepted | Handover::Issued => turn.drop_old().await?,
             // What the new key has signed is in the store, and is void next.
             Handover::Retired => {
                 turn.refuse_old().await?;
@@ -341,6 +340,12 @@ impl<P: Provider> Turn<'_, '_, P> {
             .await
     }
 
+    /// When the overlap is over, while it is not: the roles go together.
+    fn until(&self, wish: Wish) -> Option<Timestamp> {
+        let (index, now) = (&self.run.index, self.run.site.now());
+        self.roles.iter().filter_map(|role| until(&role.key(), index, wish, now)).max()
+    }
+
     async fn end(&mut self) -> Result<(), OpsError> {
         if !self.run.has_done(VERIFY_OLD) {
             self.refuse_old().await?;
@@ -398,7 +403,8 @@ impl<P: Provider> Turn<'_, '_, P> {
             }
         }
         let (done, steps) = (until.is_none(), self.run.steps);
-        Ok(Rotated { done, steps, keys, until, redeploy, leafnodes, remarks })
+        let tell = if done { Vec::new() } else { self.roles.iter().map(Role::key).collect() };
+        Ok(Rotated { done, steps, keys, until, tell, redeploy, leafnodes, remarks })
     }
 }
 

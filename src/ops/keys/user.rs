@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::guests::{Door, Guest};
 use super::list::connected;
-use super::rotate::after;
+use super::rotate::until;
 use super::run::{Run, can_be_tried, under_way};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Role, Scribe, Stage, stage};
@@ -38,8 +38,8 @@ pub(super) fn left(service: &Service, wish: Wish, index: &Index) -> Vec<Step> {
     match (stage(service, index), wish.leaked) {
         (Stage::Settled, true) => vec![REVOKE, PUSH, VERIFY_OLD, ISSUE, VERIFY_NEW, FORGET],
         (Stage::Settled, false) => vec![ISSUE, VERIFY_NEW, WAIT, REVOKE, PUSH, VERIFY_OLD, FORGET],
-        (Stage::Overlapping(_), true) => vec![REVOKE, PUSH, VERIFY_OLD, VERIFY_NEW, FORGET],
-        (Stage::Overlapping(_), false) => vec![VERIFY_NEW, WAIT, REVOKE, PUSH, VERIFY_OLD, FORGET],
+        (Stage::Overlapping, true) => vec![REVOKE, PUSH, VERIFY_OLD, VERIFY_NEW, FORGET],
+        (Stage::Overlapping, false) => vec![VERIFY_NEW, WAIT, REVOKE, PUSH, VERIFY_OLD, FORGET],
         (Stage::Bare, _) => vec![PUSH, VERIFY_OLD, ISSUE, VERIFY_NEW, FORGET],
         (Stage::Succeeded, _) => vec![PUSH, VERIFY_OLD, VERIFY_NEW, FORGET],
     }
@@ -68,11 +68,11 @@ pub(super) async fn rotate<P: Provider>(
             Stage::Settled if begun => return outcome(run, service, old, None).await,
             Stage::Settled if wish.leaked => revoke(&mut run, service).await?,
             Stage::Settled => issue(&mut run, service).await?,
-            Stage::Overlapping(_) if wish.leaked => revoke(&mut run, service).await?,
-            Stage::Overlapping(since) => {
+            Stage::Overlapping if wish.leaked => revoke(&mut run, service).await?,
+            Stage::Overlapping => {
                 verify_new(&mut run, service).await?;
-                let until = after(since, wish.overlap);
-                if until > run.site.now() {
+                let new = KeyName::user(&service.name);
+                if let Some(until) = until(&new, &run.index, wish, run.site.now()) {
                     run.steps.push(WAIT);
                     return outcome(run, service, old, Some(until)).await;
                 }
@@ -108,7 +108,7 @@ pub(super) async fn withdraw<P: Provider>(
             return Err(OpsError::Interrupted);
         }
         match stage(service, &run.index) {
-            Stage::Settled | Stage::Overlapping(_) => revoke(&mut run, service).await?,
+            Stage::Settled | Stage::Overlapping => revoke(&mut run, service).await?,
             // The new key is in the store alone, and is revoked next.
             Stage::Succeeded => {
                 refuse_old(&mut run, service).await?;
@@ -144,6 +144,7 @@ async fn outcome<P: Provider>(
         steps: run.steps,
         keys: vec![Replaced { name: name.to_string(), new, old, connections, words: None }],
         until,
+        tell: until.map(|_| name).into_iter().collect(),
         redeploy: vec![service.name.to_string()],
         ..Rotated::default()
     })
