@@ -142,6 +142,11 @@ pub enum RotationOutcome<'a> {
         /// What, and how far it has come.
         rotation: &'a Rotated,
     },
+    /// Nothing was done, and this is due.
+    Due {
+        /// The commands that replace it.
+        commands: Vec<String>,
+    },
     /// The KMS key of an environment on AWS.
     Kms {
         /// Whether it has new material.

@@ -67,8 +67,13 @@ fn the_kms_key_gets_new_material_once_however_often_it_is_asked_for() {
     assert_eq!((&turned["rotated"], &turned["on_demand"]), (&json!(true), &json!(1)));
     let again = stage.run(&rotate).expect(0).json();
     assert_eq!((&again["rotated"], &again["on_demand"]), (&json!(false), &json!(1)));
-    let forced = stage.run(&[&rotate[..], &["--now"]].concat()).expect(0).json();
+    let forced = ["--now", "--reason", "a drill"];
+    let forced = stage.run(&[&rotate[..], &forced].concat()).expect(0).json();
     assert_eq!((&forced["rotated"], &forced["on_demand"]), (&json!(true), &json!(2)));
+    let log = stage.run(&["keys", "audit", "prod"]).expect(0).stdout;
+    assert!(log.contains("keys rotate kms") && log.contains("a drill"), "{log}");
+    let named = stage.run(&["keys", "rotate", "prod", "kms", "wallet", "--yes"]).expect(64).stderr;
+    assert!(named.contains("leave out `wallet`"), "{named}");
     stage.in_sync();
     stage.aws.trusted();
 }

@@ -103,6 +103,7 @@ fn what_cannot_be_revoked_is_refused_with_a_reason() {
     };
     let certificate = said(&["certificate", "wallet"], 5);
     assert!(certificate.contains("pinned_certs") && certificate.contains("keys revoke local user"));
+    assert!(said(&["certificate", "walet"], 64).contains("wallet"));
     assert!(said(&["user", "walet"], 64).contains("wallet"));
     assert!(said(&["account", "COMERCE"], 64).contains("COMMERCE"));
     assert!(

@@ -76,7 +76,7 @@ impl Stage {
             if self.figures.rows.last().is_some_and(|row| row.killed.is_some()) {
                 return;
             }
-            after = after.mul_f64(0.8);
+            after = after.mul_f64(0.6);
         }
         panic!("{}: the program is always faster than the kill at {step}", kind.what.join(" "));
     }

@@ -115,6 +115,11 @@ fn keys_are_replaced(stage: &Stage) {
     assert_eq!(begun["rotation"]["redeploy"], serde_json::json!(["wallet"]));
     assert_ne!(fetched(), before, "the service would fetch what it had");
     stage.in_sync();
+    // From inside the network it is seen who uses which key.
+    let listed = stage.run(&["keys", "list", "prod", "--json"]).expect(0).json();
+    let keys = listed["keys"].as_array().unwrap();
+    let retiring = keys.iter().find(|key| key["name"] == "retiring/user/wallet").unwrap();
+    assert_eq!(retiring["in_use"], serde_json::json!({"connections": 0}), "{retiring}");
     let ended = stage.run(&[&rotate[..], &["--overlap", "0s"]].concat()).expect(0).json();
     assert_eq!(ended["rotation"]["done"], true);
     stage.in_sync();

@@ -5,35 +5,28 @@ use jiff::Timestamp;
 
 use super::due::{Due, due};
 use super::kms;
-use super::rotate::{Args, What, again, run as rotate, subject};
+use super::rotate::{Args, What, again, print, run as rotate, subject};
 use super::vault::Vault;
 use crate::artifacts::inventory;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, block_on};
 use crate::cli::failure::Failure;
+use crate::cli::shown::RotationOutcome;
 use crate::cli::{exit, paint};
 
 /// One after the other, each as if it had been asked for alone.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
     let (rotations, left) = look(context, environment)?;
-    let mut failed = Vec::new();
-    for (what, name) in &rotations {
-        let single = args.alone(*what, name.clone());
-        if args.dry_run {
-            println!("{}", again(&single));
-        } else {
-            eprintln!("{} {}", paint::bold("due:"), subject(&single));
-            // What can't be done now must not keep the others from being done.
-            if let Err(failure) = rotate(context, &single) {
-                if failure.code == exit::INTERRUPTED {
-                    return Err(failure);
-                }
-                failure.show(context.json);
-                failed.push(subject(&single));
-            }
+    let singles: Vec<Args> =
+        rotations.iter().map(|(what, name)| args.alone(*what, name.clone())).collect();
+    let failed = match args.dry_run {
+        true => {
+            list(context, args, singles.iter().map(again).collect());
+            Vec::new()
         }
-    }
+        false => all(context, &singles)?,
+    };
     left.iter().for_each(|left| eprintln!("{} {left}", paint::change("note:")));
     if rotations.is_empty() {
         eprintln!("{environment}: nothing is due that a rotation replaces, and none is under way");
@@ -46,6 +39,32 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     Err(Failure::new(exit::FAILED, what)
         .safe("each says what is safe; the others were done")
         .next(format!("natsops keys rotate {environment} --all-due")))
+}
+
+/// The commands that would be run.
+fn list(context: &Context, args: &Args, commands: Vec<String>) {
+    if context.json {
+        print(args, RotationOutcome::Due { commands });
+    } else {
+        commands.iter().for_each(|command| println!("{command}"));
+    }
+}
+
+/// Runs them one after the other; gives those that failed.
+fn all(context: &Context, singles: &[Args]) -> Result<Vec<String>, Failure> {
+    let mut failed = Vec::new();
+    for single in singles {
+        eprintln!("{} {}", paint::bold("due:"), subject(single));
+        // What can't be done now must not keep the others from being done.
+        if let Err(failure) = rotate(context, single) {
+            if failure.code == exit::INTERRUPTED {
+                return Err(failure);
+            }
+            failure.show(context.json);
+            failed.push(subject(single));
+        }
+    }
+    Ok(failed)
 }
 
 /// A rotation: what, and of whom.

@@ -70,7 +70,9 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let until = (*what == What::Account).then(|| args.before.unwrap_or_else(this_second));
     let question =
         format!("Revoke {} {name} in {environment}, whoever that cuts off?", what.word());
-    let outcome = if let Some(cluster) = on_aws(context, environment)? {
+    let cloud = on_aws(context, environment)?;
+    let fetched = cloud.is_some();
+    let outcome = if let Some(cluster) = cloud {
         let server = context.nats_server(&cluster)?;
         let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author);
         let target = target(args, until, &cloud.cluster)?;
@@ -95,7 +97,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let before = until.map(|until| format!(" --before {until:.0}")).unwrap_or_default();
     let again = format!("natsops keys revoke {environment} {} {name}{before}", what.word());
     let revoked = outcome.map_err(|failure| failure.next(again))?;
-    show(context, args, &revoked);
+    show(context, args, &revoked, fetched);
     Ok(exit::DONE)
 }
 
@@ -129,7 +131,10 @@ fn target<'c>(
             }
             Ok(Revoked::Account(lookup::account(cluster, name)?, until))
         }
-        What::Certificate => Err(certificate(args)),
+        What::Certificate => {
+            lookup::service(cluster, name)?;
+            Err(certificate(args))
+        }
     }
 }
 
@@ -144,7 +149,7 @@ fn certificate(args: &Args) -> Failure {
         .next(format!("natsops keys revoke {environment} user {name}"))
 }
 
-fn show(context: &Context, args: &Args, revoked: &Rotated) {
+fn show(context: &Context, args: &Args, revoked: &Rotated, fetched: bool) {
     let Args { environment, what, name, .. } = args;
     if context.json {
         let value = serde_json::json!({
@@ -172,7 +177,7 @@ fn show(context: &Context, args: &Args, revoked: &Rotated) {
             println!(
                 "revoked: every user of {name} that was issued until then; every node refuses them"
             );
-            super::rotate::give(environment, &revoked.redeploy, &revoked.leafnodes);
+            super::rotate::give(environment, fetched, &revoked.redeploy, &revoked.leafnodes);
         }
     }
 }

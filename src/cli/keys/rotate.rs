@@ -176,7 +176,9 @@ fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
         let what = "nothing overlaps when a node gets a new certificate; leave --now out";
         return Err(Failure::new(exit::USAGE, what.to_owned()));
     }
-    let rotated = match on_aws(context, &args.environment)? {
+    let cloud = on_aws(context, &args.environment)?;
+    let fetched = cloud.is_some();
+    let rotated = match cloud {
         Some(cluster) => on_machines(context, args, what, cluster),
         None => on_this_machine(context, args, what),
     };
@@ -186,7 +188,7 @@ fn one(context: &Context, args: &Args, what: What) -> Result<u8, Failure> {
         _ => failure.next(again(args)),
     });
     if let Some(rotated) = rotated? {
-        show(context, args, &rotated, &again(args));
+        show(context, args, &rotated, fetched);
     }
     Ok(exit::DONE)
 }
@@ -325,7 +327,7 @@ pub(super) fn print(args: &Args, outcome: RotationOutcome<'_>) {
     println!("{:#}", serde_json::json!(shown));
 }
 
-fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
+fn show(context: &Context, args: &Args, rotated: &Rotated, fetched: bool) {
     let environment = &args.environment;
     if context.json {
         print(args, RotationOutcome::Done { rotation: rotated });
@@ -336,9 +338,9 @@ fn show(context: &Context, args: &Args, rotated: &Rotated, again: &str) {
         many => println!("{many} keys were replaced by new ones: natsops keys list {environment}"),
     }
     rotated.remarks.iter().for_each(|remark| println!("note: {remark}"));
-    give(environment, &rotated.redeploy, &rotated.leafnodes);
+    give(environment, fetched, &rotated.redeploy, &rotated.leafnodes);
     if let Some(until) = rotated.until {
-        println!("then, after {until:.0}: {again}");
+        println!("then, after {until:.0}: {}", again(args));
     }
 }
 
@@ -367,10 +369,20 @@ fn words<'r>(rotated: &Rotated, key: &'r Replaced) -> (&'r str, String) {
     }
 }
 
-/// The commands that give services and leafnodes what is new.
-pub(super) fn give(environment: &str, services: &[String], leafnodes: &[String]) {
-    next(services, |of| format!("natsops creds export {environment} {of} --out DIR"));
+/// What gives services and leafnodes what is new; `fetched` says whether the tasks of services fetch it themselves.
+pub(super) fn give(environment: &str, fetched: bool, services: &[String], leafnodes: &[String]) {
+    match services {
+        [_, ..] if fetched => println!(
+            "next: redeploy {}: a task fetches what is new when it starts",
+            services.join(", ")
+        ),
+        _ => export(environment, services),
+    }
     next(leafnodes, |of| format!("natsops render {environment} --leafnode {of} --out DIR"));
+}
+
+fn export(environment: &str, services: &[String]) {
+    next(services, |of| format!("natsops creds export {environment} {of} --out DIR"));
 }
 
 /// The command that gives somebody what is new; for several, the command once, and who.
