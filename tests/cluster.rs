@@ -1,9 +1,6 @@
 //! The running cluster as its clients and its operators meet it.
 
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -14,7 +11,6 @@ use natsops::nats::{Access, ClaimsError, Control, Monitor, Varz, lookup, push};
 use natsops::secrets::{
     Document, Entropy as _, Index, KeyName, OsEntropy, SealedDirectory, SecretStore as _, Ticket,
 };
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::support::plain_server::PlainServer;
 use crate::support::{Cluster, Project, holds_no_secret};
@@ -329,29 +325,4 @@ fn another_tool_finds_its_way_in_and_leaves_no_creds_behind() {
     assert!(unknown.stderr.contains("GAME"), "{}", unknown.stderr);
     let missing = project.run(&["nats", "local", "--", "no-such-tool"]).expect(1).stderr;
     assert!(missing.contains("no-such-tool can't be started"), "{missing}");
-}
-
-/// Ctrl-C goes to everything in the foreground. natsops ends after its tool, as the tool did, and no key is left.
-#[test]
-fn a_tool_that_a_signal_ends_leaves_no_creds_behind() {
-    let cluster = Cluster::applied();
-    let ended = |tool: &str, send: fn(Pid, Signal) -> rustix::io::Result<()>, signal: Signal| {
-        let mut command = cluster.project.command(&["nats", "local", "--", "sh", "-c", tool]);
-        let mut natsops = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(natsops.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let creds = Path::new(line.trim());
-        assert!(creds.is_file(), "{line}");
-        send(Pid::from_child(&natsops), signal).unwrap();
-        let status = natsops.wait().unwrap();
-        assert!(!creds.parent().unwrap().exists(), "{creds:?} is still there");
-        status.code()
-    };
-    let plain = "echo \"$NATS_CREDS\"; exec sleep 60";
-    assert_eq!(ended(plain, kill_process_group, Signal::INT), Some(130));
-    // A tool that still works for a while has its files as long.
-    let slow = "trap 'sleep 1; test -f \"$NATS_CREDS\" && exit 7' INT; echo \"$NATS_CREDS\"; while :; do sleep 0.1; done";
-    assert_eq!(ended(slow, kill_process_group, Signal::INT), Some(7));
-    // Who ends natsops alone ends its tool with it.
-    assert_eq!(ended(plain, kill_process, Signal::TERM), Some(143));
 }
