@@ -1,5 +1,6 @@
 //! The running cluster as its clients and its operators meet it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -98,7 +99,7 @@ pub async fn servers(project: &Project) -> Vec<Varz> {
 }
 
 /// How a service's client gets in, with the files that `creds export` has written for it.
-pub async fn options(folder: &std::path::Path, service: &str) -> async_nats::ConnectOptions {
+pub async fn options(folder: &Path, service: &str) -> async_nats::ConnectOptions {
     async_nats::ConnectOptions::with_credentials_file(folder.join("user.creds"))
         .await
         .unwrap()
@@ -316,7 +317,7 @@ fn another_tool_finds_its_way_in_and_leaves_no_creds_behind() {
     let said = way_in(&[], 7).stdout;
     let [name, creds] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
     assert_eq!(name, "game-local");
-    assert!(!std::path::Path::new(creds).exists(), "{creds} is still there");
+    assert!(!Path::new(creds).exists(), "{creds} is still there");
     // A service has no business there: it is let in, and not answered.
     let said = way_in(&["--service", "wallet"], 1).stderr;
     assert!(said.contains("permissions violation") || said.contains("Timeout"), "{said}");

@@ -34,6 +34,7 @@ mod policies;
 mod redis;
 mod rotations;
 mod schemas;
+mod scripts;
 mod shell;
 mod stores;
 mod subjects;

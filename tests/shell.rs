@@ -49,7 +49,7 @@ fn environments_services_and_nodes_are_completed() {
     assert_eq!(candidates(&project, &["creds", "export", "local", ""]).len(), 22);
     assert_eq!(candidates(&project, &["logs", "local", "nats-"]).len(), 5);
     assert_eq!(candidates(&project, &["node", "drain", "prod", "nats-"]).len(), 5);
-    let operations = ["status", "drain", "rollback", "apply"];
+    let operations = ["status", "drain", "rollback", "apply", "boot"];
     assert_eq!(candidates(&project, &["node", "run", "prod", "nats-1", ""]), operations);
     assert_eq!(candidates(&project, &["lint", "--explain", "uneven"]), ["uneven-zones"]);
     assert!(candidates(&project, &["ap"]).contains(&"apply".to_owned()));

@@ -15,6 +15,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod forecast_text;
+mod foreground;
 mod graph;
 mod keys;
 mod layered_view;

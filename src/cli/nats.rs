@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use super::cloud::{Cloud, on_aws};
 use super::context::Context;
 use super::failure::Failure;
+use super::foreground::Foreground;
 use super::keys::Vault;
 use super::private_files::write_private_files;
 use super::tunnel::{Tunnel, is_direct};
@@ -22,7 +23,7 @@ use crate::secrets::{OsEntropy, write_private};
 /// The tool finds addresses and files in NATS_URL, NATS_CREDS, NATS_CERT, NATS_KEY, NATS_CA and NATS_INBOX_PREFIX; for the
 /// tool `nats`, a context is selected as well. Without --service it signs in as natsops itself, to the system account
 /// unless another is named: in SYS it may ask the servers, elsewhere manage streams. That user holds for an hour, and is in
-/// no store. The files are removed when the tool ends. On AWS, where the servers can't be reached from here, the way leads
+/// no store. The files are removed when the tool has ended, also by Ctrl-C. On AWS, where the servers can't be reached from here, the way leads
 /// through a session of Systems Manager, which takes AWS's session-manager-plugin and the policies plan and operate.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -49,12 +50,14 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let vault = Vault::open(context, &args.environment)?;
     let (files, inbox) = files(&vault, args)?;
+    // Whoever ends the tool does not end this program before it has removed the files.
+    let foreground = Foreground::begin()?;
     let folder = tempfile::tempdir()?;
     write_private_files(folder.path(), &files)?;
     let tunnel = tunnel(context, &args.environment)?;
     let direct = || vault.cluster.client_urls().join(",");
     let url = tunnel.as_ref().map_or_else(direct, Tunnel::url);
-    let status = start(args, folder.path(), &url, &inbox);
+    let status = start(foreground, args, folder.path(), (&url, &inbox));
     if let Some(tunnel) = tunnel {
         tunnel.close();
     }
@@ -88,7 +91,12 @@ fn files(vault: &Vault, args: &Args) -> Result<(Vec<BundleFile>, String), Failur
     Ok((files, format!("_INBOX.{OWN_ROLE}")))
 }
 
-fn start(args: &Args, folder: &Path, url: &str, inbox: &str) -> Result<ExitStatus, Failure> {
+fn start(
+    foreground: Foreground,
+    args: &Args,
+    folder: &Path,
+    (url, inbox): (&str, &str),
+) -> Result<ExitStatus, Failure> {
     let [program, arguments @ ..] = &args.command[..] else {
         return Err(Failure::new(exit::USAGE, "the command is missing"));
     };
@@ -111,7 +119,7 @@ fn start(args: &Args, folder: &Path, url: &str, inbox: &str) -> Result<ExitStatu
         write_private(&contexts.join("natsops.json"), text.as_bytes())?;
         command.env("XDG_CONFIG_HOME", folder).env("NATS_CONTEXT", "natsops");
     }
-    command.status().map_err(|error| {
+    foreground.run(command).map_err(|error| {
         let what = format!("{} can't be started: {error}", program.display());
         Failure::new(exit::FAILED, what).safe("nothing was changed")
     })

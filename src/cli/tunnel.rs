@@ -95,7 +95,7 @@ impl Tunnel {
 }
 
 /// AWS's plugin, or what to do without it.
-pub fn plugin(cloud: &Cloud) -> Result<Plugin, Failure> {
+fn plugin(cloud: &Cloud) -> Result<Plugin, Failure> {
     let environment = &cloud.cluster.environment;
     Plugin::find().map_err(|reason| {
         let what = format!("the servers of {environment} can't be reached from here, and {reason}");
@@ -113,14 +113,16 @@ fn free_port() -> Result<u16, Failure> {
 
 /// Begins a session with the first machine that can.
 fn begin(cloud: &Cloud, local: u16) -> Result<(String, Session), Failure> {
-    let purpose = Purpose::Port { local, remote: cloud.cluster.ports.client };
+    let (nodes, remote) = (&cloud.cluster.nodes, cloud.cluster.ports.client);
     block_on(async |_| {
         let platform = cloud.provider().await?;
         let mut refusal = None;
         for (node, machine) in platform.machines(&[]).await? {
-            if machine.state != "running" {
+            let known = nodes.iter().find(|known| known.name.as_str() == node);
+            let Some(known) = known.filter(|_| machine.state == "running") else {
                 continue;
-            }
+            };
+            let purpose = Purpose::Port { local, host: known.address, remote };
             match platform.begin_session(&machine, purpose).await {
                 Ok(session) => return Ok((node, session)),
                 Err(error) if error.is("TargetNotConnected") => refusal = Some(error),

@@ -14,7 +14,6 @@ pub fn operate(scope: &Scope) -> Policy {
 fn documents(scope: &Scope) -> Statement {
     let documents = [
         scope.document("AWS-RunShellScript"),
-        scope.document("AWS-StartPortForwardingSession"),
         scope.document("AWS-StartPortForwardingSessionToRemoteHost"),
         scope.arn("ssm", "document/SSM-SessionManagerRunShell"),
     ];

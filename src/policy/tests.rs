@@ -137,6 +137,8 @@ fn who_operates_tells_only_machines_of_the_environment_and_only_by_known_documen
     assert_eq!(places, ["Documents", "Machines"]);
     let documents = &statement(&policy, "Documents").resource.0;
     assert!(documents.contains(&"arn:aws:ssm:us-east-1:*:document/AWS-RunShellScript".to_owned()));
+    let forwarding = "arn:aws:ssm:us-east-1:*:document/AWS-StartPortForwardingSessionToRemoteHost";
+    assert!(documents.contains(&forwarding.to_owned()), "{documents:?}");
     assert!(documents.iter().all(|document| !document.ends_with('*')), "{documents:?}");
     let changed = &statement(&policy, "Lease").resource.0;
     assert_eq!(changed, &["arn:aws:s3:::natsops-prod-123456789012-us-east-1/lease.json"]);

@@ -12,6 +12,8 @@ pub enum Operation {
         /// How the server takes it.
         take: Take,
     },
+    /// Do what a boot does: find the disk, install what the bucket holds, and start the server.
+    Boot,
     /// Go back to the generation before.
     Rollback(Take),
     /// Stop the server by lame duck, and wait for it.
@@ -45,6 +47,7 @@ impl Operation {
     pub fn words(&self) -> Vec<String> {
         let words = match self {
             Self::Apply { generation, take } => vec!["apply", generation, take.word()],
+            Self::Boot => vec!["boot"],
             Self::Rollback(take) => vec!["rollback", take.word()],
             Self::Drain => vec!["drain"],
             Self::Status => vec!["status", "--json"],
@@ -57,6 +60,7 @@ impl Operation {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Apply { .. } => "apply",
+            Self::Boot => "boot",
             Self::Rollback(_) => "rollback",
             Self::Drain => "drain",
             Self::Status => "status",
@@ -73,7 +77,10 @@ impl Operation {
     pub fn stops(&self) -> bool {
         matches!(
             self,
-            Self::Apply { take: Take::Restart, .. } | Self::Rollback(Take::Restart) | Self::Drain
+            Self::Apply { take: Take::Restart, .. }
+                | Self::Boot
+                | Self::Rollback(Take::Restart)
+                | Self::Drain
         )
     }
 }
@@ -96,6 +103,7 @@ mod tests {
                 Operation::Apply { generation, take: Take::Restart },
                 "apply 0123456789abcdef-2.15.1 --restart",
             ),
+            (Operation::Boot, "boot"),
             (Operation::Rollback(Take::Reload), "rollback --reload"),
             (Operation::Drain, "drain"),
             (Operation::Status, "status --json"),
@@ -111,7 +119,9 @@ mod tests {
     #[test]
     fn what_only_looks_changes_nothing_and_what_reloads_goes_on() {
         assert!(!Operation::Status.changes() && !Operation::Logs(1).changes());
-        assert!(Operation::Drain.changes() && Operation::Drain.stops());
+        for operation in [Operation::Drain, Operation::Boot] {
+            assert!(operation.changes() && operation.stops());
+        }
         assert!(Operation::Rollback(Take::Reload).changes());
         assert!(!Operation::Rollback(Take::Reload).stops());
     }

@@ -76,6 +76,12 @@ fn a_replaced_machine_has_the_same_address_data_and_rights() {
     for words in ["can't be reached from here", "nothing was changed", "--allow-interruption"] {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
+    // What was allowed already is allowed by the next command as well.
+    let order =
+        ["node", "replace", "prod", "nats-2", "--yes", "--empty-disk", "--lose", "GAME/ONE"];
+    let refused = stage.run(&order).expect(5).stderr;
+    let next = "natsops node replace prod nats-2 --empty-disk --lose GAME/ONE --allow-interruption";
+    assert!(refused.contains(next), "{refused}");
     let unasked = ["node", "replace", "prod", "nats-2", "--allow-interruption"];
     assert!(stage.run(&unasked).expect(5).stderr.contains("nobody can be asked"));
     assert_eq!(stage.aws.inventory(), world);

@@ -16,10 +16,11 @@ use super::emulator::python;
 use super::stage::Stage;
 use crate::support::{Output, nats_server};
 
-/// Where the server of nats-1 really listens; its certificate holds `localhost`, as every node's does.
-const HOST: &str = "127.78.1.11";
+/// The address of nats-3, and where its server really listens; its certificate holds `localhost`, as every node's does.
+const ADDRESS: &str = "10.0.3.13";
+const HOST: &str = "127.78.3.13";
 
-/// Notes what it is given, and forwards a port or says that it is a shell.
+/// Notes what it is given, and forwards a port of the address that it is given, or says that it is a shell.
 const STAND_IN: &str = r#"
 import json, os, socket, sys, threading
 if sys.argv[1:] == ['--version']:
@@ -39,11 +40,12 @@ def copy(one, other):
         other.shutdown(socket.SHUT_WR)
     except OSError:
         pass
+[host] = request['Parameters']['host']
 listener = socket.create_server(('127.0.0.1', int(request['Parameters']['localPortNumber'][0])))
 print('Waiting for connections...')
 while True:
     here, _ = listener.accept()
-    there = socket.create_connection((os.environ['STAND_IN_HOST'], int(request['Parameters']['portNumber'][0])))
+    there = socket.create_connection((json.loads(os.environ['STAND_IN_HOSTS'])[host], int(request['Parameters']['portNumber'][0])))
     for pair in ((here, there), (there, here)):
         threading.Thread(target=copy, args=pair, daemon=True).start()
 "#;
@@ -107,11 +109,11 @@ impl Scene {
         id
     }
 
-    /// The server of nats-1, from what its machine would fetch, at an address of this machine.
+    /// The server of nats-3, from what its machine would fetch, at an address of this machine.
     fn server(&self) -> Server {
-        let folder = self.folder.join("nats-1");
+        let folder = self.folder.join("nats-3");
         std::fs::create_dir_all(folder.join("log")).unwrap();
-        let fetch = ["-c", FETCH, "nats-1", folder.to_str().unwrap()];
+        let fetch = ["-c", FETCH, "nats-3", folder.to_str().unwrap()];
         let mut command = Command::new(python());
         assert!(command.args(fetch).envs(self.stage.aws.variables()).status().unwrap().success());
         let current = std::fs::read_to_string(folder.join("current")).unwrap();
@@ -119,7 +121,7 @@ impl Scene {
         let tar = Command::new("tar").args(["-xf", &bundle]).current_dir(&folder).status();
         assert!(tar.unwrap().success());
         let config = std::fs::read_to_string(folder.join("nats.conf")).unwrap();
-        let config = config.replace("10.0.1.11", HOST);
+        let config = config.replace(ADDRESS, HOST);
         // This machine has no disk for production.
         let config = config.replace("max_file_store: 425000000000", "max_file_store: 1000000");
         std::fs::write(folder.join("nats.conf"), config).unwrap();
@@ -139,7 +141,8 @@ impl Scene {
         let mut command = self.stage.command(arguments);
         let path =
             std::env::join_paths([self.folder.as_path(), "/usr/bin".as_ref(), "/bin".as_ref()]);
-        command.env("PATH", path.unwrap()).env("STAND_IN_HOST", HOST);
+        command.env("PATH", path.unwrap());
+        command.env("STAND_IN_HOSTS", json!({ ADDRESS: HOST }).to_string());
         command.env("STAND_IN_NOTE", self.note()).env("STAND_IN_VERSION", version);
         Output::of(&command.output().unwrap())
     }
@@ -175,13 +178,14 @@ fn a_tool_comes_in_through_a_session() {
     let python = python();
     let words = ["nats", "prod", "--", python.to_str().unwrap(), tool.to_str().unwrap()];
     let output = scene.run(&words, "1.2.707.0").expect(0);
-    assert_eq!(output.stdout, "nats-1 localhost PONG\n", "{}", output.stderr);
+    assert_eq!(output.stdout, "nats-3 localhost PONG\n", "{}", output.stderr);
     assert!(output.stderr.contains("session of Systems Manager to nats-3"), "{}", output.stderr);
     let arguments = scene.handed_over();
     assert_eq!(arguments[..4], ["AWS_SSM_START_SESSION_RESPONSE", "us-east-1", "StartSession", ""]);
     let request: Value = serde_json::from_str(&arguments[4]).unwrap();
     assert_eq!(request["Target"], id);
-    assert_eq!(request["DocumentName"], "AWS-StartPortForwardingSession");
+    assert_eq!(request["DocumentName"], "AWS-StartPortForwardingSessionToRemoteHost");
+    assert_eq!(request["Parameters"]["host"], json!([ADDRESS]));
     assert_eq!(request["Parameters"]["portNumber"], json!(["4222"]));
     assert_eq!(arguments[5], "https://ssm.us-east-1.amazonaws.com");
 
@@ -227,6 +231,14 @@ fn without_the_plugin_or_with_an_old_one_it_is_said_what_to_do() {
             assert!(said.contains(words), "{said}");
         }
     }
+    // A shell always comes through a session, wherever it is opened.
+    let missing = scene.stage.run(&["node", "shell", "prod", "nats-2"]).expect(1).stderr;
+    for words in
+        ["a shell on nats-2 needs", "is not installed", "natsops node run prod nats-2 status"]
+    {
+        assert!(missing.contains(words), "{missing}");
+    }
+    assert!(!missing.contains("4222"), "{missing}");
     assert_eq!(scene.stage.aws.get("sessions"), json!({}));
 }
 

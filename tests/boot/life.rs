@@ -11,9 +11,10 @@ use natsops::nats::{Connection, Health, Monitor};
 use tokio::runtime::Runtime;
 
 use super::cluster::{ADDRESS, NODE, Prod, ZONE};
-use super::machine::{BOOT, Disk, Machine, file_of};
+use super::machine::{BOOT, Disk, Machine};
 use super::network::{Network, Place, alone};
 use super::root::Root;
+use super::shell::Shell;
 use super::tool::operate;
 
 /// What is ours on the way to a healthy node may take so long on the machine's clock.
@@ -125,7 +126,8 @@ impl Scene<'_> {
         machine.stop();
     }
 
-    /// A disk that holds something, which is no file system and not at its beginning.
+    /// A disk that holds something, which is no file system and not at its beginning. Once it is empty, the next start of
+    /// the machine does what the first could not.
     fn foreign_disk(&mut self, prod: &Prod) {
         let disk = Disk::empty(self.folder.join("foreign.img"), &prod.volume());
         let file = std::fs::OpenOptions::new().write(true).open(&disk.file).unwrap();
@@ -136,12 +138,17 @@ impl Scene<'_> {
         told("a foreign disk", &machine);
         let volume = prod.volume();
         let words = format!(
-            "boot: prepare volume {volume}: volume {volume} holds something that is no file system; it is not touched"
+            "boot: prepare volume {volume}: volume {volume} holds something that is no file system, or can't be read; it is not touched"
         );
         assert_eq!(said, format!("failed: {words}"));
-        let image = machine.stop();
-        assert_eq!(file_of(&image, "/var/lib/natsops/failed"), words + "\n");
+        assert_eq!(Shell::of(&machine).run("cat /var/lib/natsops/failed"), (0, words));
         assert_eq!(parts(&disk), before, "the disk has changed");
+        file.write_all_at(&[0; 64], 3 << 30).unwrap();
+        machine.power_cut();
+        machine.hear("up ", BOOT);
+        told("the disk is empty now", &machine);
+        assert_ne!(parts(&disk), before);
+        machine.stop();
     }
 }
 

@@ -157,7 +157,7 @@ impl Machine {
 
     /// Presses the power button, as a stop of an instance does, and waits until the machine is off.
     #[track_caller]
-    pub fn stop(mut self) -> PathBuf {
+    pub fn stop(mut self) {
         self.order("system_powerdown");
         let begin = Instant::now();
         let process = self.process.as_mut().unwrap();
@@ -166,7 +166,6 @@ impl Machine {
             std::thread::sleep(Duration::from_millis(100));
         }
         println!("stopped in {:.1} s", begin.elapsed().as_secs_f32());
-        self.folder.join("root.ext4")
     }
 
     /// Tells qemu something, and reads its answer.
@@ -187,10 +186,4 @@ impl Machine {
     pub fn shell(&self) -> PathBuf {
         self.folder.join("shell")
     }
-}
-
-/// A file of a root that no machine uses any more.
-pub fn file_of(image: &Path, path: &str) -> String {
-    let output = Command::new("debugfs").args(["-R", &format!("cat {path}")]).arg(image).output();
-    String::from_utf8(output.unwrap().stdout).unwrap()
 }

@@ -1,6 +1,7 @@
 //! The program as a user meets it, without a cluster: help, errors, exit codes.
 
 mod aws;
+mod tools;
 
 use crate::support::Project;
 

@@ -59,7 +59,13 @@ is-active)
   [ "$2" = --quiet ] || [ "$(main)" = 0 ] || echo active
   [ "$(main)" != 0 ] || { [ "$2" = --quiet ] || echo inactive; exit 3; }
   ;;
-show) main ;;
+show)
+  case $3 in
+  MainPID) main ;;
+  NeedDaemonReload) echo no ;;
+  *) echo "systemctl: what is $3?" >&2; exit 1 ;;
+  esac
+  ;;
 reload) kill -HUP "$(main)" ;;
 stop) stop ;;
 restart) stop; start ;;

@@ -21,6 +21,7 @@ use crate::shell::{NodeShell, Operation, RunId, ShellOutput, Take};
 pub enum Order {
     Status,
     Drain,
+    Boot,
     Rollback(Take),
     Apply(Take),
     Logs(usize),
@@ -50,6 +51,7 @@ impl Order {
         match self {
             Self::Status => Operation::Status,
             Self::Drain => Operation::Drain,
+            Self::Boot => Operation::Boot,
             Self::Rollback(take) => Operation::Rollback(take),
             Self::Apply(take) => Operation::Apply { generation, take },
             Self::Logs(lines) => Operation::Logs(lines),

@@ -45,10 +45,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// The same command, with all that was allowed by it.
     fn command(&self) -> String {
-        let Self { environment, node, empty_disk, .. } = self;
-        let disk = if *empty_disk { " --empty-disk" } else { "" };
-        format!("natsops node replace {environment} {node}{disk}")
+        let Self { environment, node, empty_disk, lose, allow_interruption, .. } = self;
+        let mut command = format!("natsops node replace {environment} {node}");
+        if *empty_disk {
+            command += " --empty-disk";
+        }
+        if *allow_interruption {
+            command += " --allow-interruption";
+        }
+        lose.iter().fold(command, |command, name| format!("{command} --lose {name}"))
     }
 }
 

@@ -49,6 +49,8 @@ enum Operation {
     Rollback,
     /// Take the generation that the bucket holds; this starts a server again that was drained
     Apply,
+    /// Do again what a boot does, after one that has failed: disk, files, start
+    Boot,
 }
 
 /// Runs it.
@@ -62,6 +64,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let order = match args.operation {
         Operation::Status => Order::Status,
         Operation::Drain => Order::Drain,
+        Operation::Boot => Order::Boot,
         Operation::Rollback => Order::Rollback(take),
         Operation::Apply => Order::Apply(take),
     };

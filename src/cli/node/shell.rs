@@ -5,9 +5,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use crate::cli::cloud::{Cloud, on_aws};
 use crate::cli::context::{Context, block_on};
 use crate::cli::failure::Failure;
-use crate::cli::tunnel::{end, permitted, plugin};
+use crate::cli::tunnel::{end, permitted};
 use crate::cli::{candidates, exit, lookup};
-use crate::provider::aws::Purpose;
+use crate::provider::aws::{Plugin, Purpose};
 
 /// Open a shell on a node's machine (environments on AWS)
 ///
@@ -34,7 +34,13 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let cloud = Cloud::open(cluster)?;
     let name = lookup::node(&cloud.cluster, node)?.name.as_str();
-    let program = plugin(&cloud)?;
+    let program = Plugin::find().map_err(|reason| {
+        let what = format!("a shell on {name} needs AWS's session-manager-plugin, and {reason}");
+        let status = format!("natsops node run {environment} {name} status");
+        Failure::new(exit::FAILED, what)
+            .safe("nothing was changed")
+            .next(format!("install session-manager-plugin; without it, {status} tells how it is"))
+    })?;
     let session = block_on(async |_| {
         let platform = cloud.provider().await?;
         let machine = platform.running(name).await?;

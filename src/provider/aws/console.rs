@@ -122,6 +122,17 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_that_ends_without_a_healthy_server_is_told_and_not_the_one_before() {
+        let failed = "failed: boot: healthy: the server ends again and again, 55 times in 300 s: [FTL] no disk";
+        let again =
+            format!("natsops: nats-1: start the server 40 ms\r\nnatsops: nats-1: {failed}\r\n");
+        let line = |console: String| telling_line(&console, "nats-1").unwrap();
+        assert_eq!(line(format!("{BOOTED}{again}")), failed);
+        // The next start of the machine has begun, and tells nothing better yet.
+        assert_eq!(line(format!("{again}natsops: nats-1: wait for volume vol-1 4 ms\r\n")), failed);
+    }
+
+    #[test]
     fn without_a_failure_the_last_step_counts() {
         let console = "natsops: nats-1: prepare folders 20 ms\nnatsops: nats-10: failed: x\n";
         assert_eq!(telling_line(console, "nats-1").unwrap(), "prepare folders 20 ms");

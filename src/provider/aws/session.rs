@@ -1,6 +1,7 @@
 //! Sessions of Session Manager: a way to a machine that has no open port, through AWS's own plugin.
 
 use std::ffi::OsStr;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -14,19 +15,22 @@ const RESPONSE: &str = "AWS_SSM_START_SESSION_RESPONSE";
 /// The first plugin that reads the variable.
 const READS_VARIABLE: [u32; 4] = [1, 2, 497, 0];
 const PROGRAM: &str = "session-manager-plugin";
-/// The document that forwards a port.
-const FORWARDING: &str = "AWS-StartPortForwardingSession";
+/// The document that forwards a port of an address. The one without an address reaches only what listens on the machine's
+/// loopback, and a server listens at its node's address alone.
+const FORWARDING: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
     /// A shell on the machine.
     Shell,
-    /// A port of this machine that leads to one of that machine.
+    /// A port of this machine that leads to one of an address that the machine reaches.
     Port {
         /// The port of this machine.
         local: u16,
-        /// The port of that machine.
+        /// The address.
+        host: Ipv4Addr,
+        /// The port there.
         remote: u16,
     },
 }
@@ -87,13 +91,17 @@ impl AwsProvider<'_> {
     ) -> Result<Session, CloudError> {
         let mut request = serde_json::json!({ "Target": machine.id });
         let mut call = self.clients.ssm.start_session().target(&machine.id);
-        if let Purpose::Port { local, remote } = purpose {
-            let ports = [("portNumber", remote), ("localPortNumber", local)];
+        if let Purpose::Port { local, host, remote } = purpose {
+            let parameters = [
+                ("host", host.to_string()),
+                ("portNumber", remote.to_string()),
+                ("localPortNumber", local.to_string()),
+            ];
             call = call.document_name(FORWARDING);
             request["DocumentName"] = FORWARDING.into();
-            for (name, port) in ports {
-                call = call.parameters(name, vec![port.to_string()]);
-                request["Parameters"][name] = serde_json::json!([port.to_string()]);
+            for (name, value) in parameters {
+                request["Parameters"][name] = serde_json::json!([value]);
+                call = call.parameters(name, vec![value]);
             }
         }
         let answer = call.send().await.of("StartSession")?;

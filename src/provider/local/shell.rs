@@ -65,7 +65,7 @@ impl NodeShell for LocalShell<'_> {
     fn is_sensible(&self, operation: &Operation) -> Result<(), ShellError> {
         let environment = &self.cluster.environment;
         let (reason, next) = match operation {
-            Operation::Apply { .. } => (
+            Operation::Apply { .. } | Operation::Boot => (
                 "a node of this machine takes what is meant from an apply",
                 format!("natsops apply {environment}"),
             ),
@@ -103,7 +103,7 @@ impl NodeShell for LocalShell<'_> {
                     .map_err(|error| ShellError::Remote(Box::new(error)))?;
                 String::new()
             }
-            Operation::Apply { .. } | Operation::Rollback(_) => {
+            Operation::Apply { .. } | Operation::Boot | Operation::Rollback(_) => {
                 self.is_sensible(operation)?;
                 String::new()
             }

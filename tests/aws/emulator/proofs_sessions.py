@@ -21,12 +21,13 @@ def a_console_shows_what_was_written_on_it(aws: Aws) -> None:
 def a_session_begins_on_a_machine_with_an_agent_and_ends(aws: Aws) -> None:
     instance = aws.launch(SubnetId=aws.subnet)
     aws.advance(30)
-    ports = {"portNumber": ["4222"], "localPortNumber": ["40000"]}
+    ports = {"host": ["10.0.1.11"], "portNumber": ["4222"], "localPortNumber": ["40000"]}
     start = lambda **more: aws.ssm.start_session(Target=instance, **more)
     refused("TargetNotConnected", start)
     aws.post("agent", {"instance": instance})
     refused("InvalidDocument", lambda: start(DocumentName="AWS-Nothing"))
-    begun = start(DocumentName="AWS-StartPortForwardingSession", Parameters=ports)
+    refused("InvalidParameters", lambda: start(DocumentName="AWS-StartPortForwardingSession", Parameters=ports))
+    begun = start(DocumentName="AWS-StartPortForwardingSessionToRemoteHost", Parameters=ports)
     found = aws.get("sessions")[begun["SessionId"]]
     equal((found["target"], found["parameters"], found["token"], found["state"]), (instance, ports, begun["TokenValue"], "Connected"))
     aws.ssm.terminate_session(SessionId=begun["SessionId"])

@@ -8,7 +8,12 @@ from typing import Any
 from rules import Refusal, rule
 from wire import Call
 
-DOCUMENTS = ("AWS-StartPortForwardingSession", "SSM-SessionManagerRunShell")
+# Each with the parameters that it knows.
+DOCUMENTS = {
+    "AWS-StartPortForwardingSession": {"portNumber", "localPortNumber"},
+    "AWS-StartPortForwardingSessionToRemoteHost": {"host", "portNumber", "localPortNumber"},
+    "SSM-SessionManagerRunShell": set(),
+}
 
 
 @rule("ssm", "StartSession")
@@ -19,6 +24,9 @@ def start_session(call: Call) -> dict[str, Any]:
         raise Refusal("TargetNotConnected", f"{target} is not connected.")
     if document not in DOCUMENTS:
         raise Refusal("InvalidDocument", f"Document with name {document} does not exist.")
+    unknown = set(params.get("Parameters", {})) - DOCUMENTS[document]
+    if unknown:
+        raise Refusal("InvalidParameters", f"{document} has no parameter {', '.join(sorted(unknown))}.")
     session = f"engineer-{secrets.token_hex(9)}"
     token = secrets.token_urlsafe(64)
     world.keep("sessions")[session] = {"target": target, "document": document, "parameters": params.get("Parameters", {}), "token": token, "state": "Connected"}

@@ -1,0 +1,86 @@
+//! A boot that does not succeed is seen, and is done again.
+
+use std::process::{Command, Stdio};
+
+use super::{Tool, executable, user_data};
+use crate::support::Project;
+
+/// A boot whose steps are over, but for the last.
+const STARTED: &str = r#"
+device() { echo disk; }
+for step in prepare_disk prepare_folders look renew download install_generation switch write_unit take prune; do
+  eval "$step() { :; }"
+done
+generation=g-2.15.1 step='' command=boot
+mkdir -p "$home/current"
+echo 'http: "127.0.0.1:9"' >"$home/current/nats.conf"
+"#;
+
+#[test]
+fn a_server_that_ends_again_and_again_is_no_boot() {
+    let tool = Tool::new();
+    std::fs::create_dir_all(tool.path("home/log")).unwrap();
+    std::fs::write(tool.path("home/log/nats.log"), "[FTL] no disk\n").unwrap();
+    // systemd starts it again each time, so it never counts as failed.
+    tool.program("systemctl", "#!/bin/sh\ncase $* in *NRestarts*) echo 7 ;; *) exit 1 ;; esac\n");
+    let said = tool.run(&format!("{STARTED}\nboot")).expect(1).stdout;
+    let words = "boot: healthy: the server ends again and again, 7 times in 1 s: [FTL] no disk";
+    assert!(said.ends_with(&format!("natsops: nats-1: failed: {words}\n")), "{said}");
+    assert!(!said.contains(": up "), "{said}");
+    assert_eq!(tool.read("state/failed"), format!("{words}\n"));
+    assert!(!tool.path("state/booted").exists());
+}
+
+#[test]
+fn a_server_that_finds_no_cluster_is_no_boot_either() {
+    let tool = Tool::new();
+    tool.program("systemctl", "#!/bin/sh\ncase $* in *NRestarts*) echo 0 ;; *) exit 1 ;; esac\n");
+    let said = tool.run(&format!("{STARTED}\nboot")).expect(1).stdout;
+    let words = "failed: boot: healthy: the server runs, and is not healthy after 1 s: ";
+    assert!(said.contains(words) && !said.contains(": up "), "{said}");
+    assert!(!tool.path("state/booted").exists());
+    // A boot that succeeds after all takes the failure back, and is not done again.
+    let healthy = r#"healthz() { echo '{"status":"ok"}'; }"#;
+    let said = tool.run(&format!("{STARTED}\n{healthy}\nboot")).expect(0).stdout;
+    assert!(said.contains(": up ") && tool.path("state/booted").exists(), "{said}");
+    assert!(!tool.path("state/failed").exists());
+}
+
+/// A power cut at the first thing that takes time: what brings the boot back at the next start is there already.
+#[test]
+fn a_first_boot_that_is_interrupted_is_done_at_the_next_start() {
+    let project = Project::new();
+    let folder = project.path();
+    std::fs::write(folder.join("user-data"), user_data(&project)).unwrap();
+    // The script writes there alone, and finds nothing of this machine.
+    let places = ["etc", "var/lib", "var/log", "usr/local/bin"];
+    for place in places {
+        std::fs::create_dir_all(folder.join("machine").join(place)).unwrap();
+    }
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    executable(&folder.join("bin/aws"), "#!/bin/sh\nkill -KILL \"$PPID\"\n");
+    let machine = |script: &str| {
+        let mounts = places.map(|place| format!("mount --bind machine/{place} /{place}; "));
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &format!("{}exec dash {script}", mounts.concat())]);
+        command.current_dir(folder).stdin(Stdio::null());
+        command.env("PATH", format!("{}:/usr/bin:/bin", folder.join("bin").display()));
+        command.status().unwrap()
+    };
+    assert!(!machine("user-data").success());
+    let read = |place: &str| std::fs::read_to_string(folder.join("machine").join(place)).unwrap();
+    let unit = read("etc/systemd/system/natsops-boot.service");
+    assert!(unit.contains("ConditionPathExists=!/var/lib/natsops/booted\n"), "{unit}");
+    let wanted = "etc/systemd/system/multi-user.target.wants/natsops-boot.service";
+    assert_eq!(read(wanted), unit);
+    assert_eq!(read("etc/natsops/boot"), user_data(&project));
+
+    // What the unit starts goes on: here the tool has come meanwhile.
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/bin/sh ")).unwrap();
+    executable(
+        &folder.join("machine/usr/local/bin/natsops-node"),
+        "#!/bin/sh\necho \"$*\" >/var/lib/natsops/told\n",
+    );
+    assert!(machine(start).success());
+    assert_eq!(read("var/lib/natsops/told"), "boot\n");
+}
