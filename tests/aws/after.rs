@@ -48,7 +48,8 @@ fn what_services_are_told_is_what_there_is() {
     let told = stage.run(&["output", "prod", "--json"]).expect(0).json();
     let found = stage.by_hand(
         "found = cache.describe_replication_groups(ReplicationGroupId='natsops-prod')['ReplicationGroups'][0]
-names = ssm.get_paginator('describe_parameters').paginate().search('Parameters[].Name')
+path = {'Key': 'Path', 'Option': 'Recursive', 'Values': ['/natsops']}
+names = ssm.get_paginator('describe_parameters').paginate(ParameterFilters=[path]).search('Parameters[].Name')
 print(json.dumps({
     'group': group('natsops-prod-clients'), 'cache': '{Address}:{Port}'.format(**found['ConfigurationEndpoint']),
     'parameters': sorted('arn:aws:ssm:us-east-1:123456789012:parameter' + name for name in names)}))",

@@ -79,7 +79,8 @@ cache.create_user(
     stage.release();
     stage.run(&["destroy", "prod", "--yes"]).expect(0);
     let left = stage.by_hand(
-        "print([one['Name'] for one in ssm.describe_parameters()['Parameters']])
+        "path = {'Key': 'Path', 'Option': 'Recursive', 'Values': ['/natsops']}
+print([one['Name'] for one in ssm.describe_parameters(ParameterFilters=[path])['Parameters']])
 print(sorted(one['UserId'] for one in cache.describe_users()['Users']))",
     );
     assert_eq!(left, "['/natsops/prod/somebody/else']\n['default', 'natsops-prod-eu-shop']");

@@ -100,11 +100,13 @@ def create(call: Call) -> dict[str, Any] | None:
 
 def made(call: Call, group: dict[str, Any], key: Any) -> None:
     """B2.7: a key that can not be used shows only in the end; the reason stands among the events alone."""
-    if key is None or usable(key):
+    words = call.world.keep("failing changes").pop(group["id"], None)
+    if key is not None and not usable(key):
+        words = f"Replication group {group['id']} could not be created: the KMS key {key.arn} can not be used."
+    if words is None:
         group["status"] = "available"
         return
     group["status"] = "create-failed"
-    words = f"Replication group {group['id']} could not be created: the KMS key {key.arn} can not be used."
     event = {"SourceIdentifier": group["id"], "SourceType": "replication-group", "Message": words, "Date": datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)}
     store(call, "event")[f"{group['id']} {call.world.clock.now()}"] = event
 

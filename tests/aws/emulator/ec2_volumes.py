@@ -143,7 +143,7 @@ def modify_volume(call: Call) -> dict[str, Any] | None:
     times.append(world.clock.now())
     modification = volume.modifications[-1]
     modification.held_state = "modifying"
-    reason = world.keep("failing modifications").pop(volume.id, None)
+    reason = world.keep("failing changes").pop(volume.id, None)
     if reason:
         world.clock.later(clock.VOLUME_READY, lambda: fail(volume, modification, reason))
     else:

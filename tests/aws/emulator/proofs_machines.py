@@ -263,7 +263,7 @@ def volumes_only_grow(aws: Aws) -> None:
     shown = aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
     equal([shown[one] for one in ("Size", "Iops", "Throughput")], [600, 4000, 400])
     aws.advance(86400)
-    aws.post("fail-change", {"volume": volume, "reason": "no room"})
+    aws.post("fail-change", {"thing": volume, "reason": "no room"})
     aws.ec2.modify_volume(VolumeId=volume, Size=700)
     aws.advance(5)
     [change] = aws.ec2.describe_volumes_modifications(VolumeIds=[volume])["VolumesModifications"]
