@@ -161,6 +161,15 @@ fn the_workflow_for_pull_requests_is_one() {
         }
     }
     assert!(commands == 3 && plans);
+    // The program is there before it is called, and a comment is written anew when nothing changes any more.
+    let scripts = scripts(&workflow);
+    let first = scripts.iter().position(|script| script.contains("natsops validate")).unwrap();
+    assert!(scripts[..first].iter().any(|script| script.contains("cargo install")), "{scripts:?}");
+    let steps = workflow["jobs"]["plan"]["steps"].as_array().unwrap().iter();
+    let comments =
+        steps.filter(|step| step["run"].as_str().is_some_and(|run| run.contains("gh pr comment")));
+    let when: Vec<&str> = comments.map(|step| step["if"].as_str().unwrap()).collect();
+    assert_eq!(when, ["steps.plan.outputs.code == '2'", "steps.plan.outputs.code == '0'"]);
 }
 
 #[test]

@@ -318,7 +318,7 @@ pub fn block_on<T>(work: impl AsyncFnOnce(&StopSign) -> Result<T, Failure>) -> R
     let sign = std::sync::Arc::clone(&stop);
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("{} finishing what is in flight", paint::change("stopping:"));
+            eprintln!("{} nothing new is begun", paint::change("stopping:"));
             sign.raise();
         }
     });

@@ -36,6 +36,8 @@ impl Kept {
     }
 }
 
+const PROTECTED: &str = "its bucket carries the mark natsops:protected, or its load balancer is protected from deletion";
+
 /// What a destroy is asked to be.
 pub struct Wish<'a> {
     /// The environment.
@@ -63,7 +65,7 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
         let ground = cloud.ground(&platform, &progress, false);
         let seen = platform.observe(false).await.map_err(crate::ops::OpsError::from)?;
         if seen.protected {
-            return Err(protected(environment, "its bucket carries the mark natsops:protected"));
+            return Err(protected(environment, PROTECTED));
         }
         let gone = |kind: &Kind| !wish.delete.iter().any(|kept| kept.kind() == *kind);
         let keep: Vec<Kind> = platform.kept().iter().copied().filter(gone).collect();

@@ -300,6 +300,10 @@ impl From<OpsError> for Failure {
             OpsError::Actions { first, .. } => Self { what, ..Self::from(*first) },
             OpsError::Interrupted => Self::new(exit::INTERRUPTED, what)
                 .safe("what was in flight was finished, and nothing else was started"),
+            OpsError::Left => Self::new(exit::INTERRUPTED, what).safe(
+                "AWS goes on with what it was asked for; of what was left, the rest was not asked for, and the next apply \
+                 does it",
+            ),
             OpsError::Provider(_)
             | OpsError::Connection(_)
             | OpsError::Claims(_)

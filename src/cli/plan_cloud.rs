@@ -49,7 +49,7 @@ impl Foreseen {
 
 /// Plans without asking anybody: everything as new.
 pub fn offline(cluster: &Cluster) -> Result<Foreseen, Failure> {
-    let desired = |index: &Index| desired(cluster, index);
+    let desired = |index: &Index| desired(cluster, index, None);
     let planned =
         platform::plan(cluster, &desired, &Index::default(), Seen::default(), &Applied::new());
     Foreseen::of(cluster, planned, 0)
@@ -88,7 +88,7 @@ pub fn live(context: &Context, cloud: &Cloud, args: &plan::Args) -> Result<Fores
     let environment = &cloud.cluster.environment;
     let planned = planned.map_err(|failure| match failure.code {
         exit::PERMISSION => failure.next(format!("natsops policy {environment} plan")),
-        _ => failure,
+        _ => failure.next(format!("natsops plan {environment}, when that is mended")),
     })?;
     Foreseen::of(&cloud.cluster, planned, cloud.calls.calls())
 }

@@ -158,7 +158,7 @@ impl Reporter for Progress {
             }
             Event::Left(action) => {
                 self.end(action);
-                self.line(&format!("  {} {}", paint::change("goes on"), describe(action)));
+                self.line(&format!("  {} {}", paint::change("left"), describe(action)));
             }
             Event::Waiting(text) => self.wait(text),
             Event::Check(outcome) => self.line(&check_line(outcome)),

@@ -15,7 +15,7 @@ const AT_A_TIME: usize = 8;
 /// How often is looked up from waiting, whether the user has asked to stop.
 const LOOK_UP: Duration = Duration::from_millis(200);
 
-/// Whether the user has asked to stop. What is in flight is finished; nothing new is started.
+/// Whether the user has asked to stop. Nothing new is started; what is in flight is finished, or left to itself.
 #[derive(Debug, Default)]
 pub struct StopSign(AtomicBool);
 
@@ -101,7 +101,7 @@ where
             if *leaves && stop.is_raised() {
                 let left = (0..actions.len()).filter(|index| states[*index] == State::Running);
                 left.for_each(|index| reporter.event(&Event::Left(actions[index])));
-                return Err(OpsError::Interrupted);
+                return Err(OpsError::Left);
             }
             continue;
         };

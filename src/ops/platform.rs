@@ -37,6 +37,9 @@ const SEAL: [Kind; 2] = [Kind::EncryptionKey, Kind::S3Bucket];
 /// What services and machines fetch.
 const FETCHED: [Kind; 2] = [Kind::Parameter, Kind::BundleObject];
 
+/// What exists for a service, and stays when the service goes.
+const OF_SERVICES: [Kind; 2] = [Kind::Parameter, Kind::CacheUser];
+
 /// Most actions wait for AWS and cost nothing meanwhile; pacing keeps the calls apart.
 const AT_A_TIME: usize = 32;
 
@@ -248,7 +251,7 @@ pub fn plan_destroy<P: Platform>(
     let desired = ground.platform.desired(index);
     let strays = stray_rules(&desired, seen);
     let users = users(&desired, &strays, seen);
-    let strangers = strangers(&desired, seen);
+    let strangers = strangers(&desired, seen, ground.cluster.environment.as_str());
     let mut plan = Plan::empty();
     for record in &seen.records {
         let id = record.id.clone();
@@ -295,34 +298,45 @@ fn users(
             users.entry(needed.clone()).or_default().push(record.id.clone());
         }
     }
-    for group in seen.records.iter().filter(|record| record.id.kind == Kind::SecurityGroup) {
-        users.entry(group.id.clone()).or_default().extend(strays.iter().cloned());
+    let of =
+        |kind: Kind| seen.records.iter().map(|record| &record.id).filter(move |id| id.kind == kind);
+    for group in of(Kind::SecurityGroup) {
+        users.entry(group.clone()).or_default().extend(strays.iter().cloned());
+    }
+    // A group may still hold a user that nobody asks for any more.
+    for user in of(Kind::CacheUser) {
+        users.entry(user.clone()).or_default().extend(of(Kind::CacheUserGroup).cloned());
     }
     users
 }
 
-/// What carries our name and not our mark, what belongs to such a thing, and what nobody asks for, but for what lies in
-/// places of our own.
-fn strangers(desired: &[Record], seen: &Seen) -> BTreeSet<RecordId> {
-    const OWNER: &str = "owner";
+/// Whose a thing is, where it tells.
+fn owner(record: &Record) -> Option<&str> {
+    record.fields.get("owner").map(|field| field.value.as_str())
+}
+
+/// What carries our name and not our mark, what belongs to such a thing, and what nobody asks for any more. Of the last,
+/// bundles lie in our own bucket, and what carries our mark was made for services that have gone.
+fn strangers(desired: &[Record], seen: &Seen, environment: &str) -> BTreeSet<RecordId> {
     let wanted: BTreeMap<&RecordId, &Record> = desired.iter().map(|r| (&r.id, r)).collect();
-    let owner = |record: &Record| record.fields.get(OWNER).map(|field| field.value.clone());
     let foreign: BTreeSet<&RecordId> = seen
         .records
         .iter()
         .filter(|found| wanted.get(&found.id).is_some_and(|wanted| owner(wanted) != owner(found)))
         .map(|found| &found.id)
         .collect();
-    let of_foreign = |id: &RecordId| match wanted.get(id) {
+    let of_foreign = |found: &Record| match wanted.get(&found.id) {
         Some(wanted) => wanted.needs.iter().any(|needed| foreign.contains(needed)),
         // The name of a rule begins with that of its group.
-        None if id.kind == Kind::SecurityRule => foreign.iter().any(|group| {
-            group.kind == Kind::SecurityGroup && id.name.split(' ').next() == Some(&group.name)
+        None if found.id.kind == Kind::SecurityRule => foreign.iter().any(|group| {
+            let of_group = found.id.name.split(' ').next() == Some(&group.name);
+            group.kind == Kind::SecurityGroup && of_group
         }),
-        None => !matches!(id.kind, Kind::Parameter | Kind::BundleObject),
+        None if OF_SERVICES.contains(&found.id.kind) => owner(found) != Some(environment),
+        None => found.id.kind != Kind::BundleObject,
     };
-    let ids = seen.records.iter().map(|record| &record.id);
-    ids.filter(|id| foreign.contains(id) || of_foreign(id)).cloned().collect()
+    let strange = |found: &&Record| foreign.contains(&found.id) || of_foreign(found);
+    seen.records.iter().filter(strange).map(|found| found.id.clone()).collect()
 }
 
 /// Performs a plan to nothing. `snapshot` names the last snapshot of the cache.

@@ -131,6 +131,9 @@ pub enum OpsError {
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// The user asked to stop, and what was in flight was left to itself.
+    #[error("interrupted")]
+    Left,
 }
 
 impl<P: Provider> Site<'_, P> {

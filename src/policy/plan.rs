@@ -23,13 +23,15 @@ fn look(scope: &Scope) -> Statement {
             "ec2",
             "DescribeIamInstanceProfileAssociations DescribeImages DescribeInstanceAttribute DescribeInstanceTypeOfferings \
              DescribeInstances DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules \
-             DescribeSecurityGroups DescribeSubnets DescribeVolumes DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs",
+             DescribeSecurityGroups DescribeSubnets DescribeVolumes DescribeVolumesModifications DescribeVpcAttribute \
+             DescribeVpcEndpoints DescribeVpcs",
         )
         .allow(
             "elasticloadbalancing",
             "DescribeListeners DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags \
              DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth",
         )
+        .allow("elasticache", "DescribeEvents")
         .allow("ssm", "DescribeParameters")
         .when("StringEquals", "aws:RequestedRegion", [&scope.region])
 }
@@ -38,7 +40,8 @@ fn cache(scope: &Scope) -> Statement {
     // Lists are asked for with `*` in the place of a name.
     Statement::new("LookAtCache", [scope.arn("elasticache", "*")]).allow(
         "elasticache",
-        "DescribeCacheClusters DescribeCacheSubnetGroups DescribeReplicationGroups DescribeUserGroups DescribeUsers",
+        "DescribeCacheClusters DescribeCacheSubnetGroups DescribeReplicationGroups DescribeUserGroups DescribeUsers \
+         ListTagsForResource",
     )
 }
 
@@ -56,7 +59,7 @@ fn zones(scope: &Scope) -> Statement {
 }
 
 fn roles(scope: &Scope) -> Statement {
-    Statement::new("LookAtRoles", [scope.roles()]).allow("iam", "GetRolePolicy")
+    Statement::new("LookAtRoles", [scope.roles()]).allow("iam", "GetRolePolicy ListRoleTags")
 }
 
 fn key(scope: &Scope) -> Statement {

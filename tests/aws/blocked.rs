@@ -16,6 +16,8 @@ pub struct Blocked {
 }
 
 const OWNER: &str = "
+ROLE = 'natsops-prod-us-east-1-nats-1'
+CACHE = 'arn:aws:elasticache:us-east-1:123456789012:'
 OWNER = [{'Key': 'natsops:environment', 'Value': 'prod'}]
 def without(tags):
     return [tag for tag in tags if tag['Key'] != 'natsops:environment']
@@ -81,6 +83,56 @@ cache.modify_cache_subnet_group(**name, CacheSubnetGroupDescription='natsops pro
         reason: "somebody else's cache",
         script: "cache_is(ReplicationGroupDescription='mine')",
         undo: "cache_is(ReplicationGroupDescription='natsops prod')",
+    },
+    Blocked {
+        kind: "role",
+        name: "nats-1",
+        field: "owner",
+        reason: "somebody else's role",
+        script: "about = iam.get_role(RoleName=ROLE)['Role']['Description']
+iam.tag_role(RoleName=ROLE, Tags=[{'Key': 'was', 'Value': about.encode().hex()}])
+iam.untag_role(RoleName=ROLE, TagKeys=['natsops:environment'])
+iam.update_role(RoleName=ROLE, Description='mine')",
+        undo: "[about] = [tag['Value'] for tag in iam.list_role_tags(RoleName=ROLE)['Tags'] if tag['Key'] == 'was']
+iam.tag_role(RoleName=ROLE, Tags=OWNER)
+iam.update_role(RoleName=ROLE, Description=bytes.fromhex(about).decode())",
+    },
+    Blocked {
+        kind: "parameter",
+        name: "/natsops/prod/wallet/creds",
+        field: "owner",
+        reason: "somebody else's parameter",
+        script: "filters = [{'Key': 'Name', 'Values': ['/natsops/prod/wallet/creds']}]
+about = ssm.describe_parameters(ParameterFilters=filters)['Parameters'][0]['Description']
+creds = {'ResourceType': 'Parameter', 'ResourceId': '/natsops/prod/wallet/creds'}
+ssm.add_tags_to_resource(**creds, Tags=[{'Key': 'was', 'Value': about.encode().hex()}])
+ssm.remove_tags_from_resource(**creds, TagKeys=['natsops:environment'])
+parameter('wallet/creds', Description='mine')",
+        undo: "creds = {'ResourceType': 'Parameter', 'ResourceId': '/natsops/prod/wallet/creds'}
+[about] = [tag['Value'] for tag in ssm.list_tags_for_resource(**creds)['TagList'] if tag['Key'] == 'was']
+ssm.add_tags_to_resource(**creds, Tags=OWNER)
+parameter('wallet/creds', Description=bytes.fromhex(about).decode())",
+    },
+    Blocked {
+        kind: "cache-user",
+        name: "natsops-prod-store",
+        field: "owner",
+        reason: "somebody else's user",
+        // Who is in our group is ours, whatever the tags say.
+        script: "cache.modify_user_group(UserGroupId='natsops-prod', UserIdsToRemove=['natsops-prod-store'])
+advance(100)
+cache.remove_tags_from_resource(ResourceName=CACHE + 'user:natsops-prod-store', TagKeys=['natsops:environment'])",
+        undo: "cache.add_tags_to_resource(ResourceName=CACHE + 'user:natsops-prod-store', Tags=OWNER)
+cache.modify_user_group(UserGroupId='natsops-prod', UserIdsToAdd=['natsops-prod-store'])
+advance(100)",
+    },
+    Blocked {
+        kind: "cache-user-group",
+        name: "natsops-prod",
+        field: "owner",
+        reason: "somebody else's group of users",
+        script: "cache.remove_tags_from_resource(ResourceName=CACHE + 'usergroup:natsops-prod', TagKeys=['natsops:environment'])",
+        undo: "cache.add_tags_to_resource(ResourceName=CACHE + 'usergroup:natsops-prod', Tags=OWNER)",
     },
     Blocked {
         kind: "zone",

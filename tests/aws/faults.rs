@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
+use super::drift::{about, fields};
 use super::expected::resources;
 use super::stage::Stage;
 use crate::support::{Dice, Output, signal};
@@ -212,14 +213,101 @@ fn an_interrupted_run_says_what_is_in_flight_and_gives_the_lease_back() {
     let made = stage.changes().len();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(stage.changes().len(), made, "nothing goes on behind its back");
-    stage.aws.post("advance", &json!(3600));
-    let again = stage.hurried(Running::start(&stage));
+    assert!(!output.stderr.contains("was finished"), "{}", output.stderr);
+    assert!(output.stderr.contains("the next apply does it"), "{}", output.stderr);
+
+    // The cache is still being made, and the next run waits for it as the first one would have.
+    let again = stage.again_at_work();
+    let again = stage.hurried(again);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    stage.in_sync();
+    is_whole(&stage);
+    stage.caches_are_reached();
+}
+
+/// What AWS says yes to and then does not make: told with its reason, seen by the next plan, and made anew.
+#[test]
+fn a_cache_that_aws_could_not_make_is_told_and_made_anew() {
+    let stage = Stage::new();
+    let reason = "there is no capacity for it";
+    stage.aws.post("fail-change", &json!({"thing": "natsops-prod", "reason": reason}));
+    let failed = stage.apply().expect(1);
+    let words = format!("the cache ended: create-failed: {reason}");
+    assert!(failed.stderr.contains(&words), "{}", failed.stderr);
+
+    let plan = stage.plan();
+    let cache = about(&plan, "replication-group", "natsops-prod");
+    assert_eq!(fields(cache), ["status"].into());
+    assert!(cache["changes"].to_string().contains("create-failed"), "{cache}");
+    stage.apply().expect(0);
+    stage.in_sync();
+    is_whole(&stage);
+    stage.caches_are_reached();
+}
+
+/// A machine that has just begun takes no volume, so the next run waits until it runs.
+#[test]
+fn a_run_that_finds_a_machine_beginning_waits_for_it() {
+    let stage = Stage::in_real_time();
+    let run = Running::start(&stage);
+    wait_for("a machine", || {
+        stage.aws.post("advance", &json!(1));
+        has_called(&stage, "RunInstances")
+    });
+    run.send(Signal::INT);
+    assert_eq!(run.end().code, 130);
+    let again = stage.again_at_work();
+    let again = stage.hurried(again);
     assert_eq!(again.code, 0, "{}", again.stderr);
     stage.in_sync();
     is_whole(&stage);
 }
 
+/// A change of a volume that AWS takes and then does not make is told with its reason, and tried again.
+#[test]
+fn a_volume_that_does_not_change_after_all_is_told() {
+    let stage = Stage::applied();
+    let volume = stage.by_hand("print(volume('nats-2'))");
+    let reason = "there is no room for it";
+    stage.aws.post("fail-change", &json!({"thing": volume, "reason": reason}));
+    stage.project.edit("prod.yaml", "size: 500 GiB\n", "size: 600 GiB\n");
+    let failed = stage.apply().expect(1);
+    assert!(failed.stderr.contains(reason), "{}", failed.stderr);
+    let changes = crate::support::changes(&stage.plan());
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    stage.apply().expect(0);
+    stage.in_sync();
+}
+
 impl Stage {
+    /// Another run that has come to what takes long: it has looked for the third time, and done what takes a moment.
+    #[track_caller]
+    fn again_at_work(&self) -> Running {
+        self.aws.post("reset-calls", &json!(null));
+        let run = Running::start(self);
+        wait_for("the second run", || {
+            let calls = self.aws.calls();
+            calls.iter().filter(|call| call.operation == "ListRoles").count() >= 3
+        });
+        std::thread::sleep(Duration::from_secs(2));
+        run
+    }
+
+    /// Every service with a cache was told where that is, and nothing else of it has an address.
+    #[track_caller]
+    fn caches_are_reached(&self) {
+        let told = self.by_hand(
+            "found = cache.describe_replication_groups(ReplicationGroupId='natsops-prod')['ReplicationGroups'][0]
+end = '@{Address}:{Port}'.format(**found['ConfigurationEndpoint'])
+names = [one['Name'] for one in ssm.get_paginator('describe_parameters').paginate().search('Parameters[]')]
+names = [name for name in names if name.startswith('/natsops/prod/') and name.endswith('/redis')]
+for name in names:
+    value = ssm.get_parameter(Name=name, WithDecryption=True)['Parameter']['Value']
+    print(name, value.endswith(end))",
+        );
+        assert!(told.contains("/store/redis True") && !told.contains("False"), "{told}");
+    }
+
     /// Lets time pass until a run of a slow emulator has ended.
     fn hurried(&self, mut run: Running) -> Output {
         while run.0.try_wait().unwrap().is_none() {

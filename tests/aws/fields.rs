@@ -21,6 +21,11 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("instance", "interface", "the first interface can not be detached"),
     ("listener", "protocol", "it must be that of the target group, and that is fixed"),
     ("replication-group", "failover", "in cluster mode AWS refuses to switch it off"),
+    (
+        "replication-group",
+        "status",
+        "no call sets it; what AWS could not make is tried in `faults`",
+    ),
     ("replication-group", "port", "ModifyReplicationGroup has no port"),
     ("replication-group", "subnet_group", "ModifyReplicationGroup has no subnet group"),
     ("replication-group", "tls", "a cache with user groups needs it"),

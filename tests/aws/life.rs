@@ -135,7 +135,8 @@ fn data_volumes(stage: &Stage) -> String {
     )
 }
 
-/// Removing a line from the file does not disarm it: the bucket carries the mark as well.
+/// Removing a line from the file does not disarm it: the bucket carries the mark as well, and should that be lost, the
+/// load balancer is still protected.
 #[test]
 fn what_is_protected_is_not_destroyed() {
     let stage = Stage::applied();
@@ -146,5 +147,11 @@ fn what_is_protected_is_not_destroyed() {
     let refused = stage.run(&["destroy", "prod", "--yes"]).expect(5);
     assert!(refused.stderr.contains("natsops:protected"), "{}", refused.stderr);
     assert!(refused.stderr.contains("natsops apply prod"), "{}", refused.stderr);
+    stage.by_hand(
+        "tags = s3.get_bucket_tagging(Bucket=BUCKET)['TagSet']
+s3.put_bucket_tagging(Bucket=BUCKET, Tagging={'TagSet': [tag for tag in tags if tag['Key'] != 'natsops:protected']})",
+    );
+    let refused = stage.run(&["destroy", "prod", "--yes"]).expect(5);
+    assert!(refused.stderr.contains("load balancer"), "{}", refused.stderr);
     assert_eq!(stage.aws.inventory(), before);
 }

@@ -1,6 +1,7 @@
 //! What natsops does on AWS, against an emulator: moto's server with the calls that it lacks and the rules of AWS before
 //! it. Its own rules are proved first, so that it can be trusted to refuse what AWS refuses.
 
+mod after;
 mod blocked;
 pub mod bundles;
 mod drift;
@@ -17,6 +18,7 @@ mod sessions;
 mod shell;
 pub mod stage;
 mod status;
+mod strangers;
 
 use std::process::Command;
 

@@ -55,7 +55,7 @@ fn credentials_that_expire_in_the_middle_are_told() {
 }
 
 /// Each: what is done to the network, and what is said about it.
-const NETWORKS: [(&str, &[&str]); 7] = [
+const NETWORKS: [(&str, &[&str]); 8] = [
     (
         "ec2.delete_tags(Resources=[NETWORK['vpc']], Tags=[{'Key': 'Name'}])",
         &["there is no network `game-platform`"],
@@ -85,6 +85,13 @@ ec2.delete_vpc_endpoints(VpcEndpointIds=ends)",
         &["endpoints of ssm, ssmmessages"],
     ),
     (
+        "ec2.delete_vpc_endpoints(VpcEndpointIds=[NETWORK['endpoints']['ssm']])
+ec2.create_vpc_endpoint(
+    VpcId=NETWORK['vpc'], VpcEndpointType='Interface', ServiceName='com.amazonaws.us-east-1.ssm',
+    SubnetIds=list(NETWORK['subnets'].values()), PrivateDnsEnabled=False)",
+        &["reaches neither a NAT gateway nor endpoints of ssm"],
+    ),
+    (
         "ec2.modify_vpc_attribute(VpcId=NETWORK['vpc'], EnableDnsHostnames={'Value': False})",
         &["must have DNS support and DNS hostnames"],
     ),
@@ -97,6 +104,7 @@ fn a_network_that_lacks_something_is_told_before_anything_is_made() {
         stage.begin_again();
         stage.by_hand(script);
         refused(&stage, 1, words);
+        says(&stage.run(&["plan", "prod"]).expect(1), &["next: natsops plan prod"]);
     }
     stage.aws.trusted();
 }
@@ -140,6 +148,37 @@ fn a_file_that_does_not_fit_the_network_is_told_before_anything_is_made() {
     let output = stage.run(&["validate", "prod"]).expect(3);
     let said = format!("{}{}", output.stdout, output.stderr);
     assert!(said.contains("16"), "{said}");
+}
+
+/// Each node has its address, and the load balancer and the cache would find none.
+#[test]
+fn a_subnet_that_is_too_small_for_all_of_it_is_told_before_anything_is_made() {
+    let stage = Stage::new();
+    let small = stage.by_hand(
+        "small = ec2.create_subnet(VpcId=NETWORK['vpc'], CidrBlock='10.0.7.0/28', AvailabilityZone='us-east-1a')
+small = small['Subnet']['SubnetId']
+ec2.associate_route_table(RouteTableId=NETWORK['route_table'], SubnetId=small)
+print(small)",
+    );
+    let of = |zone: &str| stage.network["subnets"][zone].as_str().unwrap();
+    let subnets = format!("[{small}, {}, {}]", of("us-east-1b"), of("us-east-1c"));
+    let vpc = "vpc: game-platform";
+    stage.project.edit("prod.yaml", vpc, &format!("{vpc}\n    subnets: {subnets}"));
+    stage.project.edit("prod.yaml", "10.0.1.11", "10.0.7.5");
+    stage.project.edit("prod.yaml", "10.0.1.14", "10.0.7.6");
+    stage.project.edit("prod.yaml", "shards: 3", "shards: 14");
+    let words = "11 addresses to give, and 13 are needed: 2 for nodes, 1 for the load balancer, 10 for the cache";
+    refused(&stage, 1, &[&small, "is too small", words]);
+}
+
+/// Nobody answers: said in the network's own words, with what to do next.
+#[test]
+fn an_endpoint_that_nobody_serves_is_told() {
+    let stage = Stage::new();
+    let mut command = stage.command(&["plan", "prod"]);
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let output = Output::of(&command.output().unwrap()).expect(1);
+    says(&output, &["Connection refused", "next: natsops plan prod"]);
 }
 
 /// A right is missing in the middle: said with what is safe and where the rights are listed; with it, the next run goes on.

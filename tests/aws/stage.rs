@@ -75,6 +75,11 @@ impl Stage {
         Self::of(Emulator::scaled(0.1), true)
     }
 
+    /// Nothing is applied yet, and AWS takes as long as it does: only tests let time pass.
+    pub fn in_real_time() -> Self {
+        Self::of(Emulator::scaled(1.0), true)
+    }
+
     fn of(aws: Emulator, slow: bool) -> Self {
         let project = Project::new();
         let network = aws.seed();

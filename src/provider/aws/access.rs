@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{Role, Tag};
 use serde_json::{Value, json};
 
 use super::AwsProvider;
 use super::bucket::built;
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::names::{Names, digest};
+use super::names::{ENVIRONMENT, NOBODY, Names, digest};
 use crate::model::{Cluster, Node};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 use crate::policy::{self, Scope};
 
 /// The only inline policy of a role.
 const POLICY: &str = "node";
+
+const FOREIGN: &str = "somebody else's role has this name";
 
 /// The largest page of IAM: two hundred nodes need no second one.
 const PAGE: i32 = 1000;
@@ -39,13 +41,14 @@ fn node_policy(cluster: &Cluster, node: &Node) -> String {
 /// The description carries a digest of the policy: the list of roles tells it, the policies would take a call each.
 fn description(names: Names<'_>, cluster: &Cluster, node: &Node) -> String {
     let policy = node_policy(cluster, node);
-    format!("natsops {}: {}, policy {}", names.environment(), node.name, &digest(&policy)[..16])
+    format!("{}: {}, policy {}", names.mark(), node.name, &digest(&policy)[..16])
 }
 
 /// What the roles should be.
 pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item = Record> + 'a {
     cluster.nodes.iter().map(move |node| {
         Record::new(RecordId::new(Kind::Role, &node.name))
+            .field("owner", names.environment(), OnChange::Forbidden(FOREIGN))
             .field("trust", trust(), OnChange::InPlace)
             .field("policy", description(names, cluster, node), OnChange::InPlace)
             .field("profile", "present", OnChange::InPlace)
@@ -82,6 +85,7 @@ pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, C
             continue;
         };
         let mut record = Record::new(RecordId::new(Kind::Role, &node.name)).complete();
+        record = record.field("owner", owner(aws, &role).await?, OnChange::InPlace);
         record = record.field(
             "trust",
             document(role.assume_role_policy_document().unwrap_or_default()),
@@ -96,6 +100,18 @@ pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, C
         records.push(record);
     }
     Ok(records)
+}
+
+/// Whose a role is. Its description proves that it is ours; where that says something else, its tags tell, in a call.
+async fn owner(aws: &AwsProvider<'_>, role: &Role) -> Result<String, CloudError> {
+    let ours = format!("{}: ", aws.names.mark());
+    if role.description().is_some_and(|description| description.starts_with(&ours)) {
+        return Ok(aws.names.environment().to_owned());
+    }
+    let call = aws.clients.iam.list_role_tags().role_name(role.role_name());
+    let tags = call.send().await.of("ListRoleTags")?.tags;
+    let mark = tags.iter().find(|tag| tag.key() == ENVIRONMENT).map(Tag::value);
+    Ok(mark.unwrap_or(NOBODY).to_owned())
 }
 
 /// What is wrong with the policy that the role really has; none where it is ours.

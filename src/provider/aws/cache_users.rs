@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_elasticache::types::{AuthenticationMode, InputAuthenticationType, User};
+use aws_sdk_elasticache::types::{AuthenticationMode, InputAuthenticationType, User, UserGroup};
 
 use super::AwsProvider;
 use super::access::gone_or;
 use super::cache_subnets::{exists_or, tags};
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::names::Names;
+use super::names::{ENVIRONMENT, NOBODY, Names};
 use super::wait::{Look, until};
 use crate::model::{Cluster, Service};
 use crate::plan::{Kind, OnChange, Record, RecordId};
@@ -25,6 +25,9 @@ const NOTHING: &str = "off -@all";
 pub const ENGINE: &str = "redis";
 /// How long a change of users takes: seconds while there are few.
 const SETTLES: Duration = Duration::from_secs(60);
+
+const FOREIGN: &str = "somebody else's user has this id";
+const FOREIGN_GROUP: &str = "somebody else's group of users has this id";
 
 /// A user of the cache.
 struct CacheUser {
@@ -69,10 +72,10 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, index: &Index) -> Vec<Record
     }
     let mut records = Vec::new();
     for user in users(cluster) {
-        let named = "somebody else's user has this id";
         records.push(
             Record::new(RecordId::new(Kind::CacheUser, names.cache_user(&user.name)))
-                .field("name", &user.name, OnChange::Forbidden(named))
+                .field("owner", names.environment(), OnChange::Forbidden(FOREIGN))
+                .field("name", &user.name, OnChange::Forbidden(FOREIGN))
                 .field("access", &user.access, OnChange::InPlace)
                 .field("passwords", passwords(&user, index), OnChange::InPlace)
                 .complete(),
@@ -81,6 +84,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, index: &Index) -> Vec<Record
     let members = members(names, cluster);
     records.push(
         Record::new(RecordId::new(Kind::CacheUserGroup, names.stem()))
+            .field("owner", names.environment(), OnChange::Forbidden(FOREIGN_GROUP))
             .field("users", list(&members), OnChange::InPlace)
             .needs(members.iter().map(|id| RecordId::new(Kind::CacheUser, id)))
             .complete(),
@@ -88,44 +92,86 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, index: &Index) -> Vec<Record
     records
 }
 
-/// Looks at the users whose ids are ours, and at their group.
+/// Looks at the users of the cache, and at their group. Users that nobody asks for any more are among them.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
     if aws.cluster.redis.is_none() {
         return Ok(Vec::new());
     }
-    let cache = &aws.clients.cache;
-    let wanted: Vec<String> = members(aws.names, aws.cluster).into_iter().collect();
-    let (users, group) = tokio::join!(
-        cache.describe_users().into_paginator().items().send().collect::<Result<Vec<_>, _>>(),
-        cache.describe_user_groups().user_group_id(aws.names.stem()).send(),
-    );
-    let users = match users.of("DescribeUsers") {
-        Err(error) if error.is_missing() => Vec::new(),
-        users => users?,
-    };
-    let ours = |user: &&User| wanted.iter().any(|id| user.user_id() == Some(id));
-    let mut records: Vec<Record> = users
-        .iter()
-        .filter(ours)
-        .map(|user| {
-            Record::new(RecordId::new(Kind::CacheUser, user.user_id().unwrap_or_default()))
-                .field("name", user.user_name().unwrap_or_default(), OnChange::InPlace)
-                .field("access", user.access_string().unwrap_or_default(), OnChange::InPlace)
-                .field("passwords", password_count(user), OnChange::InPlace)
-                .complete()
-        })
-        .collect();
-    let groups = match group.of("DescribeUserGroups") {
-        Err(error) if error.is_missing() => Vec::new(),
-        group => group?.user_groups.unwrap_or_default(),
-    };
-    records.extend(groups.first().map(|group| {
+    let (users, group) = tokio::join!(look(aws), group(aws));
+    let (users, group) = (users?, group?);
+    let mut records = Vec::new();
+    let mut ours = None;
+    if let Some(group) = &group {
+        let owner = owner(aws, group.arn()).await?;
+        ours = (owner == aws.names.environment()).then(|| aws.names.stem());
         let members = group.user_ids().iter().cloned().collect();
-        Record::new(RecordId::new(Kind::CacheUserGroup, aws.names.stem()))
-            .field("users", list(&members), OnChange::InPlace)
-            .complete()
-    }));
+        records.push(
+            Record::new(RecordId::new(Kind::CacheUserGroup, aws.names.stem()))
+                .field("owner", owner, OnChange::InPlace)
+                .field("users", list(&members), OnChange::InPlace)
+                .complete(),
+        );
+    }
+    let wanted = members(aws.names, aws.cluster);
+    for user in &users {
+        let id = user.user_id().unwrap_or_default();
+        let asked_for = wanted.contains(id);
+        let mut groups = user.user_group_ids().iter();
+        // Who should be in our group, and is, is ours; of anybody else only the tags tell, in a call for each.
+        let owner =
+            if asked_for && ours.is_some() && groups.any(|group| Some(group) == ours.as_ref()) {
+                aws.names.environment().to_owned()
+            } else if asked_for
+                || (aws.names.is_ours(id) && groups.all(|group| Some(group) == ours.as_ref()))
+            {
+                owner(aws, user.arn()).await?
+            } else {
+                continue;
+            };
+        if asked_for || owner == aws.names.environment() {
+            records.push(seen(id, user, owner));
+        }
+    }
     Ok(records)
+}
+
+fn seen(id: &str, user: &User, owner: String) -> Record {
+    Record::new(RecordId::new(Kind::CacheUser, id))
+        .field("owner", owner, OnChange::InPlace)
+        .field("name", user.user_name().unwrap_or_default(), OnChange::InPlace)
+        .field("access", user.access_string().unwrap_or_default(), OnChange::InPlace)
+        .field("passwords", password_count(user), OnChange::InPlace)
+        .complete()
+}
+
+/// Every user of the region.
+async fn look(aws: &AwsProvider<'_>) -> Result<Vec<User>, CloudError> {
+    let users = aws.clients.cache.describe_users().into_paginator().items().send();
+    match users.collect::<Result<Vec<_>, _>>().await.of("DescribeUsers") {
+        Err(error) if error.is_missing() => Ok(Vec::new()),
+        users => users,
+    }
+}
+
+/// Our group; none where there is none.
+async fn group(aws: &AwsProvider<'_>) -> Result<Option<UserGroup>, CloudError> {
+    let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
+    match call.send().await.of("DescribeUserGroups") {
+        Err(error) if error.is_missing() => Ok(None),
+        answer => Ok(answer?.user_groups.unwrap_or_default().into_iter().next()),
+    }
+}
+
+/// Whose a thing is, by its tag.
+async fn owner(aws: &AwsProvider<'_>, arn: Option<&str>) -> Result<String, CloudError> {
+    let call = aws.clients.cache.list_tags_for_resource().resource_name(arn.unwrap_or_default());
+    let tags = match call.send().await.of("ListTagsForResource") {
+        // It went in this moment.
+        Err(error) if error.is_missing() => None,
+        answer => answer?.tag_list,
+    };
+    let mark = tags.unwrap_or_default().into_iter().find(|tag| tag.key() == Some(ENVIRONMENT));
+    Ok(mark.and_then(|tag| tag.value).unwrap_or(NOBODY.to_owned()))
 }
 
 fn find(aws: &AwsProvider<'_>, id: &str) -> Result<CacheUser, CloudError> {
@@ -223,13 +269,8 @@ pub async fn update_group(
     aws: &AwsProvider<'_>,
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CloudError> {
-    let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
-    let answer = call.send().await.of("DescribeUserGroups")?;
-    let found: BTreeSet<String> = answer
-        .user_groups()
-        .first()
-        .map(|group| group.user_ids().iter().cloned().collect())
-        .unwrap_or_default();
+    let found = group(aws).await?.and_then(|group| group.user_ids).unwrap_or_default();
+    let found: BTreeSet<String> = found.into_iter().collect();
     let wanted = members(aws.names, aws.cluster);
     let list = |ids: Vec<String>| (!ids.is_empty()).then_some(ids);
     let call = aws
@@ -245,11 +286,7 @@ pub async fn update_group(
 
 /// The state of the group; none where there is no group.
 async fn group_status(aws: &AwsProvider<'_>) -> Result<Option<String>, CloudError> {
-    let call = aws.clients.cache.describe_user_groups().user_group_id(aws.names.stem());
-    match call.send().await.of("DescribeUserGroups") {
-        Err(error) if error.is_missing() => Ok(None),
-        answer => Ok(answer?.user_groups().first().and_then(|group| group.status.clone())),
-    }
+    Ok(group(aws).await?.and_then(|group| group.status))
 }
 
 /// The state of a user; none where there is no such user.

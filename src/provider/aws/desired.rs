@@ -9,10 +9,11 @@ use crate::model::{Cluster, Placement};
 use crate::plan::{Kind, Record};
 use crate::secrets::Index;
 
-/// What a cluster needs of AWS; nothing where it lives elsewhere.
+/// What a cluster needs of AWS; nothing where it lives elsewhere. `cache` is where the cache is reached; none while nobody
+/// knows.
 ///
 /// The cache comes first: it takes longest, and what is begun first is done first.
-pub fn desired(cluster: &Cluster, index: &Index) -> Vec<Record> {
+pub fn desired(cluster: &Cluster, index: &Index, cache: Option<&str>) -> Vec<Record> {
     let (Placement::Aws(settings), Some(names)) = (&cluster.placement, Names::of(cluster)) else {
         return Vec::new();
     };
@@ -30,7 +31,7 @@ pub fn desired(cluster: &Cluster, index: &Index) -> Vec<Record> {
     records.extend(target_group::desired(names, cluster));
     records.extend(listener::desired(names, cluster));
     records.extend(dns::desired(names, cluster, settings));
-    records.extend(parameter::desired(names, cluster, settings, index));
+    records.extend(parameter::desired(names, cluster, settings, index, cache));
     records
 }
 

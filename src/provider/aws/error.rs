@@ -1,6 +1,6 @@
 //! What AWS refuses, in classes that decide what to do next.
 
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 /// A call that did not succeed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -119,37 +119,32 @@ where
         self.map_err(|error| {
             if let Some(refusal) = error.as_service_error() {
                 let code = refusal.code().unwrap_or_default().to_owned();
-                let whole = || short(&DisplayErrorContext(refusal).to_string());
+                let whole = || causes(refusal).join(": ");
                 let message = refusal.message().map_or_else(whole, str::to_owned);
                 let class = class(&code);
                 return CloudError { call, code, message, class };
             }
-            let message = DisplayErrorContext(&error).to_string();
-            let class = if message.contains("credential") || message.contains("identity") {
-                CloudClass::Credentials
+            let causes = causes(&error);
+            let whole = causes.join(": ");
+            let last = causes.last().map_or("", String::as_str);
+            let (class, message) = if whole.contains("credential") || whole.contains("identity") {
+                let message = format!("no credentials were found that work; {last}");
+                (CloudClass::Credentials, message)
             } else {
-                CloudClass::Unanswered
-            };
-            let message = if class == CloudClass::Credentials {
-                format!("no credentials were found that work; {}", last(&message))
-            } else {
-                short(&message)
+                (CloudClass::Unanswered, format!("AWS gave no answer; {whole}"))
             };
             CloudError { call, code: String::new(), message, class }
         })
     }
 }
 
-/// The words of an error without the SDK's own structure, which follows in brackets.
-fn short(message: &str) -> String {
-    let end = message.find(" (").unwrap_or(message.len());
-    message[..end].to_owned()
-}
-
-/// The last cause, which names what is missing.
-fn last(message: &str) -> &str {
-    let message = message.find(" (").map_or(message, |end| &message[..end]);
-    message.rsplit(": ").next().unwrap_or(message)
+/// The words of an error and of all its causes; the last names what is missing.
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut words: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    words.dedup();
+    words
 }
 
 #[cfg(test)]

@@ -303,6 +303,8 @@ pub async fn update(
         runs(aws, node, &id, told).await?;
     }
     if fields.contains(&"volume") {
+        // AWS attaches nothing to a machine that is only beginning.
+        runs(aws, node, &id, told).await?;
         attach(aws, node, &id).await?;
     }
     Ok(())

@@ -134,6 +134,10 @@ pub async fn observe(
         .field("deletion_protection", set(PROTECTION), OnChange::InPlace)
         .complete();
     if let Some(owner) = owners.get(arn) {
+        // A mark like the bucket's, which somebody may have lost: an apply switches both off.
+        if owner == aws.names.environment() && set(PROTECTION) == on(true) {
+            aws.known.keep_protected();
+        }
         record = record.field("owner", owner, OnChange::InPlace);
     }
     Ok(record)

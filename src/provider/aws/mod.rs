@@ -32,6 +32,7 @@ mod parameter;
 mod perform;
 mod replacement;
 mod replication_group;
+mod room;
 mod security;
 mod session;
 mod shell;
@@ -134,7 +135,7 @@ impl AwsProvider<'_> {
 
 impl Platform for AwsProvider<'_> {
     fn desired(&self, index: &Index) -> Vec<Record> {
-        desired(self.cluster, index)
+        desired(self.cluster, index, self.outputs().cache.as_deref())
     }
 
     async fn observe(&self, deep: bool) -> Result<Seen, ProviderError> {

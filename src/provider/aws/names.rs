@@ -7,6 +7,8 @@ use crate::model::{AwsSettings, Cluster, Node, Placement, ServiceName};
 
 /// The tag that says whose environment a thing is.
 pub const ENVIRONMENT: &str = "natsops:environment";
+/// Whose a thing is that carries no such tag.
+pub const NOBODY: &str = "nobody";
 /// The tag that says who made it.
 pub const OWNER: &str = "natsops:owner";
 /// What that tag says.
@@ -22,6 +24,8 @@ pub const NODE: &str = "natsops:node";
 /// The tag that forbids to destroy.
 pub const PROTECTED: &str = "natsops:protected";
 
+/// The longest name of a target group.
+const TARGET_GROUP: usize = 32;
 /// The longest id of a user of ElastiCache.
 const USER_ID: usize = 40;
 
@@ -109,17 +113,17 @@ impl<'a> Names<'a> {
 
     /// A target group, by the word of its port.
     pub fn target_group(&self, port: &str) -> String {
-        format!("{}-{port}", self.stem())
+        fitting(format!("{}-{port}", self.stem()), TARGET_GROUP)
     }
 
     /// The id of a user of the cache. Ids are unique in a region.
     pub fn cache_user(&self, user: &str) -> String {
-        let id = format!("{}-{user}", self.stem());
-        if id.len() <= USER_ID {
-            return id;
-        }
-        let end = digest(&id)[..8].to_owned();
-        format!("{}-{end}", id[..USER_ID - 9].trim_end_matches('-'))
+        fitting(format!("{}-{user}", self.stem()), USER_ID)
+    }
+
+    /// Whether a name begins as ours do. Those of an environment whose name begins with ours do so too.
+    pub fn is_ours(&self, name: &str) -> bool {
+        name.strip_prefix(&self.stem()).is_some_and(|rest| rest.starts_with('-'))
     }
 
     /// A piece of a service's credentials in Parameter Store.
@@ -145,6 +149,15 @@ impl<'a> Names<'a> {
     }
 }
 
+/// A name; one that is too long is cut, and stays different from others by its end.
+fn fitting(name: String, longest: usize) -> String {
+    if name.len() <= longest {
+        return name;
+    }
+    let end = digest(&name)[..8].to_owned();
+    format!("{}-{end}", name[..longest - 9].trim_end_matches('-'))
+}
+
 /// SHA-256 in hex.
 pub fn digest(text: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(text))
@@ -152,6 +165,10 @@ pub fn digest(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::parameter::Piece;
+    use super::super::target_group::Door;
     use super::*;
     use crate::model::samples;
 
@@ -175,11 +192,38 @@ mod tests {
         assert_eq!(token("1").len(), 64);
     }
 
+    /// Names of every kind, with every ending that they may have, and the limit of AWS.
     #[test]
     fn the_longest_names_fit_their_limits() {
         let settings = AwsSettings { region: "ap-southeast-1".into(), ..samples::aws_settings() };
         let names = Names { environment: "abcdefghijklmnop", settings: &settings };
-        assert!(names.bucket().len() <= 63);
-        assert!(names.target_group("monitor").len() <= 32);
+        let node = Node {
+            name: "n".repeat(16).parse().unwrap(),
+            zone: "ap-southeast-1a".parse().unwrap(),
+            tags: vec![],
+            address: [10, 0, 0, 11].into(),
+        };
+        let service: ServiceName = "s".repeat(32).parse().unwrap();
+        let mut all = vec![(names.bucket(), 63), (names.role(&node), 64), (names.path(), 512)];
+        // The load balancer; the cache, its subnets and its users.
+        all.extend([(names.stem(), 32), (names.stem(), 40)]);
+        all.extend(Door::ALL.map(|door| (names.target_group(door.word()), TARGET_GROUP)));
+        all.extend(Group::ALL.map(|group| (names.group(group), 255)));
+        let users = [service.as_str(), "default"];
+        all.extend(users.map(|user| (names.cache_user(user), USER_ID)));
+        all.extend(Piece::ALL.map(|piece| (names.parameter(&service, piece.word()), 1011)));
+        for (name, longest) in &all {
+            assert!(name.len() <= *longest, "{name} has {} characters", name.len());
+        }
+        let kinds: BTreeSet<&String> = all.iter().map(|(name, _)| name).collect();
+        assert_eq!(kinds.len(), all.len() - 1, "only the stem stands twice");
+    }
+
+    #[test]
+    fn names_that_fit_are_never_cut() {
+        let settings = samples::aws_settings();
+        let names = Names { environment: "prod", settings: &settings };
+        let doors = Door::ALL.map(|door| names.target_group(door.word()));
+        assert_eq!(doors, ["natsops-prod-client", "natsops-prod-leafnode", "natsops-prod-monitor"]);
     }
 }

@@ -10,6 +10,7 @@ use ipnet::Ipv4Net;
 
 use super::clients::Clients;
 use super::error::{Answer as _, CloudClass, CloudError};
+use super::room;
 use crate::model::{AwsSettings, Cluster};
 
 /// AWS keeps the first four addresses of a subnet and the last one for itself.
@@ -87,6 +88,7 @@ pub async fn look_up(
     let endpoints = endpoints.of("DescribeVpcEndpoints")?.vpc_endpoints.unwrap_or_default();
     let chosen = choose(cluster, settings, &subnets, &tables, &mut missing);
     addresses(cluster, &chosen, &mut missing);
+    missing.extend(room::lacking(cluster, &chosen));
     ways_out(settings, &chosen, &tables, &endpoints, &mut missing);
     if missing.is_empty() {
         Ok(Network { vpc, subnets: chosen })
@@ -264,9 +266,9 @@ fn ways_out(
                 let name = format!("com.amazonaws.{}.{service}", settings.region);
                 let reaches = |endpoint: &&VpcEndpoint| {
                     let gateway = endpoint.route_table_ids().iter().any(|id| id == table);
-                    // A private name is answered in the whole network, whichever subnet the endpoint stands in.
-                    let private = endpoint.private_dns_enabled() == Some(true)
-                        || !endpoint.subnet_ids().is_empty();
+                    // Machines ask for the service's own name, which leads to an endpoint only with private DNS; then in the
+                    // whole network, whichever subnet the endpoint stands in.
+                    let private = endpoint.private_dns_enabled() == Some(true);
                     // One that was deleted stays listed for a while. The model writes states in capitals, AWS does not.
                     let state = endpoint.state().map_or("available", State::as_str);
                     let serves = !GONE.iter().any(|gone| gone.eq_ignore_ascii_case(state));

@@ -4,20 +4,22 @@ use aws_sdk_ssm::types::{
     ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType, Tag,
 };
 
-use super::AwsProvider;
 use super::access::gone_or;
 use super::bucket::built;
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::names::{Names, digest};
+use super::names::{ENVIRONMENT, NOBODY, Names, digest};
 use super::pace::Pace;
+use super::{AwsProvider, replication_group};
 use crate::artifacts::trusted;
 use crate::model::{AwsSettings, Cluster, Service};
 use crate::plan::{Kind, OnChange, PENDING, Record, RecordId};
-use crate::provider::Supply;
+use crate::provider::Means;
 use crate::secrets::{Document, Index, KeyName};
 
 /// The largest value of a standard parameter, in bytes (the documentation of Parameter Store).
 pub const LARGEST: usize = 4096;
+
+const FOREIGN: &str = "somebody else's parameter has this name";
 
 /// A piece of a service's credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +39,9 @@ pub enum Piece {
 }
 
 impl Piece {
-    const ALL: [Self; 6] = [Self::Creds, Self::Cert, Self::Key, Self::Ca, Self::Urls, Self::Redis];
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Creds, Self::Cert, Self::Key, Self::Ca, Self::Urls, Self::Redis];
 
     /// The pieces of a service: that of the cache only where it uses it.
     pub fn of(cluster: &Cluster, service: &Service) -> impl Iterator<Item = Self> {
@@ -57,8 +61,14 @@ impl Piece {
         }
     }
 
-    /// What stands for its value and is no secret; none where that does not exist yet.
-    fn print(self, cluster: &Cluster, service: &Service, index: &Index) -> Option<String> {
+    /// What stands for its value and is no secret; none where that does not exist yet. `cache` is where it is reached.
+    fn print(
+        self,
+        cluster: &Cluster,
+        service: &Service,
+        index: &Index,
+        cache: Option<&str>,
+    ) -> Option<String> {
         let name = &service.name;
         let text = match self {
             Self::Creds => {
@@ -69,24 +79,29 @@ impl Piece {
             Self::Key => index.public(&KeyName::client(name))?.to_owned(),
             Self::Ca => trusted(index)?,
             Self::Urls => cluster.client_urls().join(","),
-            Self::Redis => index.public(&KeyName::redis_user(name.as_str()))?.to_owned(),
+            Self::Redis => {
+                let key = index.public(&KeyName::redis_user(name.as_str()))?;
+                format!("{key}\n{}", cache?)
+            }
         };
         Some(digest(&text)[..32].to_owned())
     }
 }
 
 /// What the parameters should be. Their descriptions carry the fingerprint, so that a plan needs no right to decrypt.
+/// `cache` is where the cache is reached; none while nobody knows.
 pub fn desired(
     names: Names<'_>,
     cluster: &Cluster,
     settings: &AwsSettings,
     index: &Index,
+    cache: Option<&str>,
 ) -> Vec<Record> {
     let key = &settings.volume.kms_key;
     let mut records = Vec::new();
     for service in cluster.services.values() {
         for piece in Piece::of(cluster, service) {
-            let print = piece.print(cluster, service, index).unwrap_or(PENDING.to_owned());
+            let print = piece.print(cluster, service, index, cache).unwrap_or(PENDING.to_owned());
             let mut needs = vec![RecordId::new(Kind::EncryptionKey, key)];
             if piece == Piece::Redis {
                 needs.push(RecordId::new(Kind::ReplicationGroup, names.stem()));
@@ -96,6 +111,7 @@ pub fn desired(
                     Kind::Parameter,
                     names.parameter(&service.name, piece.word()),
                 ))
+                .field("owner", names.environment(), OnChange::Forbidden(FOREIGN))
                 .field("fingerprint", print, OnChange::InPlace)
                 .field("type", ParameterType::SecureString.as_str(), OnChange::InPlace)
                 .field("tier", ParameterTier::Standard.as_str(), OnChange::InPlace)
@@ -115,31 +131,49 @@ fn lead(names: Names<'_>) -> String {
 
 /// Looks at the parameters below our path, fifty in each call.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
-    let path = aws.names.path();
-    let filter = ParameterStringFilter::builder()
-        .key("Path")
-        .option("Recursive")
-        .values(path.trim_end_matches('/'))
-        .build()
-        .map_err(built)?;
-    let call = aws.clients.ssm.describe_parameters().parameter_filters(filter).max_results(50);
-    let pages = call
-        .into_paginator()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .of("DescribeParameters")?;
-    Ok(pages
-        .iter()
-        .flat_map(|page| page.parameters())
-        .map(|parameter| seen(aws, parameter))
-        .collect())
+    let found = list(aws, None).await?;
+    let named = |parameter: &ParameterMetadata| print_of(aws.names, parameter).is_some();
+    // A description proves whose a parameter is. Where one says something else, the tags tell, in one call more.
+    let tagged = if found.iter().all(named) {
+        Vec::new()
+    } else {
+        let key = format!("tag:{ENVIRONMENT}");
+        let mark = ParameterStringFilter::builder().key(key).values(aws.names.environment());
+        list(aws, Some(mark.build().map_err(built)?)).await?
+    };
+    let is_ours = |parameter: &ParameterMetadata| {
+        named(parameter) || tagged.iter().any(|tagged| tagged.name() == parameter.name())
+    };
+    Ok(found.iter().map(|parameter| seen(aws, parameter, is_ours(parameter))).collect())
 }
 
-fn seen(aws: &AwsProvider<'_>, parameter: &ParameterMetadata) -> Record {
-    let description = parameter.description().unwrap_or_default();
-    let print = description.strip_prefix(&lead(aws.names)).unwrap_or("none of ours");
+/// The parameters below our path, or some of them.
+async fn list(
+    aws: &AwsProvider<'_>,
+    only: Option<ParameterStringFilter>,
+) -> Result<Vec<ParameterMetadata>, CloudError> {
+    let path = aws.names.path();
+    let path = ParameterStringFilter::builder()
+        .key("Path")
+        .option("Recursive")
+        .values(path.trim_end_matches('/'));
+    let filters = std::iter::once(path.build().map_err(built)?).chain(only).collect();
+    let call = aws.clients.ssm.describe_parameters().set_parameter_filters(Some(filters));
+    let pages = call.max_results(50).into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+    let pages = pages.of("DescribeParameters")?.into_iter();
+    Ok(pages.flat_map(|page| page.parameters.unwrap_or_default()).collect())
+}
+
+/// The fingerprint that the description tells; none where it is not ours.
+fn print_of<'a>(names: Names<'_>, parameter: &'a ParameterMetadata) -> Option<&'a str> {
+    parameter.description()?.strip_prefix(&lead(names))
+}
+
+fn seen(aws: &AwsProvider<'_>, parameter: &ParameterMetadata, is_ours: bool) -> Record {
+    let owner = if is_ours { aws.names.environment() } else { NOBODY };
+    let print = print_of(aws.names, parameter).unwrap_or("none of ours");
     Record::new(RecordId::new(Kind::Parameter, parameter.name().unwrap_or_default()))
+        .field("owner", owner, OnChange::InPlace)
         .field("fingerprint", print, OnChange::InPlace)
         .field(
             "type",
@@ -163,23 +197,24 @@ fn find<'a>(aws: &AwsProvider<'a>, name: &str) -> Result<(&'a Service, Piece), C
 }
 
 /// Writes a parameter. Tags can be given only with its first version.
-pub async fn put(
-    aws: &AwsProvider<'_>,
-    name: &str,
-    index: &Index,
-    supply: &dyn Supply,
-) -> Result<(), CloudError> {
+pub async fn put(aws: &AwsProvider<'_>, name: &str, means: &Means<'_>) -> Result<(), CloudError> {
     let wrong = |reason: String| CloudError::found("PutParameter", CloudClass::Other, reason);
     let (service, piece) = find(aws, name)?;
-    let endpoint = aws.known.get(Kind::ReplicationGroup, &aws.names.stem()).unwrap_or_default();
-    let value =
-        supply.piece(index, service.name.as_str(), piece.word(), &endpoint).map_err(wrong)?;
+    let cache = match piece {
+        Piece::Redis => Some(replication_group::endpoint(aws, means.told).await?),
+        _ => None,
+    };
+    let cache = cache.as_deref();
+    let value = means
+        .supply
+        .piece(means.index, service.name.as_str(), piece.word(), cache.unwrap_or_default())
+        .map_err(wrong)?;
     if value.expose().len() > LARGEST {
         return Err(wrong(format!(
             "{name} is larger than the {LARGEST} bytes of a standard parameter"
         )));
     }
-    let print = piece.print(aws.cluster, service, index).unwrap_or_default();
+    let print = piece.print(aws.cluster, service, means.index, cache).unwrap_or_default();
     let tags = aws.names.tags().into_iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
     let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;

@@ -55,7 +55,7 @@ impl AwsProvider<'_> {
             Kind::Instance => launch::create(self, self.node(action)?, told).await,
             Kind::Zone => dns::create_zone(self).await,
             Kind::DnsRecord => dns::put(self, name, told).await,
-            Kind::Parameter => parameter::put(self, name, means.index, means.supply).await,
+            Kind::Parameter => parameter::put(self, name, means).await,
             Kind::BundleObject => {
                 bundle::put(self, self.node(action)?, means.index, means.supply).await
             }
@@ -75,13 +75,13 @@ impl AwsProvider<'_> {
             Kind::CacheUserGroup => cache_users::update_group(self, told).await,
             Kind::ReplicationGroup => replication_group::update(self, &fields, told).await,
             Kind::NetworkInterface => interface::update(self, self.node(action)?).await,
-            Kind::Volume => volume::update(self, self.node(action)?).await,
+            Kind::Volume => volume::update(self, self.node(action)?, told).await,
             Kind::TargetGroup => target_group::update(self, Self::door(action)?, &fields).await,
             Kind::LoadBalancer => load_balancer::update(self, &fields).await,
             Kind::Listener => listener::update(self, Self::door(action)?).await,
             Kind::Instance => instance::update(self, self.node(action)?, &fields, told).await,
             Kind::DnsRecord => dns::put(self, name, told).await,
-            Kind::Parameter => parameter::put(self, name, means.index, means.supply).await,
+            Kind::Parameter => parameter::put(self, name, means).await,
             Kind::BundleObject => {
                 bundle::put(self, self.node(action)?, means.index, means.supply).await
             }

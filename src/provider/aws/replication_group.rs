@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_elasticache::types::{
-    AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup,
+    AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup, SourceType,
 };
 
 use super::AwsProvider;
@@ -28,6 +28,16 @@ const SNAPSHOTS: i32 = 7;
 /// 6 to 15 minutes in the logs of others.
 const TO_BE_AVAILABLE: Duration = Duration::from_secs(15 * 60);
 
+/// The status of a cache that serves.
+const SERVING: &str = "available";
+/// That of one that is being made.
+const BEGUN: &str = "creating";
+/// Those of one that never will serve.
+const ENDED: [&str; 2] = ["create-failed", "deleting"];
+
+/// For how many minutes AWS tells what has happened: fourteen days.
+const EVENTS: i32 = 14 * 24 * 60;
+
 const SEALED: &str =
     "a cache keeps what it was made with: AWS can only make another one, which begins empty";
 
@@ -48,6 +58,7 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> O
                 names.mark(),
                 OnChange::Forbidden("somebody else's cache has this name"),
             )
+            .field("status", SERVING, OnChange::InPlace)
             .field("node_type", redis.node_type.as_deref().unwrap_or_default(), OnChange::InPlace)
             .field("engine", ENGINE, OnChange::Forbidden(SEALED))
             .field("version", VERSION, OnChange::InPlace)
@@ -119,6 +130,7 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError
     );
     let mut record = Record::new(RecordId::new(Kind::ReplicationGroup, id))
         .field("owner", group.description().unwrap_or_default(), OnChange::InPlace)
+        .field("status", status(&group), OnChange::InPlace)
         .field("node_type", group.cache_node_type().unwrap_or_default(), OnChange::InPlace)
         .field("tls", on(group.transit_encryption_enabled()), OnChange::InPlace)
         .field("key", key, OnChange::InPlace)
@@ -164,12 +176,36 @@ fn of_member(aws: &AwsProvider<'_>, record: Record, member: &CacheCluster) -> Re
     record
 }
 
+/// Keeps where the cache is reached. One that is still being made has no address.
 fn keep(aws: &AwsProvider<'_>, group: &ReplicationGroup) {
-    if let Some(endpoint) = group.configuration_endpoint() {
-        let (address, port) =
-            (endpoint.address().unwrap_or_default(), endpoint.port().unwrap_or_default());
-        aws.known.keep(Kind::ReplicationGroup, &aws.names.stem(), format!("{address}:{port}"));
+    let stem = aws.names.stem();
+    let endpoint = group.configuration_endpoint();
+    let reached = endpoint.and_then(|endpoint| Some((endpoint.address()?, endpoint.port()?)));
+    match reached.filter(|(address, _)| !address.is_empty()) {
+        Some((address, port)) => {
+            aws.known.keep(Kind::ReplicationGroup, &stem, format!("{address}:{port}"));
+        }
+        None => aws.known.forget(Kind::ReplicationGroup, &stem),
     }
+}
+
+/// What the cache is at. While it is changed, it serves.
+fn status(group: &ReplicationGroup) -> &str {
+    let status = group.status().unwrap_or_default();
+    if status == BEGUN || ENDED.contains(&status) { status } else { SERVING }
+}
+
+/// Where the cache is reached, as HOST:PORT. One that is still being made is waited for.
+pub async fn endpoint(
+    aws: &AwsProvider<'_>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<String, CloudError> {
+    let stem = aws.names.stem();
+    if let Some(known) = aws.known.get(Kind::ReplicationGroup, &stem) {
+        return Ok(known);
+    }
+    available(aws, told).await?;
+    aws.known.id(Kind::ReplicationGroup, &stem)
 }
 
 /// Makes the cache, and waits for it.
@@ -212,15 +248,26 @@ async fn available(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resul
         let status =
             find(aws).await?.and_then(|group| group.status).unwrap_or("not seen yet".to_owned());
         Ok(match status.as_str() {
-            "available" => Look::Ready,
-            "create-failed" | "deleting" => Look::Ended(status),
+            SERVING => Look::Ready,
+            ended if ENDED.contains(&ended) => Look::Ended(reason(aws, status).await),
             _ => Look::NotYet(status),
         })
     })
     .await
 }
 
-/// Gives the cache what differs. A stronger node type is taken while the cache serves.
+/// A status with what AWS tells about it. Without the right to ask, the status alone has to do.
+async fn reason(aws: &AwsProvider<'_>, status: String) -> String {
+    let call = aws.clients.cache.describe_events().source_identifier(aws.names.stem());
+    let call = call.source_type(SourceType::ReplicationGroup).duration(EVENTS);
+    let events = call.send().await.of("DescribeEvents").ok().and_then(|answer| answer.events);
+    let events = events.unwrap_or_default();
+    let words: Vec<&str> = events.iter().filter_map(|event| event.message()).collect();
+    if words.is_empty() { status } else { format!("{status}: {}", words.join("; ")) }
+}
+
+/// Gives the cache what differs. A stronger node type is taken while the cache serves. One that AWS could not make holds
+/// nothing, and one that is on its way out does not come back: once it is gone, it is made anew.
 pub async fn update(
     aws: &AwsProvider<'_>,
     fields: &[&str],
@@ -229,13 +276,18 @@ pub async fn update(
     let Some(redis) = &aws.cluster.redis else {
         return Ok(());
     };
+    let group = find(aws).await?;
+    if group.is_none_or(|group| ENDED.contains(&status(&group))) {
+        delete(aws, None, told).await?;
+        return create(aws, told).await;
+    }
     available(aws, told).await?;
     if fields.contains(&"replicas_per_shard") {
         replicas(aws, redis).await?;
         available(aws, told).await?;
     }
     let others: Vec<&&str> =
-        fields.iter().filter(|field| **field != "replicas_per_shard").collect();
+        fields.iter().filter(|field| !["replicas_per_shard", "status"].contains(field)).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -295,12 +347,12 @@ pub async fn delete(
             return Ok(Look::Ready);
         };
         let status = group.status.unwrap_or_default();
-        if status == "available" || status == "create-failed" {
+        if status == SERVING || status == "create-failed" {
             let call = aws.clients.cache.delete_replication_group();
             let call = call.replication_group_id(aws.names.stem());
             // A cache that was never there has nothing to keep.
-            let call = call
-                .set_final_snapshot_identifier(snapshot.clone().filter(|_| status == "available"));
+            let call =
+                call.set_final_snapshot_identifier(snapshot.clone().filter(|_| status == SERVING));
             gone_or(call.send().await.of("DeleteReplicationGroup"))?;
         }
         Ok(Look::NotYet(status))

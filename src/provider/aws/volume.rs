@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{ResourceType, Tag, Volume, VolumeState, VolumeType};
+use aws_sdk_ec2::types::{
+    ResourceType, Tag, Volume, VolumeModificationState, VolumeState, VolumeType,
+};
 
 use super::AwsProvider;
 use super::access::gone_or;
@@ -23,6 +25,8 @@ pub const DATA: &str = "data";
 const ASIDE: &str = "set-aside";
 
 const SHRINKS: &str = "a volume only grows: take the data to a new node instead";
+/// How long a change takes until it counts: seconds to minutes.
+const TO_CHANGE: Duration = Duration::from_secs(5 * 60);
 /// How many volumes a node may have had within the time that AWS remembers tokens.
 const TOKENS: u32 = 20;
 
@@ -237,13 +241,42 @@ async fn ask(aws: &AwsProvider<'_>, node: &Node, turn: u32) -> Result<String, Cl
     Ok(answer.volume_id.unwrap_or_default())
 }
 
-/// Changes a volume while it is in use. AWS permits four changes in a day.
-pub async fn update(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+/// Changes a volume while it is in use, and waits until the change counts. AWS permits four changes in a day, and each
+/// only after the one before.
+pub async fn update(
+    aws: &AwsProvider<'_>,
+    node: &Node,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<(), CloudError> {
     let id = aws.known.id(Kind::Volume, node.name.as_str())?;
+    let what = format!("the volume of {}", node.name);
     aws.pacer.turn(Pace::Change).await;
-    let call = aws.clients.ec2.modify_volume().volume_id(id).volume_type(VolumeType::Gp3);
+    let call = aws.clients.ec2.modify_volume().volume_id(&id).volume_type(VolumeType::Gp3);
     let call = call.size(number(gib(aws.settings))).iops(number(aws.settings.volume.iops.into()));
-    call.throughput(number(mib(aws.settings))).send().await.of("ModifyVolume").map(drop)
+    let call = call.throughput(number(mib(aws.settings)));
+    call.send().await.of("ModifyVolume")?;
+    until(&what, TO_CHANGE, told, async || {
+        let call = aws.clients.ec2.describe_volumes_modifications().volume_ids(&id);
+        let change = match call.send().await.of("DescribeVolumesModifications") {
+            Ok(answer) => answer.volumes_modifications.unwrap_or_default().into_iter().next(),
+            // Not yet everywhere.
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error),
+        };
+        let reason = change.as_ref().and_then(|change| change.status_message());
+        let reason = reason.unwrap_or("AWS tells no reason").to_owned();
+        Ok(match change.and_then(|change| change.modification_state) {
+            // From then on it has its new size and speed, which may take hours to be reached everywhere.
+            Some(VolumeModificationState::Optimizing | VolumeModificationState::Completed) => {
+                Look::Ready
+            }
+            Some(VolumeModificationState::Failed) => Look::Ended(format!("failed, {reason}")),
+            state => Look::NotYet(
+                state.map_or("not seen yet".to_owned(), |state| state.as_str().to_owned()),
+            ),
+        })
+    })
+    .await
 }
 
 /// Deletes a volume with everything on it.

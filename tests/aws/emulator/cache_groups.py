@@ -94,10 +94,31 @@ def create(call: Call) -> dict[str, Any] | None:
     make_members(call, group, params.get("NumNodeGroups", 1), params.get("ReplicasPerNodeGroup", params.get("NumCacheClusters", 1) - 1))
     store(call, "replication-group")[name] = group
     tags(call, group["arn"]).update(tags_of(params.get("Tags")))
-    # A key that can not be used shows only in the end.
-    end = "available" if key is None or usable(key) else "create-failed"
-    call.world.clock.later(clock.CACHE_READY, lambda: group.update(status=end))
+    call.world.clock.later(clock.CACHE_READY, lambda: made(call, group, key))
     return {"ReplicationGroup": describe(group)}
+
+
+def made(call: Call, group: dict[str, Any], key: Any) -> None:
+    """B2.7: a key that can not be used shows only in the end; the reason stands among the events alone."""
+    words = call.world.keep("failing changes").pop(group["id"], None)
+    if key is not None and not usable(key):
+        words = f"Replication group {group['id']} could not be created: the KMS key {key.arn} can not be used."
+    if words is None:
+        group["status"] = "available"
+        return
+    group["status"] = "create-failed"
+    event = {"SourceIdentifier": group["id"], "SourceType": "replication-group", "Message": words, "Date": datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)}
+    store(call, "event")[f"{group['id']} {call.world.clock.now()}"] = event
+
+
+@rule("elasticache", "DescribeEvents")
+def describe_events(call: Call) -> dict[str, Any] | None:
+    """Of fourteen days at most, in minutes."""
+    if call.params.get("Duration", 60) > 14 * 24 * 60:
+        raise fault("InvalidParameterValueException", "Duration must not be longer than 14 days.")
+    wanted = {"SourceIdentifier": call.params.get("SourceIdentifier"), "SourceType": call.params.get("SourceType")}
+    found = [one for one in store(call, "event").values() if all(value in (None, one[key]) for key, value in wanted.items())]
+    return page(call, "Events", found)
 
 
 @rule("elasticache", "DescribeReplicationGroups")

@@ -10,7 +10,7 @@ from world import ACCOUNT
 
 
 def store(call: Call, kind: str) -> dict[str, dict[str, Any]]:
-    """kind is one of replication-group, user, user-group, subnet-group, parameter-group, snapshot."""
+    """kind is one of replication-group, user, user-group, subnet-group, parameter-group, snapshot, event."""
     return call.world.keep(f"elasticache {kind}")
 
 

@@ -130,7 +130,7 @@ def modify_volume(call: Call) -> dict[str, Any] | None:
     volume = world.backend("ec2", call.region).get_volume(params["VolumeId"])
     if params.get("Size", volume.size) < volume.size:
         raise Refusal("InvalidParameterValue", "New size cannot be smaller than existing size")
-    if any(one.modification_state != "completed" for one in volume.modifications):
+    if any(one.modification_state not in ("completed", "failed") for one in volume.modifications):
         raise Refusal("IncorrectModificationState", f"Cannot modify volume {volume.id} in modification state MODIFYING")
     times = world.keep("volume changes").setdefault(volume.id, [])
     if len([at for at in times if at > world.clock.now() - 86400]) >= 4:
@@ -143,8 +143,31 @@ def modify_volume(call: Call) -> dict[str, Any] | None:
     times.append(world.clock.now())
     modification = volume.modifications[-1]
     modification.held_state = "modifying"
-    world.clock.later(clock.VOLUME_READY, lambda: setattr(modification, "held_state", "optimizing"))
-    world.clock.later(clock.VOLUME_GROWS, lambda: setattr(modification, "held_state", "completed"))
+    reason = world.keep("failing changes").pop(volume.id, None)
+    if reason:
+        world.clock.later(clock.VOLUME_READY, lambda: fail(volume, modification, reason))
+    else:
+        world.clock.later(clock.VOLUME_READY, lambda: setattr(modification, "held_state", "optimizing"))
+        world.clock.later(clock.VOLUME_GROWS, lambda: setattr(modification, "held_state", "completed"))
     answer["VolumeModification"]["ModificationState"] = "modifying"
     answer["VolumeModification"]["Progress"] = 1
+    return answer
+
+
+def fail(volume: Any, modification: Any, reason: str) -> None:
+    """A volume whose modification failed stays what it was; the reason stands in the status message."""
+    modification.held_state, modification.held_message = "failed", reason
+    volume.size, volume.volume_type = modification.original_size, modification.original_volume_type
+    volume.iops, volume.throughput = modification.original_iops, modification.original_throughput
+
+
+@rule("ec2", "DescribeVolumesModifications")
+def describe_modifications(call: Call) -> dict[str, Any] | None:
+    """AWS tells the most recent modification of each volume; moto lists every one."""
+    answer, backend = call.forward(), call.world.backend("ec2", call.region)
+    latest = {one["VolumeId"]: one for one in answer["VolumesModifications"]}
+    for name, one in latest.items():
+        if message := backend.get_volume(name).modifications[-1].__dict__.get("held_message"):
+            one["StatusMessage"] = message
+    answer["VolumesModifications"] = list(latest.values())
     return answer

@@ -172,6 +172,10 @@ def what_a_cache_must_have(aws: Aws) -> None:
     aws.elasticache.create_replication_group(**asked | {"KmsKeyId": key})
     aws.advance(610)
     equal(group_of(aws)["Status"], "create-failed")
+    [event] = aws.elasticache.describe_events(SourceIdentifier="natsops-proof", SourceType="replication-group", Duration=20160)["Events"]
+    equal(key in event["Message"], True)
+    equal(aws.elasticache.describe_events(SourceIdentifier="another", SourceType="replication-group")["Events"], [])
+    refused("InvalidParameterValue", lambda: aws.elasticache.describe_events(Duration=20161))
 
 
 @proof

@@ -262,6 +262,13 @@ def volumes_only_grow(aws: Aws) -> None:
     aws.ec2.modify_volume(VolumeId=volume, Throughput=400)
     shown = aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
     equal([shown[one] for one in ("Size", "Iops", "Throughput")], [600, 4000, 400])
+    aws.advance(86400)
+    aws.post("fail-change", {"thing": volume, "reason": "no room"})
+    aws.ec2.modify_volume(VolumeId=volume, Size=700)
+    aws.advance(5)
+    [change] = aws.ec2.describe_volumes_modifications(VolumeIds=[volume])["VolumesModifications"]
+    equal((change["ModificationState"], change["StatusMessage"]), ("failed", "no room"))
+    equal(aws.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"], 600)
 
 
 @proof
