@@ -19,7 +19,7 @@ struct Provocation {
     says: &'static str,
 }
 
-const PROVOCATIONS: [Provocation; 33] = [
+const PROVOCATIONS: [Provocation; 35] = [
     Provocation {
         lint: "uneven-zones",
         environment: "prod",
@@ -210,6 +210,17 @@ const PROVOCATIONS: [Provocation; 33] = [
         says: "`idle` may neither say nor hear",
     },
     Provocation {
+        lint: "service-unreachable",
+        environment: "local",
+        expose: &[],
+        edits: &[(
+            "catalog/game.yaml",
+            "    limits: {payload: 256 KiB}\n",
+            "    limits: {payload: 256 KiB}\n    connections: [websocket, mqtt]\n",
+        )],
+        says: "`model-manager` can't sign in: no server listens for it",
+    },
+    Provocation {
         lint: "leafnode-without-grants",
         environment: "local",
         expose: &[],
@@ -243,10 +254,28 @@ const PROVOCATIONS: [Provocation; 33] = [
         says: "nobody in account PLAYERS publishes `evt.session.opend.v1`",
     },
     Provocation {
+        lint: "queue-shared",
+        environment: "local",
+        expose: &[],
+        edits: &[
+            (
+                "catalog/game.yaml",
+                "{subject: evt.ai.model.selected.v1}",
+                "{subject: evt.ai.model.selected.v1, queue: q.ai.same}",
+            ),
+            (
+                "catalog/game.yaml",
+                "{subject: evt.ai.model.selected.v1}",
+                "{subject: evt.ai.model.selected.v1, queue: q.ai.same}",
+            ),
+        ],
+        says: "`llm-gateway` receives `evt.ai.model.selected.v1` in queue group q.ai.same too",
+    },
+    Provocation {
         lint: "serve-uncalled",
         environment: "local",
-        expose: &[("catalog/game.yaml", "serve-uncalled")],
-        edits: &[],
+        expose: &[],
+        edits: &[("local.yaml", "    calls:\n      - svc.world.simulation.v1.act\n", "")],
         says: "nobody calls `svc.world.simulation.v1.act` of account GAME",
     },
     Provocation {
@@ -449,7 +478,7 @@ fn an_acceptance_without_a_finding_is_a_finding() {
 #[test]
 fn an_acceptance_counts_in_its_own_file_and_where_it_says() {
     let project = Project::new();
-    expose(&project, "catalog/game.yaml", "serve-uncalled");
+    expose(&project, "catalog/players.yaml", "serve-uncalled");
     let elsewhere = "{lint: serve-uncalled, reason: It is called from elsewhere.}";
     let output = accept(&project, "local.yaml", elsewhere).expect(5);
     assert!(output.stdout.contains("warning[serve-uncalled]"), "{}", output.stdout);

@@ -6,7 +6,7 @@ use anstream::eprintln;
 
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{exit, lookup, paint};
+use super::{exit, paint};
 use crate::artifacts::{Bundle, RedisSecrets, bundle, prepare_node, prepare_redis, redis_bundle};
 use crate::environment::{
     Addresses, Diagnostics, LoadError, Loaded, Places, Snapshot, glance, load,
@@ -148,16 +148,16 @@ impl Context {
         })
     }
 
-    /// One service with its places. Of a large catalog only its own entry is read.
-    pub fn service(&self, environment: &str, name: &str) -> Result<(Service, Places), Failure> {
-        if let Some(found) = glance(&self.project, environment, name)? {
-            return Ok(found);
-        }
-        let (cluster, places) = self.contract(environment)?;
-        Ok((lookup::service(&cluster, name)?.clone(), places))
+    /// One service of a large catalog with its places, of which only its own entry is read.
+    pub fn glance(
+        &self,
+        environment: &str,
+        name: &str,
+    ) -> Result<Option<(Service, Places)>, Failure> {
+        Ok(glance(&self.project, environment, name)?)
     }
 
-    /// Reads an environment that must be valid, with the places of its catalog.
+    /// Reads an environment that must be valid, with the places of what its files say.
     pub fn contract(&self, environment: &str) -> Result<(Cluster, Places), Failure> {
         let loaded = self.load(environment)?;
         let places = loaded.places;

@@ -2,6 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
+use crate::contract::Holder;
 use crate::environment::nearest;
 use crate::model::{Account, Cluster, Node, OWN_ROLE, SYSTEM_ACCOUNT, Service, Stream};
 use crate::ops::keys::{CacheUser, Client, Signers};
@@ -43,6 +44,15 @@ pub fn client<'a>(cluster: &'a Cluster, name: &str) -> Result<Client<'a>, Failur
         let services = cluster.services.keys().map(|name| name.as_str());
         let leafnodes = cluster.leafnodes.keys().map(|name| name.as_str());
         unknown("service or leafnode", name, services.chain(leafnodes).collect())
+    })
+}
+
+/// The same as a holder of grants; a leafnode also by its role.
+pub fn holder<'a>(cluster: &'a Cluster, name: &str) -> Result<Holder<'a>, Failure> {
+    let name = name.strip_prefix("leafnode/").unwrap_or(name);
+    Ok(match client(cluster, name)? {
+        Client::Service(service) => service.into(),
+        Client::Leafnode(leafnode) => leafnode.into(),
     })
 }
 

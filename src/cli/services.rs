@@ -1,4 +1,4 @@
-//! `natsops services list ENV` and `natsops services show ENV SERVICE`
+//! `natsops services list ENV` and `natsops services show ENV SERVICE`, leafnodes included
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::failure::Failure;
 use super::{exit, lookup, paint, tables};
-use crate::contract::{Borders, Grant, Verb, grants, meet, pulled, who};
-use crate::model::{AccountName, BucketName, Cluster, Consumer, PassageKind, Service};
+use crate::contract::{Borders, Grant, Holder, Verb, grants, holders, meet, pulled, who};
+use crate::model::{AccountName, BucketName, Cluster, Consumer, Leafnode, PassageKind, Service};
 
-/// The services of the catalog
+/// The services of the catalog, and the leafnodes that are let in
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -24,7 +24,7 @@ enum Command {
     Show(ShowArgs),
 }
 
-/// List the services
+/// List the services and leafnodes
 #[derive(Debug, clap::Args)]
 struct ListArgs {
     /// The environment
@@ -32,13 +32,13 @@ struct ListArgs {
     environment: String,
 }
 
-/// Show a service: what it is granted, with whom it speaks, and the permissions that its clients hold
+/// Show a service or leafnode: what it is granted, with whom it speaks, and the permissions that its clients hold
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
-    /// The service
+    /// The service, or the leafnode
     #[arg(value_name = "SERVICE")]
     service: String,
 }
@@ -56,7 +56,11 @@ fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     if context.json {
         let all: Vec<Value> =
             cluster.services.values().map(|service| value(&cluster, service)).collect();
-        let value = json!({ "format": 1, "environment": args.environment, "services": all });
+        let leafnodes: Vec<Value> = cluster.leafnodes.values().map(leafnode_value).collect();
+        let value = json!({
+            "format": 1, "environment": args.environment, "services": all,
+            "leafnodes": leafnodes,
+        });
         println!("{value:#}");
         return Ok(exit::DONE);
     }
@@ -70,16 +74,19 @@ fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
         "CONSUMES",
         "BUCKETS",
     ]);
-    for service in cluster.services.values() {
+    for holder in holders(&cluster) {
+        let all = grants(holder);
+        let of = |verb| all.iter().filter(|grant| grant.verb == verb).count().to_string();
+        let service = holder.service();
         table.add_row(vec![
-            service.name.to_string(),
-            service.account.to_string(),
-            service.serves.len().to_string(),
-            service.calls.len().to_string(),
-            service.publishes.len().to_string(),
-            service.subscribes.len().to_string(),
-            service.consumes.len().to_string(),
-            buckets(service).len().to_string(),
+            holder.to_string(),
+            holder.account().to_string(),
+            of(Verb::Serves),
+            of(Verb::Calls),
+            of(Verb::Publishes),
+            of(Verb::Subscribes),
+            service.map_or(0, |service| service.consumes.len()).to_string(),
+            service.map_or(0, |service| buckets(service).len()).to_string(),
         ]);
     }
     println!("{}", tables::trimmed(&table));
@@ -88,19 +95,21 @@ fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
 
 fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     let cluster = context.cluster(&args.environment)?;
-    let service = lookup::service(&cluster, &args.service)?;
+    let holder = lookup::holder(&cluster, &args.service)?;
     if context.json {
-        let value = json!({
-            "format": 1, "environment": args.environment, "service": value(&cluster, service),
-        });
-        println!("{value:#}");
+        let mut shown = json!({ "format": 1, "environment": args.environment });
+        match holder {
+            Holder::Service(service) => shown["service"] = value(&cluster, service),
+            Holder::Leafnode(leafnode) => shown["leafnode"] = leafnode_value(leafnode),
+        }
+        println!("{shown:#}");
         return Ok(exit::DONE);
     }
-    println!("{} ({}): {}", paint::bold(&service.name), service.account, service.description);
+    println!("{} ({}): {}", paint::bold(holder), holder.account(), holder.description());
     println!();
-    println!("{}", granted(&cluster, service));
+    println!("{}", granted(&cluster, holder));
     println!();
-    println!("{}", held(service));
+    println!("{}", held(holder));
     Ok(exit::DONE)
 }
 
@@ -110,10 +119,11 @@ fn buckets(service: &Service) -> BTreeSet<&BucketName> {
 }
 
 /// The grants, each with those at its other end.
-fn granted(cluster: &Cluster, service: &Service) -> String {
+fn granted(cluster: &Cluster, holder: Holder<'_>) -> String {
+    let home = holder.account();
     let mut table = tables::table(&["GRANT", "SUBJECT", "QUEUE", "WITH"]);
     let borders = Borders::new(cluster);
-    for grant in grants(service) {
+    for grant in grants(holder) {
         let all = who(cluster, grant.subject.as_str());
         let others = match grant.verb {
             Verb::Serves => all.calls,
@@ -123,15 +133,15 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
         };
         let mut names: Vec<String> = others
             .iter()
-            .filter(|other| meet(cluster, &service.account, other.account, &other.subject))
-            .map(|other| match *other.account == service.account {
-                true => other.service.to_string(),
-                false => format!("{}/{}", other.account, other.service),
+            .filter(|other| meet(cluster, home, other.account, &other.subject))
+            .map(|other| match other.account == home {
+                true => other.holder.to_string(),
+                false => format!("{}/{}", other.account, other.holder),
             })
             .collect();
         if grant.verb == Verb::Publishes {
-            let pull = all.consumes.iter().filter(|other| *other.owner == service.account);
-            names.extend(pull.map(|other| match *other.account == service.account {
+            let pull = all.consumes.iter().filter(|other| other.owner == home);
+            names.extend(pull.map(|other| match other.account == home {
                 true => other.service.to_string(),
                 false => format!("{}/{}", other.account, other.service),
             }));
@@ -147,17 +157,19 @@ fn granted(cluster: &Cluster, service: &Service) -> String {
             joined(&names.iter().map(String::as_str).collect::<Vec<_>>()),
         ]);
     }
-    stored(cluster, service).into_iter().for_each(|row| {
+    let rows = holder.service().map(|service| stored(cluster, service));
+    rows.into_iter().flatten().for_each(|row| {
         table.add_row(row);
     });
     tables::trimmed(&table)
 }
 
-/// A service, with its account where that is not `home`.
-pub fn named(service: &Service, home: &AccountName) -> String {
-    match service.account == *home {
-        true => service.name.to_string(),
-        false => format!("{}/{}", service.account, service.name),
+/// A service or leafnode, with its account where that is not `home`.
+pub fn named<'a>(holder: impl Into<Holder<'a>>, home: &AccountName) -> String {
+    let holder = holder.into();
+    match holder.account() == home {
+        true => holder.to_string(),
+        false => format!("{}/{holder}", holder.account()),
     }
 }
 
@@ -172,13 +184,17 @@ fn stored(cluster: &Cluster, service: &Service) -> Vec<Vec<String>> {
     };
     let mut rows = Vec::new();
     for (index, consumer) in service.consumes.iter().enumerate() {
-        let grants = pulled(cluster);
-        let own = |grant: &&Grant<'_>| grant.service == &service.name && grant.index == index;
+        let pulls = pulled(cluster);
+        let own = |grant: &&Grant<'_>| grant.holder == service.into() && grant.index == index;
         let mut from: Vec<String> = Vec::new();
-        for grant in grants.iter().filter(own) {
-            let publishers = cluster.services_of(&consumer.account);
-            let publishers = publishers.filter(|other| other.publishes.contains(grant.subject));
-            from.extend(publishers.map(|other| named(other, &service.account)));
+        for grant in pulls.iter().filter(own) {
+            let all = holders(cluster).flat_map(grants);
+            let publishers = all.filter(|other| {
+                other.account == &consumer.account
+                    && other.verb == Verb::Publishes
+                    && other.subject == grant.subject
+            });
+            from.extend(publishers.map(|other| named(other.holder, &service.account)));
         }
         from.sort_unstable();
         from.dedup();
@@ -202,8 +218,8 @@ fn stored(cluster: &Cluster, service: &Service) -> Vec<Vec<String>> {
 }
 
 /// What its clients hold, as a server enforces it.
-fn held(service: &Service) -> String {
-    let permissions = service.permissions();
+fn held(holder: Holder<'_>) -> String {
+    let permissions = holder.permissions();
     let mut table = tables::table(&["PERMISSION", "ENTRY"]);
     let nothing = || vec!["nothing".to_owned()];
     let publish = match permissions.publish.as_slice() {
@@ -241,9 +257,20 @@ pub fn consumer_value(consumer: &Consumer) -> Value {
     })
 }
 
+fn leafnode_value(leafnode: &Leafnode) -> Value {
+    let crossing = leafnode.crossing();
+    json!({
+        "name": leafnode.name, "account": leafnode.account, "description": leafnode.description,
+        "calls": leafnode.calls, "publishes": leafnode.publishes,
+        "subscribes": leafnode.subscribes,
+        "inbox_prefix": leafnode.inbox_prefix(),
+        "permissions": { "publish": crossing.into, "subscribe": crossing.out },
+    })
+}
+
 fn value(cluster: &Cluster, service: &Service) -> Value {
     let borders = Borders::new(cluster);
-    let pulls = pulled(cluster).into_iter().filter(|grant| grant.service == &service.name);
+    let pulls = pulled(cluster).into_iter().filter(|grant| grant.holder == service.into());
     let across = grants(service).into_iter().chain(pulls).filter_map(|grant| {
         let passage = borders.crossing(&grant)?;
         Some(json!({

@@ -153,7 +153,7 @@ fn consumer_table(all: &[(&Service, &Consumer)]) -> String {
         let redelivery = consumer.redelivery.as_ref();
         table.add_row(vec![
             consumer.name.to_string(),
-            services::named(service, &consumer.account),
+            services::named(*service, &consumer.account),
             filter,
             word(&json!(consumer.deliver)),
             word(&json!(consumer.ack)),
@@ -173,7 +173,7 @@ fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<(String, String)> {
         .iter()
         .flat_map(|pattern| who(cluster, pattern.as_str()).publishes)
         .filter(|party| *party.account == stream.account)
-        .map(|party| (party.subject, party.service.to_string()))
+        .map(|party| (party.subject, party.holder.to_string()))
         .collect();
     all.sort();
     all

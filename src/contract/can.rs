@@ -1,11 +1,11 @@
-//! Whether a service may do something, answered as a server answers it, and by which rule.
+//! Whether a service or leafnode may do something, answered as a server answers it, and by which rule.
 
 use serde::Serialize;
 
-use super::{Grant, grants};
-use crate::model::{BucketName, Consumer, Refusal, Service, Subject};
+use super::{Grant, Holder, grants};
+use crate::model::{BucketName, Consumer, Refusal, Subject};
 
-/// What a service is asked to do.
+/// What a service or leafnode is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask<'a> {
     /// Publish to a subject.
@@ -52,7 +52,7 @@ pub enum Rule<'a> {
         /// The grant that binds.
         grant: Option<Grant<'a>>,
     },
-    /// The service may do nothing in this direction.
+    /// It may do nothing in this direction.
     Nothing,
     /// No entry lets it through.
     Missing {
@@ -61,7 +61,7 @@ pub enum Rule<'a> {
     },
 }
 
-/// Why a service holds an entry of its permissions.
+/// Why somebody holds an entry of its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Basis<'a> {
     /// The catalog grants it.
@@ -119,59 +119,63 @@ impl Rule<'_> {
     }
 }
 
-/// Answers as a server would with the permissions of the service's scoped key.
-pub fn can<'a>(service: &'a Service, ask: Ask<'_>) -> Answer<'a> {
+/// Answers as a server would with the permissions of the holder's scoped key.
+pub fn can<'a>(holder: impl Into<Holder<'a>>, ask: Ask<'_>) -> Answer<'a> {
+    let holder = holder.into();
     match ask {
-        Ask::Publish { subject, reply } => publish(service, subject, reply),
-        Ask::Subscribe { subject, queue } => subscribe(service, subject, queue),
+        Ask::Publish { subject, reply } => publish(holder, subject, reply),
+        Ask::Subscribe { subject, queue } => subscribe(holder, subject, queue),
     }
 }
 
-fn publish<'a>(service: &'a Service, subject: &str, reply: bool) -> Answer<'a> {
-    let permissions = service.permissions();
+fn publish<'a>(holder: Holder<'a>, subject: &str, reply: bool) -> Answer<'a> {
+    let permissions = holder.permissions();
     if let Some(entry) = permissions.may_publish(subject) {
-        let basis = basis(service, entry, None, true);
+        let basis = basis(holder, entry, None, true);
         return Answer { allowed: true, rule: Rule::Entry { entry: entry.to_owned(), basis } };
     }
     if reply && permissions.replies {
         return Answer { allowed: true, rule: Rule::Reply };
     }
     let nothing = permissions.publish.is_empty();
-    Answer { allowed: false, rule: missing(service, subject, true, nothing) }
+    Answer { allowed: false, rule: missing(holder, subject, true, nothing) }
 }
 
-fn subscribe<'a>(service: &'a Service, subject: &str, queue: Option<&str>) -> Answer<'a> {
-    let permissions = service.permissions();
+fn subscribe<'a>(holder: Holder<'a>, subject: &str, queue: Option<&str>) -> Answer<'a> {
+    let permissions = holder.permissions();
     match permissions.may_subscribe(subject, queue) {
         Ok(entry) => {
-            let basis = basis(service, &entry.subject, entry.queue.as_deref(), false);
+            let basis = basis(holder, &entry.subject, entry.queue.as_deref(), false);
             Answer { allowed: true, rule: Rule::Entry { entry: entry.claim(), basis } }
         }
         Err(Refusal::Queue(bound)) => {
             let grant = bound
                 .first()
-                .and_then(|entry| granted(service, &entry.subject, entry.queue.as_deref(), false));
+                .and_then(|entry| granted(holder, &entry.subject, entry.queue.as_deref(), false));
             let bound = bound.iter().filter_map(|entry| entry.queue.clone()).collect();
             Answer { allowed: false, rule: Rule::Queue { bound, grant } }
         }
         Err(Refusal::Missing) => {
             let nothing = permissions.subscribe.is_empty();
-            Answer { allowed: false, rule: missing(service, subject, false, nothing) }
+            Answer { allowed: false, rule: missing(holder, subject, false, nothing) }
         }
     }
 }
 
-fn basis<'a>(service: &'a Service, entry: &str, queue: Option<&str>, speaks: bool) -> Basis<'a> {
-    match granted(service, entry, queue, speaks) {
+fn basis<'a>(holder: Holder<'a>, entry: &str, queue: Option<&str>, speaks: bool) -> Basis<'a> {
+    match granted(holder, entry, queue, speaks) {
         Some(grant) => Basis::Grant(grant),
-        None if speaks && entry.starts_with('$') => stored(service, entry),
-        None if entry.starts_with(&service.inbox_prefix()) => Basis::Inbox,
+        None if speaks && entry.starts_with('$') => stored(holder, entry),
+        None if entry.starts_with(&holder.inbox_prefix()) => Basis::Inbox,
         None => Basis::Derived,
     }
 }
 
 /// The consumer or bucket that an entry about JetStream was made of.
-fn stored<'a>(service: &'a Service, entry: &str) -> Basis<'a> {
+fn stored<'a>(holder: Holder<'a>, entry: &str) -> Basis<'a> {
+    let Some(service) = holder.service() else {
+        return Basis::Derived;
+    };
     let has = |subjects: Vec<String>| subjects.iter().any(|subject| subject == entry);
     let mut consumers = service.consumes.iter().enumerate();
     if let Some((index, consumer)) =
@@ -189,8 +193,8 @@ fn stored<'a>(service: &'a Service, entry: &str) -> Basis<'a> {
 }
 
 impl Basis<'_> {
-    /// Where it stands in the catalog, as a dotted path.
-    pub fn path(&self, service: &Service) -> Option<String> {
+    /// Where it stands in the files, as a dotted path.
+    pub fn path<'a>(&self, holder: impl Into<Holder<'a>>) -> Option<String> {
         let place = match self {
             Self::Grant(grant) => return Some(grant.path()),
             Self::Consumer(index, _) => format!("consumes[{index}]"),
@@ -198,25 +202,25 @@ impl Basis<'_> {
             Self::Writes(index, _) => format!("writes[{index}]"),
             Self::Inbox | Self::Derived => return None,
         };
-        Some(format!("services.{}.{place}", service.name))
+        Some(format!("{}.{place}", holder.into().path()))
     }
 }
 
 /// The grant that an entry of the permissions was made of.
 fn granted<'a>(
-    service: &'a Service,
+    holder: Holder<'a>,
     entry: &str,
     queue: Option<&str>,
     speaks: bool,
 ) -> Option<Grant<'a>> {
-    grants(service).into_iter().find(|grant| {
+    grants(holder).into_iter().find(|grant| {
         grant.verb.speaks() == speaks
             && grant.subject.as_str() == entry
             && grant.queue.map(|queue| queue.as_str()) == queue
     })
 }
 
-fn missing<'a>(service: &'a Service, subject: &str, speaks: bool, nothing: bool) -> Rule<'a> {
+fn missing<'a>(holder: Holder<'a>, subject: &str, speaks: bool, nothing: bool) -> Rule<'a> {
     if nothing {
         return Rule::Nothing;
     }
@@ -224,7 +228,7 @@ fn missing<'a>(service: &'a Service, subject: &str, speaks: bool, nothing: bool)
         let shared = common_start(grant.subject, subject);
         (std::cmp::Reverse(shared), strsim::damerau_levenshtein(grant.subject.as_str(), subject))
     };
-    let own = grants(service).into_iter().filter(|grant| grant.verb.speaks() == speaks);
+    let own = grants(holder).into_iter().filter(|grant| grant.verb.speaks() == speaks);
     Rule::Missing {
         nearest: own.filter(|grant| common_start(grant.subject, subject) > 0).min_by_key(near),
     }

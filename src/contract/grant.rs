@@ -1,13 +1,13 @@
-//! Grants: each line of the catalog by which a service may say or hear something.
+//! Grants: each line of the files by which a service or leafnode may say or hear something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::{Holder, holders};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Cluster, Consumer, QueueName, Service, ServiceName, Stream, Subject,
-    SubjectPattern,
+    AccountName, Cluster, Consumer, QueueName, Service, Stream, Subject, SubjectPattern,
 };
 
 /// What a service does with a subject, as the catalog words it.
@@ -38,17 +38,17 @@ impl Verb {
         }
     }
 
-    /// Whether the service speaks; otherwise it listens.
+    /// Whether its holder speaks; otherwise it listens.
     pub fn speaks(self) -> bool {
         matches!(self, Self::Calls | Self::Publishes)
     }
 }
 
-/// One grant of one service.
+/// One grant of one service or leafnode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant<'a> {
     /// Who holds it.
-    pub service: &'a ServiceName,
+    pub holder: Holder<'a>,
     /// The account that it holds in.
     pub account: &'a AccountName,
     /// What it allows.
@@ -64,37 +64,45 @@ pub struct Grant<'a> {
 }
 
 impl Grant<'_> {
-    /// Where it stands in the catalog, as a dotted path.
+    /// Where it stands in the files, as a dotted path.
     pub fn path(&self) -> String {
-        format!("services.{}.{}[{}]", self.service, self.verb.key(), self.index)
+        format!("{}.{}[{}]", self.holder.path(), self.verb.key(), self.index)
     }
 }
 
-/// All grants of a service, in the order of the catalog.
-pub fn grants(service: &Service) -> Vec<Grant<'_>> {
-    each_grant(service).collect()
+/// All grants of a service or leafnode, in the order of the files.
+pub fn grants<'a>(holder: impl Into<Holder<'a>>) -> Vec<Grant<'a>> {
+    each_grant(holder).collect()
 }
 
 /// The same, one by one.
-pub fn each_grant(service: &Service) -> impl Iterator<Item = Grant<'_>> {
-    let serves = service.serves.iter().map(|(subject, queue)| (subject, Some(queue)));
-    let calls = service.calls.iter().map(|subject| (subject, None));
-    let publishes = service.publishes.iter().map(|subject| (subject, None));
-    let subscribes = service.subscribes.iter().map(|(subject, queue)| (subject, queue.as_ref()));
-    of(service, Verb::Serves, serves)
-        .chain(of(service, Verb::Calls, calls))
-        .chain(of(service, Verb::Publishes, publishes))
-        .chain(of(service, Verb::Subscribes, subscribes))
+pub fn each_grant<'a, H: Into<Holder<'a>>>(
+    holder: H,
+) -> impl Iterator<Item = Grant<'a>> + use<'a, H> {
+    let holder = holder.into();
+    let (serves, calls, publishes, subscribes, hears) = match holder {
+        Holder::Service(s) => (&s.serves[..], &s.calls, &s.publishes, &s.subscribes[..], &[][..]),
+        Holder::Leafnode(l) => (&[][..], &l.calls, &l.publishes, &[][..], &l.subscribes[..]),
+    };
+    let serves = serves.iter().map(|(subject, queue)| (subject, Some(queue)));
+    let calls = calls.iter().map(|subject| (subject, None));
+    let publishes = publishes.iter().map(|subject| (subject, None));
+    let hears = hears.iter().map(|subject| (subject, None));
+    let subscribes = subscribes.iter().map(|(subject, queue)| (subject, queue.as_ref()));
+    of(holder, Verb::Serves, serves)
+        .chain(of(holder, Verb::Calls, calls))
+        .chain(of(holder, Verb::Publishes, publishes))
+        .chain(of(holder, Verb::Subscribes, subscribes.chain(hears)))
 }
 
 fn of<'a>(
-    service: &'a Service,
+    holder: Holder<'a>,
     verb: Verb,
     entries: impl Iterator<Item = (&'a Subject, Option<&'a QueueName>)>,
 ) -> impl Iterator<Item = Grant<'a>> {
     entries.enumerate().map(move |(index, (subject, queue))| Grant {
-        service: &service.name,
-        account: &service.account,
+        holder,
+        account: holder.account(),
         verb,
         index,
         subject,
@@ -129,8 +137,8 @@ pub fn consumers<'a>(
 /// No subscription is permitted by these: the messages arrive in an inbox.
 pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
     let mut published: BTreeMap<&AccountName, BTreeSet<&Subject>> = BTreeMap::new();
-    for service in cluster.services.values() {
-        published.entry(&service.account).or_default().extend(&service.publishes);
+    for grant in holders(cluster).flat_map(each_grant).filter(|g| g.verb == Verb::Publishes) {
+        published.entry(grant.account).or_default().insert(grant.subject);
     }
     let mut all = Vec::new();
     for (service, index, consumer, stream) in consumers(cluster) {
@@ -140,7 +148,7 @@ pub fn pulled(cluster: &Cluster) -> Vec<Grant<'_>> {
         };
         let subjects = published.get(&consumer.account).into_iter().flatten();
         all.extend(subjects.filter(reached).map(|subject| Grant {
-            service: &service.name,
+            holder: service.into(),
             account: &service.account,
             verb: Verb::Consumes,
             index,

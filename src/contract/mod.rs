@@ -7,6 +7,7 @@ mod borders;
 mod can;
 mod diff;
 mod grant;
+mod holder;
 mod tree;
 mod who;
 
@@ -14,6 +15,7 @@ pub use borders::{Borders, meet, reaches};
 pub use can::{Answer, Ask, Basis, Rule, RuleName, can};
 pub use diff::{Change, Effect, diff};
 pub use grant::{Grant, Verb, each_grant, grants, handed_out, pulled};
+pub use holder::{Holder, holders};
 pub use tree::{Branch, tree};
 pub use who::{Crossing, Party, Puller, Store, Who, subjects, who};
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grant::{consumers, handed_out};
-use super::{Borders, Grant, Verb, each_grant, grants, pulled};
+use super::{Borders, Grant, Holder, Verb, each_grant, grants, holders, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Category, Cluster, ConsumerName, PassageKind, Service, ServiceName, Stem,
-    StreamName, Subject,
+    AccountName, Category, Cluster, ConsumerName, PassageKind, ServiceName, Stem, StreamName,
+    Subject,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -44,11 +44,12 @@ pub struct Crossing<'a> {
     pub to: &'a AccountName,
 }
 
-/// A service with the permission that lets it take part.
+/// A service or leafnode with the permission that lets it take part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Party<'a> {
-    /// The service.
-    pub service: &'a ServiceName,
+    /// The service, or the leafnode by its role.
+    #[serde(rename = "service")]
+    pub holder: Holder<'a>,
     /// Its account.
     pub account: &'a AccountName,
     /// The subject or pattern that it is granted.
@@ -101,11 +102,11 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
     let stem = Stem::of(asked);
     let may_be = |grant: &Grant<'_>| stem.is_none_or(|stem| stem == grant.subject.stem());
     let hits = |grant: &Grant<'_>| overlaps(grant.subject.as_str(), asked);
-    for service in cluster.services.values() {
-        for grant in each_grant(service).filter(|grant| may_be(grant) && hits(grant)) {
+    for holder in holders(cluster) {
+        for grant in each_grant(holder).filter(|grant| may_be(grant) && hits(grant)) {
             let party = Party {
-                service: &service.name,
-                account: &service.account,
+                holder,
+                account: holder.account(),
                 subject: grant.subject.to_string(),
                 queue: grant.queue.map(ToString::to_string),
             };
@@ -118,7 +119,7 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
                 Verb::Consumes => {}
             }
         }
-        beyond_the_contract(service, asked, &mut who);
+        beyond_the_contract(holder, asked, &mut who);
     }
     who.consumes = pullers(cluster, asked);
     who.stored = stored(cluster, asked);
@@ -153,20 +154,16 @@ fn pullers<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Puller<'a>> {
 }
 
 /// What permissions hold besides the grants themselves: inboxes, and where traces go. None of it has a category.
-fn beyond_the_contract<'a>(service: &'a Service, asked: &str, who: &mut Who<'a>) {
+fn beyond_the_contract<'a>(holder: Holder<'a>, asked: &str, who: &mut Who<'a>) {
     if Category::of_subject(asked).is_some() {
         return;
     }
-    let (permissions, granted) = (service.permissions(), grants(service));
+    let (permissions, granted) = (holder.permissions(), grants(holder));
     let further = |subject: &str| {
         overlaps(subject, asked) && !granted.iter().any(|grant| grant.subject.as_str() == subject)
     };
-    let party = |subject: String, queue| Party {
-        service: &service.name,
-        account: &service.account,
-        subject,
-        queue,
-    };
+    let party =
+        |subject: String, queue| Party { holder, account: holder.account(), subject, queue };
     let publish = permissions.publish.into_iter().filter(|subject| further(subject));
     who.publishes.extend(publish.map(|subject| party(subject, None)));
     let subscribe = permissions.subscribe.into_iter().filter(|entry| further(&entry.subject));
@@ -193,7 +190,7 @@ fn stored<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Store<'a>> {
 pub fn subjects(cluster: &Cluster) -> BTreeMap<(&Subject, &AccountName), Vec<Grant<'_>>> {
     let borders = Borders::new(cluster);
     let mut all: BTreeMap<_, Vec<Grant<'_>>> = BTreeMap::new();
-    for grant in cluster.services.values().flat_map(grants).chain(pulled(cluster)) {
+    for grant in holders(cluster).flat_map(grants).chain(pulled(cluster)) {
         all.entry((grant.subject, borders.home(&grant))).or_default().push(grant);
     }
     all

@@ -3,7 +3,7 @@
 use crate::model::Lint;
 
 /// Every lint, in the order of the documentation.
-pub const LINTS: [Lint; 33] = [
+pub const LINTS: [Lint; 35] = [
     Lint {
         id: "uneven-zones",
         about: "a zone has fewer nodes than another, and holds a copy of every stream",
@@ -207,6 +207,14 @@ waited longest, and the sender was told that they were stored.",
         remedy: "Say what it serves, calls, publishes or subscribes, or take it out of the catalog.",
     },
     Lint {
+        id: "service-unreachable",
+        about: "a service may connect only in ways in which no server lets it in",
+        why: "\
+Servers listen for ordinary connections and for leafnodes. None listens for websockets or MQTT, and an account \
+without leafnodes has room for no leafnode connection. So the creds of such a service open nothing.",
+        remedy: "Add `standard` to its `connections`, or leave them out.",
+    },
+    Lint {
         id: "leafnode-without-grants",
         about: "nothing may cross the connection of a leafnode",
         why: "It is let in with creds and a certificate, and no use for them.",
@@ -227,10 +235,18 @@ that waits for an acknowledgement from JetStream waits in vain.",
         remedy: "Correct the subject, add it to a service's `publishes`, or drop the subscription.",
     },
     Lint {
+        id: "queue-shared",
+        about: "two services receive an event in one queue group",
+        why: "\
+Of the members of a queue group one receives each message, whatever service it belongs to. So each service misses \
+the events that the other one was given.",
+        remedy: "Give each service a queue group of its own, or accept it where both do the same work.",
+    },
+    Lint {
         id: "serve-uncalled",
         about: "nobody calls what a service serves, in its account or in those that it is shared with",
         why: "\
-Only services of the catalog have creds, so nobody can call it. Either the caller is missing, or the subject is \
+Only services of the catalog and leafnodes of the environment have creds, so nobody can call it. Either the caller is missing, or the subject is \
 an old version that was forgotten.",
         remedy: "Take it out, or accept it with who will call it.",
     },

@@ -29,7 +29,7 @@ pub struct Loaded {
     pub cluster: Option<Cluster>,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,
-    /// Where the things of the catalog stand; empty when there are errors.
+    /// Where the things of the files stand; empty when there are errors.
     pub places: Places,
 }
 
@@ -89,8 +89,10 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
     let Some(version) = version.filter(|_| !problems.has_errors()) else {
         return Ok(Loaded { cluster: None, diagnostics: problems, places: Places::default() });
     };
-    let (specs, places) = apart(catalog, &problems);
-    let cluster = Some(decide::decide(environment.spec, specs, version, addresses));
+    let (specs, mut files) = apart(catalog, &problems);
+    files.push((problems.sources[environment.file].clone(), environment.tree));
+    let (cluster, places) =
+        (Some(decide::decide(environment.spec, specs, version, addresses)), Places::new(files));
     Ok(Loaded { cluster, diagnostics: problems, places })
 }
 
@@ -98,12 +100,11 @@ pub fn load(project: &Path, name: &str, addresses: &Addresses) -> Result<Loaded,
 fn apart(
     catalog: Vec<Document<CatalogSpec>>,
     problems: &Diagnostics,
-) -> (Vec<CatalogSpec>, Places) {
-    let (specs, files) = catalog
+) -> (Vec<CatalogSpec>, Vec<(Source, Tree)>) {
+    catalog
         .into_iter()
         .map(|document| (document.spec, (problems.sources[document.file].clone(), document.tree)))
-        .unzip();
-    (specs, Places::new(files))
+        .unzip()
 }
 
 pub(super) fn find(project: &Path, name: &str) -> Result<PathBuf, LoadError> {

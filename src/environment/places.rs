@@ -1,11 +1,11 @@
-//! Where the things of a catalog stand, for answers that point at the file.
+//! Where the things of an environment and its catalog stand, for answers that point at the file.
 
 use serde::Serialize;
 
 use super::Source;
 use super::tree::{Tree, Value};
 
-/// The catalog files with the places of everything in them.
+/// The files with the places of everything in them.
 #[derive(Debug, Default)]
 pub struct Places {
     files: Vec<(Source, Tree)>,

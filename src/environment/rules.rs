@@ -46,6 +46,13 @@ impl<T> Document<T> {
     }
 }
 
+/// Checks what entries of a catalog say for themselves, without those that they name.
+pub fn check_alone(document: &Document<CatalogSpec>, problems: &mut Diagnostics) {
+    let documents = std::slice::from_ref(document);
+    catalog::check_alone(documents, problems);
+    services::check(documents, problems);
+}
+
 /// Checks everything that the schema can't.
 pub fn check(
     environment: &Document<EnvironmentSpec>,

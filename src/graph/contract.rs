@@ -44,6 +44,7 @@ pub fn draw(cluster: &Cluster) -> Drawing {
 
 fn summary(cluster: &Cluster) -> String {
     let (accounts, services) = (cluster.accounts.len(), cluster.services.len());
+    let leafnodes = super::leafnodes(cluster.leafnodes.len());
     let (streams, buckets) = (cluster.streams.len(), cluster.buckets.len());
     let buckets = if buckets == 0 { String::new() } else { format!(", {buckets} buckets") };
     let passages = match cluster.passages.len() {
@@ -51,7 +52,7 @@ fn summary(cluster: &Cluster) -> String {
         count => format!(", {count} subjects between accounts"),
     };
     format!(
-        "{accounts} accounts, {services} services, {streams} streams{buckets}{passages}. \
+        "{accounts} accounts, {services} services{leafnodes}, {streams} streams{buckets}{passages}. \
          Point at a box to read what it is for."
     )
 }

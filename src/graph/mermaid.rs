@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::contract::{Borders, Grant, Verb, subjects};
-use crate::model::{Cluster, Placement, ServiceName, Stream, SubjectPattern};
+use crate::contract::{Borders, Grant, Holder, Verb, holders, subjects};
+use crate::model::{Cluster, Placement, Stream, SubjectPattern};
 
 /// The contract as a flow chart: requests and events go through their subjects, stored events on into their stream.
 pub fn contract(cluster: &Cluster) -> String {
     let (all, borders) = (subjects(cluster), Borders::new(cluster));
     let ids: BTreeMap<_, usize> = all.keys().copied().zip(0..).collect();
-    let services: BTreeMap<_, usize> = cluster.services.keys().zip(0..).collect();
+    let ends: BTreeMap<Holder<'_>, usize> = holders(cluster).zip(0..).collect();
     let mut out = String::from("flowchart LR\n");
     for (number, account) in cluster.accounts.keys().enumerate() {
         line(&mut out, format_args!("  subgraph account{number}[{}]", quoted(account.as_str())));
-        for service in cluster.services_of(account) {
-            let id = services[&service.name];
-            line(&mut out, format_args!("    service{id}[{}]", quoted(service.name.as_str())));
+        for (holder, id) in ends.iter().filter(|(holder, _)| holder.account() == account) {
+            let name = quoted(&holder.to_string());
+            line(&mut out, format_args!("    {}[{name}]", end(*holder, *id)));
         }
         for ((subject, _), id) in ids.iter().filter(|((_, owner), _)| *owner == account) {
             line(&mut out, format_args!("    subject{id}([{}])", quoted(subject.as_str())));
@@ -36,7 +36,7 @@ pub fn contract(cluster: &Cluster) -> String {
     }
     for (key, granted) in &all {
         for grant in granted.iter().filter(|grant| grant.verb != Verb::Consumes) {
-            edge(&mut out, grant, services[grant.service], ids[key]);
+            edge(&mut out, grant, &end(grant.holder, ends[&grant.holder]), ids[key]);
         }
         let keepers = borders.keepers(key.1, key.0);
         for (id, stream) in cluster.streams.iter().enumerate() {
@@ -47,14 +47,14 @@ pub fn contract(cluster: &Cluster) -> String {
             }
         }
     }
-    kept(&mut out, cluster, &services);
+    kept(&mut out, cluster, &ends);
     out
 }
 
 /// What services pull out of streams, and what they read from and write to buckets.
-fn kept(out: &mut String, cluster: &Cluster, services: &BTreeMap<&ServiceName, usize>) {
-    for (name, service) in &cluster.services {
-        let number = services[name];
+fn kept(out: &mut String, cluster: &Cluster, ends: &BTreeMap<Holder<'_>, usize>) {
+    for service in cluster.services.values() {
+        let number = ends[&Holder::Service(service)];
         for consumer in &service.consumes {
             let own = |stream: &Stream| {
                 stream.account == consumer.account && stream.name == consumer.stream
@@ -81,14 +81,20 @@ fn line(out: &mut String, words: std::fmt::Arguments<'_>) {
     writeln!(out, "{words}").ok();
 }
 
-fn edge(out: &mut String, grant: &Grant<'_>, service: usize, subject: usize) {
+/// What a service or leafnode is called in the chart.
+fn end(holder: Holder<'_>, id: usize) -> String {
+    let kind = if holder.is_leafnode() { "leafnode" } else { "service" };
+    format!("{kind}{id}")
+}
+
+fn edge(out: &mut String, grant: &Grant<'_>, end: &str, subject: usize) {
     let label =
         grant.queue.map(|queue| format!("|{}|", quoted(queue.as_str()))).unwrap_or_default();
     let arrow = if matches!(grant.verb, Verb::Calls | Verb::Serves) { "-->" } else { "-.->" };
     let words = if grant.verb.speaks() {
-        format!("  service{service} {arrow} subject{subject}")
+        format!("  {end} {arrow} subject{subject}")
     } else {
-        format!("  subject{subject} {arrow}{label} service{service}")
+        format!("  subject{subject} {arrow}{label} {end}")
     };
     line(out, format_args!("{words}"));
 }
@@ -108,6 +114,19 @@ pub fn topology(cluster: &Cluster) -> String {
             "balancer"
         }
     };
+    for (id, (name, leafnode)) in cluster.leafnodes.iter().enumerate() {
+        let words = quoted(&format!("leafnode {name} of {}", leafnode.account));
+        line(&mut out, format_args!("  leafnode{id}[{words}]"));
+        let port = cluster.ports.leafnode;
+        match &cluster.placement {
+            Placement::Aws(_) => {
+                line(&mut out, format_args!("  leafnode{id} -->|{port}| balancer"));
+            }
+            Placement::Local { .. } => (0..cluster.nodes.len()).for_each(|node| {
+                line(&mut out, format_args!("  leafnode{id} -->|{port}| node{node}"));
+            }),
+        }
+    }
     let zones: BTreeSet<_> = cluster.nodes.iter().map(|node| &node.zone).collect();
     for (number, zone) in zones.into_iter().enumerate() {
         let title = zone.as_str();

@@ -42,5 +42,14 @@ pub fn mermaid(cluster: &Cluster, view: View) -> String {
     }
 }
 
+/// So many leafnodes, as words that follow the services.
+fn leafnodes(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", 1 leafnode".to_owned(),
+        more => format!(", {more} leafnodes"),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::drawing::{BAND, BAND_NOTE, CODE, Drawing, NAME, NOTE, Rect, Role, Shape, Stroke};
 use super::wiring::{Gutter, Plug, quiet, spread, width, wire};
-use crate::contract::{Borders, Grant, Verb, grants, pulled};
+use crate::contract::{Borders, Grant, Holder, Verb, grants, holders, pulled};
 use crate::model::{Account, Bucket, Category, Cluster, Passage, PassageKind, Service, Subject};
 
 /// Colours of services' lines: dark, so that each is seen on white and printed without colour.
@@ -19,10 +19,10 @@ const SERVICE: i32 = 26;
 const GAP: i32 = 10;
 const GROUP_HEAD: i32 = 22;
 
-/// Where one service's line ends.
+/// Where the line of one service or leafnode ends.
 struct Port<'a> {
-    service: &'a str,
-    /// What stands beside it, where the service listens.
+    holder: Holder<'a>,
+    /// What stands beside it, where it listens.
     label: String,
     stroke: Stroke,
 }
@@ -60,26 +60,28 @@ struct Columns {
 
 /// Draws an account. `colour` is that of its band.
 pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Drawing {
-    let services: Vec<&Service> = cluster.services_of(&account.name).collect();
-    let speaks = |service: &&&Service| {
-        grants(service).iter().any(|grant| grant.verb.speaks()) || !service.writes.is_empty()
+    let all: Vec<Holder<'_>> =
+        holders(cluster).filter(|holder| holder.account() == &account.name).collect();
+    let also = |holder: &Holder<'_>, uses: fn(&Service) -> bool| holder.service().is_some_and(uses);
+    let speaks = |holder: &Holder<'_>| {
+        grants(*holder).iter().any(|grant| grant.verb.speaks())
+            || also(holder, |service| !service.writes.is_empty())
     };
-    let listens = |service: &&&Service| {
-        grants(service).iter().any(|grant| !grant.verb.speaks())
-            || !service.consumes.is_empty()
-            || !service.reads.is_empty()
+    let listens = |holder: &Holder<'_>| {
+        grants(*holder).iter().any(|grant| !grant.verb.speaks())
+            || also(holder, |service| !service.consumes.is_empty() || !service.reads.is_empty())
     };
-    let speakers: Vec<&Service> =
-        services.iter().filter(|s| speaks(s) || !listens(s)).copied().collect();
-    let listeners: Vec<&Service> = services.iter().filter(listens).copied().collect();
-    let mut groups = groups(cluster, account, &services);
+    let speakers: Vec<Holder<'_>> =
+        all.iter().filter(|holder| speaks(holder) || !listens(holder)).copied().collect();
+    let listeners: Vec<Holder<'_>> = all.iter().filter(|holder| listens(holder)).copied().collect();
+    let mut groups = groups(cluster, account, &all);
     let columns = columns(&groups, &speakers, &listeners);
     let mut drawing = Drawing::default();
     let middle = PAD + columns.speakers + columns.left;
     let bottom = place(&mut groups, middle, columns.subjects + columns.labels);
     groups.iter().for_each(|group| show(&mut drawing, group, columns.subjects));
     let left = Side {
-        services: speakers,
+        holders: speakers,
         x: PAD,
         w: columns.speakers,
         gutter: Gutter { services: PAD + columns.speakers, ports: middle + 10, outward: true },
@@ -87,7 +89,7 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
     let ports = middle + columns.subjects + columns.labels - 10;
     let x = ports + 10 + columns.right;
     let right = Side {
-        services: listeners,
+        holders: listeners,
         x,
         w: columns.listeners,
         gutter: Gutter { services: x, ports, outward: false },
@@ -96,7 +98,7 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
         [side(&mut drawing, &left, &groups, bottom), side(&mut drawing, &right, &groups, bottom)];
     drawing.height = ends.into_iter().fold(bottom, i32::max) + PAD;
     drawing.width = x + columns.listeners + PAD;
-    frame(&mut drawing, account, services.len(), colour);
+    frame(&mut drawing, account, &all, colour);
     drawing
 }
 
@@ -105,9 +107,9 @@ pub fn panel(cluster: &Cluster, account: &Account, colour: &'static str) -> Draw
 fn groups<'a>(
     cluster: &'a Cluster,
     account: &'a Account,
-    services: &[&'a Service],
+    holders: &[Holder<'a>],
 ) -> Vec<Group<'a>> {
-    let all = rows(cluster, account, services);
+    let all = rows(cluster, account, holders);
     let (abroad, own): (Vec<Row<'a>>, Vec<Row<'a>>) =
         all.into_iter().partition(|row| row.abroad.is_some());
     let category = |row: &Row<'_>| row.subject.map(Subject::category);
@@ -129,7 +131,7 @@ fn groups<'a>(
     }
     all.push(Group { title: "stored by no stream".to_owned(), tip: None, rows: rest, rect });
     let buckets = cluster.buckets.iter().filter(|bucket| bucket.account == account.name);
-    all.extend(buckets.map(|bucket| keys(bucket, services)));
+    all.extend(buckets.map(|bucket| keys(bucket, holders)));
     let mut others: BTreeMap<String, Vec<Row<'a>>> = BTreeMap::new();
     for row in abroad {
         others.entry(row.abroad.clone().unwrap_or_default()).or_default().push(row);
@@ -142,16 +144,15 @@ fn groups<'a>(
 
 const NOWHERE: Rect = Rect { x: 0, y: 0, w: 0, h: 0 };
 
-/// A row for each subject that services of the account have to do with, and for each record that others send it.
-fn rows<'a>(cluster: &'a Cluster, account: &'a Account, services: &[&'a Service]) -> Vec<Row<'a>> {
+/// A row for each subject that somebody in the account has to do with, and for each record that others send it.
+fn rows<'a>(cluster: &'a Cluster, account: &'a Account, holders: &[Holder<'a>]) -> Vec<Row<'a>> {
     let borders = Borders::new(cluster);
     let mut rows: BTreeMap<&Subject, Row<'a>> = BTreeMap::new();
     let own = pulled(cluster).into_iter().filter(|grant| *grant.account == account.name);
-    for grant in services.iter().flat_map(|service| grants(service)).chain(own) {
+    for grant in holders.iter().flat_map(|holder| grants(*holder)).chain(own) {
         let row = rows.entry(grant.subject).or_insert_with(|| row(grant.subject));
         row.abroad = row.abroad.take().or_else(|| borders.crossing(&grant).map(abroad));
-        let port =
-            Port { service: grant.service.as_str(), label: label(&grant), stroke: stroke(&grant) };
+        let port = Port { holder: grant.holder, label: label(&grant), stroke: stroke(&grant) };
         if grant.verb.speaks() { row.speaks.push(port) } else { row.listens.push(port) }
     }
     let audit = |p: &&Passage| p.kind == PassageKind::Audit && p.owner == account.name;
@@ -198,15 +199,16 @@ fn away(passage: &Passage) -> String {
 }
 
 /// The keys of a bucket with those who write and read them.
-fn keys<'a>(bucket: &'a Bucket, services: &[&'a Service]) -> Group<'a> {
+fn keys<'a>(bucket: &'a Bucket, holders: &[Holder<'a>]) -> Group<'a> {
     let rect = NOWHERE;
-    let port = |service: &&'a Service| Port {
-        service: service.name.as_str(),
+    let services = || holders.iter().filter_map(|holder| holder.service());
+    let port = |service: &'a Service| Port {
+        holder: Holder::Service(service),
         label: "reads".to_owned(),
         stroke: Stroke::Solid,
     };
-    let writers = services.iter().filter(|service| service.writes.contains(&bucket.name));
-    let readers = services.iter().filter(|service| service.reads.contains(&bucket.name));
+    let writers = services().filter(|service| service.writes.contains(&bucket.name));
+    let readers = services().filter(|service| service.reads.contains(&bucket.name));
     let row = Row {
         text: bucket.name.subjects(),
         subject: None,
@@ -232,10 +234,10 @@ fn label(grant: &Grant<'_>) -> String {
     }
 }
 
-fn columns(groups: &[Group<'_>], speakers: &[&Service], listeners: &[&Service]) -> Columns {
+fn columns(groups: &[Group<'_>], speakers: &[Holder<'_>], listeners: &[Holder<'_>]) -> Columns {
     let rows = || groups.iter().flat_map(|group| &group.rows);
-    let names = |services: &[&Service]| {
-        let widths = services.iter().map(|service| NAME.width(service.name.as_str()));
+    let names = |holders: &[Holder<'_>]| {
+        let widths = holders.iter().map(|holder| NAME.width(&holder.to_string()));
         widths.max().unwrap_or(60) + 20
     };
     let subjects = rows().map(|row| CODE.width(&row.text)).max().unwrap_or(120) + 30;
@@ -310,47 +312,47 @@ fn show(drawing: &mut Drawing, group: &Group<'_>, subjects: i32) {
     }
 }
 
-/// One column of services with the gutter beside it.
+/// One column of services and leafnodes with the gutter beside it.
 struct Side<'a> {
-    services: Vec<&'a Service>,
+    holders: Vec<Holder<'a>>,
     x: i32,
     w: i32,
     gutter: Gutter,
 }
 
-/// Draws a column of services and their lines, and returns its lower end.
+/// Draws such a column with its lines, and returns its lower end.
 fn side(drawing: &mut Drawing, side: &Side<'_>, groups: &[Group<'_>], bottom: i32) -> i32 {
     let rows: Vec<&Row<'_>> = groups.iter().flat_map(|group| &group.rows).collect();
     let mut busy = Vec::new();
-    let mut found: BTreeMap<&str, Vec<(i32, Stroke)>> = BTreeMap::new();
+    let mut found: BTreeMap<Holder<'_>, Vec<(i32, Stroke)>> = BTreeMap::new();
     for row in rows {
         let ends = if side.gutter.outward { &row.speaks } else { &row.listens };
         // The places of other accounts come last on the right, and no line goes there.
         let away = if side.gutter.outward { 0 } else { row.away.len() };
         for (y, port) in ports(row, ends.len() + away).zip(ends) {
             busy.push(y);
-            found.entry(port.service).or_default().push((y, port.stroke));
+            found.entry(port.holder).or_default().push((y, port.stroke));
         }
     }
-    let mut wished: Vec<(i32, &Service)> = side
-        .services
+    let mut wished: Vec<(i32, Holder<'_>)> = side
+        .holders
         .iter()
-        .map(|service| {
-            let ports = found.get(service.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        .map(|holder| {
+            let ports = found.get(holder).map(Vec::as_slice).unwrap_or_default();
             let count = i32::try_from(ports.len()).unwrap_or(1).max(1);
             let mean = ports.iter().map(|(y, _)| *y).sum::<i32>() / count;
-            (mean - SERVICE / 2, *service)
+            (mean - SERVICE / 2, *holder)
         })
         .collect();
-    wished.sort_by_key(|(wish, service)| (*wish, &service.name));
+    wished.sort_unstable();
     let wishes: Vec<i32> = wished.iter().map(|(wish, _)| *wish).collect();
     let places = spread(&wishes, SERVICE, GAP, BAND_HEIGHT + PAD, bottom);
     let mut plugs = Vec::new();
-    for (number, (y, (_, service))) in places.iter().zip(&wished).enumerate() {
+    for (number, (y, (_, holder))) in places.iter().zip(&wished).enumerate() {
         let colour = WIRES[number % WIRES.len()];
         let rect = Rect { x: side.x, y: *y, w: side.w, h: SERVICE };
-        boxed(drawing, rect, service, colour);
-        let ports = found.remove(service.name.as_str()).unwrap_or_default();
+        boxed(drawing, rect, *holder, colour);
+        let ports = found.remove(holder).unwrap_or_default();
         let y = quiet(*y, SERVICE, &busy);
         busy.push(y);
         plugs.push(Plug { y, colour, ports });
@@ -367,22 +369,25 @@ fn stroke(grant: &Grant<'_>) -> Stroke {
     }
 }
 
-fn boxed(drawing: &mut Drawing, rect: Rect, service: &Service, colour: &'static str) {
+fn boxed(drawing: &mut Drawing, rect: Rect, holder: Holder<'_>, colour: &'static str) {
     drawing.shapes.push(Shape {
         rect,
         role: Role::Leaf,
-        fill: "#ffffff",
+        // Who stands outside of the cluster looks different.
+        fill: if holder.is_leafnode() { "#eef2f6" } else { "#ffffff" },
         edge: colour,
         weight: 2,
         round: 5,
-        tip: Some(service.description.clone()),
+        tip: Some(holder.description().to_owned()),
     });
-    drawing.write(rect.x + 10, rect.middle() + 4, service.name.as_str(), NAME);
+    drawing.write(rect.x + 10, rect.middle() + 4, holder.to_string(), NAME);
 }
 
 /// The frame around everything, with the account's name on a dark band.
-fn frame(drawing: &mut Drawing, account: &Account, services: usize, colour: &'static str) {
-    let title = format!("{}  {services} services", account.name);
+fn frame(drawing: &mut Drawing, account: &Account, all: &[Holder<'_>], colour: &'static str) {
+    let leafnodes = all.iter().filter(|holder| holder.is_leafnode()).count();
+    let edges = super::leafnodes(leafnodes);
+    let title = format!("{}  {} services{edges}", account.name, all.len() - leafnodes);
     drawing.width = drawing.width.max(BAND.width(&title) + 2 * PAD);
     let (w, h) = (drawing.width, drawing.height);
     let rect = Rect { x: 0, y: 0, w, h };

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::tests::{cluster, service, stream};
+use crate::contract::{grants, holders};
 use crate::model::*;
 
 /// A part of a grant: which service, which subject, which verb, in a queue group or in none.
@@ -41,6 +42,10 @@ fn picked(services: usize, picks: &[Pick]) -> Cluster {
         stream("EVENTS_OF_PLAYERS", "PLAYERS", &["evt.>"]),
     ];
     let mut cluster = cluster(all, streams);
+    if let [first, second, ..] = picks {
+        let edge = edge(&[*first, *second]);
+        cluster.leafnodes.insert(edge.name.clone(), edge);
+    }
     for name in ACCOUNTS.map(|name| name.parse::<AccountName>().unwrap()) {
         let limits = AccountLimits {
             connections: 1,
@@ -59,6 +64,27 @@ fn picked(services: usize, picks: &[Pick]) -> Cluster {
         cluster.accounts.insert(name, account);
     }
     cluster
+}
+
+/// A leafnode that does what these say, where leafnodes may.
+fn edge(picks: &[Pick]) -> Leafnode {
+    let mut edge = Leafnode {
+        name: "an-edge-with-the-longest-name-of".parse().unwrap(),
+        account: ACCOUNTS[2].parse().unwrap(),
+        description: "Clients of another region.".to_owned(),
+        calls: vec![],
+        publishes: vec![],
+        subscribes: vec![],
+    };
+    for (_, number, verb, _) in picks {
+        let subject = subject(*number, *verb);
+        match verb {
+            0 | 1 => edge.calls.push(subject),
+            2 => edge.publishes.push(subject),
+            _ => edge.subscribes.push(subject),
+        }
+    }
+    edge
 }
 
 fn placed(mut cluster: Cluster, zones: &[usize], aws: bool, redis: Option<(u8, u8)>) -> Cluster {
@@ -192,21 +218,23 @@ proptest! {
         zones in prop::collection::vec(0..4_usize, 1..9),
         aws in any::<bool>(),
         redis in prop::option::of((1..5_u8, 0..4_u8)),
+        picks in picks(),
     ) {
-        is_readable(&draw(&placed(picked(4, &[]), &zones, aws, redis), View::Topology))?;
+        is_readable(&draw(&placed(picked(4, &picks), &zones, aws, redis), View::Topology))?;
     }
 
     #[test]
     fn every_grant_is_an_edge_and_every_service_is_shown(services in 1..12_usize, picks in picks()) {
         let cluster = picked(services, &picks);
         let drawing = draw(&cluster, View::Contract);
-        let all: usize = cluster.services.values().map(|service| crate::contract::grants(service).len()).sum();
+        let all = holders(&cluster).flat_map(grants).count();
         let text = mermaid(&cluster, View::Contract);
-        let edges = text.lines().filter(|line| line.contains("->") && line.contains("service")).count();
+        let held = |line: &&str| line.contains("service") || line.contains("leafnode");
+        let edges = text.lines().filter(|line| line.contains("->")).filter(held).count();
         prop_assert_eq!(edges, all);
         let shown = |name: &str| drawing.texts.iter().any(|text| text.text == name);
-        for service in cluster.services.values() {
-            prop_assert!(shown(service.name.as_str()), "{}", service.name);
+        for holder in holders(&cluster) {
+            prop_assert!(shown(&holder.to_string()), "{holder}");
         }
     }
 }

@@ -27,7 +27,8 @@ pub fn draw(cluster: &Cluster) -> Drawing {
     let left = MARGIN + 16;
     drawing.write(MARGIN, 40, TITLE.fit(&drawing.title, width), TITLE);
     drawing.write(MARGIN, 62, PROSE.fit(&summary(cluster), width + 32), PROSE);
-    let clients = Rect { x: left, y: 84, w: width, h: 58 };
+    let h = if cluster.leafnodes.is_empty() { 58 } else { 78 };
+    let clients = Rect { x: left, y: 84, w: width, h };
     show_clients(&mut drawing, cluster, clients);
     let (door, top) = show_balancer(&mut drawing, cluster, clients);
     let bus = top + 18;
@@ -107,6 +108,12 @@ fn show_clients(drawing: &mut Drawing, cluster: &Cluster, rect: Rect) {
         .map(|account| format!("{account} {}", cluster.services_of(account).count()))
         .collect();
     drawing.write(rect.x + 12, rect.y + 42, CODE.fit(&accounts.join("  "), rect.w - 24), CODE);
+    if !cluster.leafnodes.is_empty() {
+        let all = cluster.leafnodes.values();
+        let all: Vec<String> = all.map(|l| format!("{} of {}", l.name, l.account)).collect();
+        let words = format!("leafnodes on {}: {}", cluster.ports.leafnode, all.join(", "));
+        drawing.write(rect.x + 12, rect.y + 62, CODE.fit(&words, rect.w - 24), CODE);
+    }
 }
 
 /// The load balancer; gives the point below which clients' connections go on, and the lower end.
@@ -120,7 +127,11 @@ fn show_balancer(drawing: &mut Drawing, cluster: &Cluster, clients: Rect) -> ((i
     let rect = Rect { x: middle - w / 2, y: clients.bottom() + 56, w, h: 48 };
     drawing.shapes.push(leaf(rect, "#ffffff", CLIENT));
     drawing.write(rect.x + 12, rect.y + 20, NAME.fit("network load balancer", w - 24), NAME);
-    let words = format!("{kind}, TCP {} to every node", cluster.ports.client);
+    let mut ports = cluster.ports.client.to_string();
+    if !cluster.leafnodes.is_empty() {
+        ports = format!("{ports} and {}", cluster.ports.leafnode);
+    }
+    let words = format!("{kind}, TCP {ports} to every node");
     drawing.write(rect.x + 12, rect.y + 38, CODE.fit(&words, w - 24), CODE);
     let points = vec![(middle, clients.bottom()), (middle, rect.y)];
     drawing.lines.push(Line { points, colour: CLIENT, stroke: Stroke::Solid, arrow: true });

@@ -36,6 +36,11 @@ impl KeyPattern {
         }
     }
 
+    /// Whether every key that matches `inner` matches this one too.
+    pub fn covers(&self, inner: &Self) -> bool {
+        self == inner || self.prefix().is_some_and(|prefix| inner.0.starts_with(prefix))
+    }
+
     fn prefix(&self) -> Option<&str> {
         self.0.strip_suffix('*')
     }

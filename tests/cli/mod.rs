@@ -65,12 +65,12 @@ struct Breakage {
     says: &'static [&'static str],
 }
 
-const BREAKAGES: [Breakage; 23] = [
+const BREAKAGES: [Breakage; 26] = [
     Breakage {
         file: "catalog/game.yaml",
         from: "duplicate_window: 15m",
         to: "duplicate_window: 2d",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:268:",
         says: &["message ids are remembered for 2d, the messages only for 1d", "max_age"],
     },
     Breakage {
@@ -165,56 +165,56 @@ const BREAKAGES: [Breakage; 23] = [
         file: "catalog/game.yaml",
         from: "- svc.ai.model.v1.select\n",
         to: "- svc.ai.model.v1.selct\n",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:30:",
         says: &["nobody serves `svc.ai.model.v1.selct`", "did you mean `svc.ai.model.v1.select`?"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "subject: svc.ai.llm.v1.infer",
         to: "subject: svc.ai.LLM.v1.infer",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:28:",
         says: &["it cannot contain `L`", "the nearest legal form is `svc.ai.llm.v1.infer`"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "subject: svc.ai.model.v1.get",
         to: "subject: svc.ai.llm.v1.infer",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:47:",
         says: &["is also served by `llm-gateway`"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "subjects: [evt.state.>]",
         to: "subjects: [evt.state.>, evt.ai.llm.>]",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:228:",
         says: &["overlaps `evt.ai.>` of GAME_AI", "the other stream"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "    account: GAME\n",
         to: "    account: GAMES\n",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:25:",
         says: &["there is no account `GAMES`", "did you mean `GAME`?"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "    retention: limits",
         to: "    retention: forever",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:216:",
         says: &["`forever` is not known here", "`limits`, `interest` or `workqueue`"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "caches: [\"llm:*\"]",
         to: "caches: [\"llm*\"]",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:40:",
         says: &["`llm*` is not a key pattern", "`*` does not follow a colon", "`llm:*`"],
     },
     Breakage {
         file: "catalog/game.yaml",
         from: "caches: [\"state:*\"]",
         to: "caches: [\"llm:state:*\"]",
-        place: "catalog/game.yaml:",
+        place: "catalog/game.yaml:81:",
         says: &["`llm:state:*` overlaps `llm:*`, which `llm-gateway` caches", "first here"],
     },
     Breakage {
@@ -230,6 +230,29 @@ const BREAKAGES: [Breakage; 23] = [
         to: "replicas_per_shard: 1, max_memory: 1 MiB}",
         place: "local.yaml:30:",
         says: &["max_memory is 1 MiB, at least 16 MiB works"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "      - evt.ai.llm.generated.v1\n",
+        to: "      - _INBOX.model-manager.x\n",
+        place: "catalog/game.yaml:34:9",
+        says: &["inboxes are private to each service", "natsops grants every service its own"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "subjects: [evt.state.>]",
+        to: "subjects: [evt.state.>, svc.state.>]",
+        place: "catalog/game.yaml:228:29",
+        says: &["`GAME_STATE` would store the requests of `svc.state.>`", "for the answer"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "- {subject: svc.quest.v1.generate, queue: q.quest}",
+        to: "- {subject: svc.quest.v1.generate, queue: q.quest}\n      \
+             - {subject: svc.quest.v1.generate.*, queue: q.quest}\n      \
+             - {subject: svc.quest.v1.generate.42, queue: q.other}",
+        place: "catalog/game.yaml:89:19",
+        says: &["in another queue group than `svc.quest.v1.generate.*`", "answered by both"],
     },
 ];
 

@@ -24,7 +24,7 @@ fn git(project: &Project, arguments: &[&str]) {
 }
 
 /// The shipped environments, committed.
-fn committed() -> Project {
+pub fn committed() -> Project {
     let project = Project::new();
     git(&project, &["init", "--quiet"]);
     git(&project, &["add", "environments"]);

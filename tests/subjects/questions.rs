@@ -26,6 +26,9 @@ fn check_refuses_with_the_reason_and_the_nearest_form() {
     assert!(output.stderr.contains("`svc.ai.llm.v1.infer`"), "{}", output.stderr);
     let json = project.run(&["subjects", "check", ">", "--json"]).expect(3).json();
     assert_eq!((&json["legal"], &json["nearest"]), (&false.into(), &"svc.>".into()));
+    let output = project.run(&["subjects", "check", "_INBOX.b.x"]).expect(3);
+    assert!(output.stderr.contains("private to each service"), "{}", output.stderr);
+    assert!(!output.stderr.contains("nearest"), "{}", output.stderr);
     project.run(&["subjects", "check", "-x"]).expect(3);
     project.run(&["subjects", "check", ""]).expect(3);
 }
@@ -43,6 +46,21 @@ fn list_and_tree_show_the_whole_contract() {
     ));
     let few = project.run(&["subjects", "list", "local", "evt.ai.>"]).expect(0).stdout;
     assert_eq!(few.lines().count(), 4, "{few}");
+    for everything in [">", "*.>"] {
+        let all = project.run(&["subjects", "list", "local", everything]).expect(0).stdout;
+        assert_eq!(all, list, "{everything}");
+    }
+    for (pattern, says) in [
+        ("evt.[", "cannot contain `[`"),
+        ("*.AI.>", "cannot contain `A`"),
+        ("foo.>", "must start with svc, evt or audit"),
+        ("_INBOX.>", "private to each service"),
+        ("evt.>.x", "only at the end"),
+    ] {
+        let output = project.run(&["subjects", "list", "local", pattern]).expect(64);
+        assert!(output.stderr.contains(says), "{pattern}: {}", output.stderr);
+        assert_eq!(output.stdout, "");
+    }
 }
 
 #[test]
@@ -62,7 +80,7 @@ fn who_tells_every_role_for_subjects_and_patterns() {
     // A region is an entity of the granted pattern.
     let answer = &who("evt.world.region.changed.v1.north")["who"];
     assert_eq!(names(&answer["publishes"]), ["world-simulator"]);
-    assert_eq!(names(&answer["subscribes"]), ["npc-behavior"]);
+    assert_eq!(names(&answer["subscribes"]), ["npc-behavior", "leafnode/edge-eu"]);
     assert_eq!(answer["stored"][0]["stream"], "GAME_WORLD");
     let answer = &who("evt.*.llm.>")["who"];
     assert_eq!(names(&answer["publishes"]), ["llm-gateway"]);
@@ -142,7 +160,7 @@ fn what_is_asked_wrongly_is_64() {
 fn services_and_streams_are_listed_and_shown() {
     let project = Project::new();
     let list = project.run(&["services", "list", "local"]).expect(0).stdout;
-    assert_eq!(list.lines().count(), 23);
+    assert_eq!(list.lines().count(), 24);
     let shown = project.run(&["services", "show", "local", "llm-gateway"]).expect(0).stdout;
     assert!(shown.contains("subscribe   svc.ai.llm.v1.infer q.ai.llm.infer"), "{shown}");
     let list = project.run(&["streams", "list", "local", "--json"]).expect(0).json();
@@ -186,6 +204,34 @@ fn a_large_catalog_is_valid_and_answers_the_same() {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.lines().nth(line - 1).unwrap().contains("svc.d39.s4.v1.op2"), "{place}");
     can(&["publish", "svc.d38.s0.v1.op0"], 5);
+    // It says what it has not looked at, and looks at all that concerns the service.
+    let ask = ["subjects", "can", "large", "service-39-4", "publish", "svc.d39.s0.v1.op0"];
+    let output = project.run(&ask).expect(0);
+    assert!(
+        output.stderr.contains("only the entry of service-39-4 was checked"),
+        "{}",
+        output.stderr
+    );
+    for (from, to, says) in [
+        ("    account: ACCOUNT_39\n", "    account: ACCOUNT_93\n", "unknown-account"),
+        ("      - svc.d39.s0.v1.op0\n", "      - evt.d39.s0.v1.op0\n", "wrong-category"),
+        (
+            "      - svc.d39.s0.v1.op0\n",
+            "      - svc.d39.s0.v1.op0\n      - svc.d39.s0.v1.op0\n",
+            "duplicate-subject",
+        ),
+        ("    serves:\n", "    networks: [nowhere]\n    serves:\n", "malformed"),
+    ] {
+        let path = project.path().join("environments/generated/part-1.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, entry) = text.split_once("  service-39-4:\n").unwrap();
+        let entry = entry.replacen(from, to, 1);
+        std::fs::write(&path, format!("{before}  service-39-4:\n{entry}")).unwrap();
+        let output = project.run(&ask).expect(3);
+        assert_eq!(output.stdout, "");
+        assert!(output.stderr.contains(&format!("error[{says}]")), "{says}: {}", output.stderr);
+        std::fs::write(&path, text).unwrap();
+    }
     // Who is not there is looked for in the whole catalog.
     let output =
         project.run(&["subjects", "can", "large", "service-40-0", "publish", "x"]).expect(64);

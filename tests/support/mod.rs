@@ -116,6 +116,14 @@ impl Project {
         std::fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
+    /// The number of the first line of a file of `environments/` that holds a text.
+    #[track_caller]
+    pub fn line(&self, file: &str, text: &str) -> usize {
+        let all = std::fs::read_to_string(self.path().join("environments").join(file)).unwrap();
+        let found = all.lines().position(|line| line.contains(text));
+        1 + found.unwrap_or_else(|| panic!("{file} has no `{text}`"))
+    }
+
     /// The pid of a node's process, from its note.
     pub fn pid(&self, node: &str) -> i32 {
         let note = std::fs::read(self.node(node).join("process.json")).unwrap();

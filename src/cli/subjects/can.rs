@@ -1,25 +1,25 @@
 //! `natsops subjects can ENV SERVICE publish|subscribe SUBJECT`
 
-use anstream::println;
+use anstream::{eprintln, println};
 use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::{exit, paint};
-use crate::contract::{Answer, Ask, Basis, Grant, Rule, can};
+use crate::cli::{exit, lookup, paint};
+use crate::contract::{Answer, Ask, Basis, Grant, Holder, Rule, can};
 use crate::environment::{Line, Places};
-use crate::model::{Service, matching};
+use crate::model::matching;
 
-/// Tell whether a service may publish or subscribe a subject, and by which rule
+/// Tell whether a service or leafnode may publish or subscribe a subject, and by which rule
 ///
-/// The answer is that of a server that holds the service's permissions. Exit code 0 is yes, 5 is no. Of a large catalog only the entry of the
-/// service is read; `natsops validate` reads all of it.
+/// The answer is that of a server that holds its permissions. Exit code 0 is yes, 5 is no. Of a large catalog only
+/// the service's own entry is read and checked, and a note says so; `natsops validate` checks all of it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
     #[arg(value_name = "ENV")]
     environment: String,
-    /// The service
+    /// The service, or the leafnode
     #[arg(value_name = "SERVICE")]
     service: String,
     /// What it would do
@@ -45,14 +45,26 @@ enum Direction {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let ask = ask(args)?;
-    let (service, places) = context.service(&args.environment, &args.service)?;
-    let answer = can(&service, ask);
-    if context.json {
-        print_json(args, &service, &answer, &places);
-    } else {
-        print_words(args, &service, &answer, &places);
+    if let Some((service, places)) = context.glance(&args.environment, &args.service)? {
+        let Args { environment, service: name, .. } = args;
+        eprintln!(
+            "{} only the entry of {name} was checked; `natsops validate {environment}` checks all",
+            paint::faint("note:")
+        );
+        return Ok(tell(context, args, (&service).into(), ask, &places));
     }
-    Ok(if answer.allowed { exit::DONE } else { exit::REFUSED })
+    let (cluster, places) = context.contract(&args.environment)?;
+    Ok(tell(context, args, lookup::holder(&cluster, &args.service)?, ask, &places))
+}
+
+fn tell(context: &Context, args: &Args, holder: Holder<'_>, ask: Ask<'_>, places: &Places) -> u8 {
+    let answer = can(holder, ask);
+    if context.json {
+        print_json(args, holder, &answer, places);
+    } else {
+        print_words(args, holder, &answer, places);
+    }
+    if answer.allowed { exit::DONE } else { exit::REFUSED }
 }
 
 fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
@@ -76,7 +88,7 @@ fn ask(args: &Args) -> Result<Ask<'_>, Failure> {
     }
 }
 
-fn print_words(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
+fn print_words(args: &Args, holder: Holder<'_>, answer: &Answer<'_>, places: &Places) {
     let verb = match args.direction {
         Direction::Publish => "publish",
         Direction::Subscribe => "subscribe",
@@ -88,14 +100,14 @@ fn print_words(args: &Args, service: &Service, answer: &Answer<'_>, places: &Pla
         false => (paint::error("no"), "may not"),
     };
     println!("{word}: {} {may} {deed}", args.service);
-    println!("{} {}", paint::bold("rule:"), words(&answer.rule, service, places));
+    println!("{} {}", paint::bold("rule:"), words(&answer.rule, holder, places));
     if !answer.allowed {
         let Args { environment, subject, .. } = args;
         println!("{} natsops subjects who {environment} '{subject}'", paint::bold("next:"));
     }
 }
 
-fn words(rule: &Rule<'_>, service: &Service, places: &Places) -> String {
+fn words(rule: &Rule<'_>, holder: Holder<'_>, places: &Places) -> String {
     match rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => {
             let entry = if entry.starts_with(grant.subject.as_str()) {
@@ -109,7 +121,7 @@ fn words(rule: &Rule<'_>, service: &Service, places: &Places) -> String {
             entry,
             basis: basis @ (Basis::Consumer(..) | Basis::Reads(..) | Basis::Writes(..)),
         } => {
-            let path = basis.path(service).unwrap_or_default();
+            let path = basis.path(holder).unwrap_or_default();
             let place = places.line(&path).map(|line| format!(" ({line})")).unwrap_or_default();
             format!("{}{place}, by the entry `{entry}`", deed(basis))
         }
@@ -146,7 +158,7 @@ fn granted(grant: &Grant<'_>, places: &Places) -> String {
     format!("{} {}{group}{place}", grant.verb.key(), grant.subject)
 }
 
-fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Places) {
+fn print_json(args: &Args, holder: Holder<'_>, answer: &Answer<'_>, places: &Places) {
     let (entry, grant) = match &answer.rule {
         Rule::Entry { entry, basis: Basis::Grant(grant) } => (Some(entry), Some(grant)),
         Rule::Entry { entry, .. } => (Some(entry), None),
@@ -165,7 +177,7 @@ fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Plac
     });
     let stored = match &answer.rule {
         Rule::Entry { basis, .. } if !matches!(basis, Basis::Grant(_)) => {
-            basis.path(service).map(|path| {
+            basis.path(holder).map(|path| {
                 let Line { file, line } = line(&path);
                 json!({ "what": deed(basis), "file": file, "line": line })
             })
@@ -176,7 +188,7 @@ fn print_json(args: &Args, service: &Service, answer: &Answer<'_>, places: &Plac
         "format": 1, "environment": args.environment, "service": args.service,
         "subject": args.subject, "queue": args.queue, "allowed": answer.allowed,
         "rule": answer.rule.name(), "entry": entry, "grant": grant, "stored": stored,
-        "explanation": words(&answer.rule, service, places),
+        "explanation": words(&answer.rule, holder, places),
     });
     println!("{value:#}");
 }

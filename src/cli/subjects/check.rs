@@ -84,13 +84,22 @@ fn show(json: bool, text: &str, kind: &str, rows: Vec<Row>) -> Result<u8, Failur
     Ok(exit::DONE)
 }
 
-fn refuse(json: bool, text: &str, error: &Malformed, nearest: String) -> Result<u8, Failure> {
+fn refuse(
+    json: bool,
+    text: &str,
+    error: &Malformed,
+    nearest: Option<String>,
+) -> Result<u8, Failure> {
     if json {
         let value = json!({
             "format": 1, "text": text, "legal": false, "reason": error.problem, "nearest": nearest,
         });
         println!("{value:#}");
     }
-    let what = format!("{error}; the nearest legal form is `{nearest}`");
+    let what = match (nearest, &error.help) {
+        (Some(nearest), _) => format!("{error}; the nearest legal form is `{nearest}`"),
+        (None, Some(help)) => format!("{error}; {help}"),
+        (None, None) => error.to_string(),
+    };
     Err(Failure::new(exit::INVALID, what))
 }

@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::validate::count;
 use crate::cli::{exit, paint, tables};
 use crate::contract::{Borders, Branch, Grant, Verb, subjects, tree as grow};
-use crate::model::{AccountName, Cluster, StreamName, Subject, matching};
+use crate::model::{
+    AccountName, Cluster, Malformed, StreamName, Subject, SubjectPattern, matching,
+};
 
 /// List the subjects of the contract with those who use them
 #[derive(Debug, clap::Args)]
@@ -51,9 +54,9 @@ fn entries(cluster: &Cluster) -> Vec<Entry<'_>> {
 
 /// Runs `list`.
 pub fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
-    let cluster = context.cluster(&args.environment)?;
     let pattern = args.pattern.as_deref().unwrap_or(">");
-    matching::check(pattern).map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
+    check(pattern)?;
+    let cluster = context.cluster(&args.environment)?;
     let mut entries = entries(&cluster);
     entries.retain(|entry| matching::overlaps(entry.subject.as_str(), pattern));
     if context.json {
@@ -75,6 +78,25 @@ pub fn list(context: &Context, args: &ListArgs) -> Result<u8, Failure> {
     }
     println!("{}", tables::trimmed(&table));
     Ok(exit::DONE)
+}
+
+/// Refuses a pattern that no subject of any contract matches.
+fn check(pattern: &str) -> Result<(), Failure> {
+    let refuse = |error: Malformed| {
+        let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        Failure::new(exit::USAGE, format!("{error}{help}"))
+    };
+    matching::check(pattern).map_err(refuse)?;
+    match pattern.strip_prefix('*') {
+        _ if matches!(pattern, ">" | "*") => Ok(()),
+        // Any category will do where none is asked for.
+        Some(rest) if rest.starts_with('.') => checked(&format!("evt{rest}")).map_err(refuse),
+        _ => checked(pattern).map_err(refuse),
+    }
+}
+
+fn checked(pattern: &str) -> Result<(), Malformed> {
+    pattern.parse::<SubjectPattern>().map(drop)
 }
 
 /// Runs `tree`.
@@ -132,7 +154,7 @@ impl Entry<'_> {
         let of = |verb: Verb| -> Vec<Value> {
             let all = self.speaks.iter().chain(&self.listens).filter(|grant| grant.verb == verb);
             all.map(|grant| {
-                json!({ "service": grant.service, "account": grant.account, "queue": grant.queue })
+                json!({ "service": grant.holder, "account": grant.account, "queue": grant.queue })
             })
             .collect()
         };
@@ -140,7 +162,7 @@ impl Entry<'_> {
         let pulls: Vec<Value> = pulls
             .map(|grant| {
                 let consumer = grant.consumer.map(|consumer| &consumer.name);
-                json!({ "service": grant.service, "account": grant.account, "consumer": consumer })
+                json!({ "service": grant.holder, "account": grant.account, "consumer": consumer })
             })
             .collect();
         json!({
@@ -153,11 +175,11 @@ impl Entry<'_> {
     }
 }
 
-/// The services of grants; one of another account with its account before it.
+/// The holders of grants; one of another account with its account before it.
 fn names(grants: &[Grant<'_>], home: &AccountName) -> String {
     let name = |grant: &Grant<'_>| match grant.account == home {
-        true => grant.service.to_string(),
-        false => format!("{}/{}", grant.account, grant.service),
+        true => grant.holder.to_string(),
+        false => format!("{}/{}", grant.account, grant.holder),
     };
     let names: Vec<String> = grants.iter().map(name).collect();
     some(names.iter().map(String::as_str))
@@ -167,7 +189,12 @@ fn names(grants: &[Grant<'_>], home: &AccountName) -> String {
 fn few(grants: &[Grant<'_>], home: &AccountName) -> String {
     match grants.len() {
         0 | 1 => names(grants, home),
-        more => format!("{more} services"),
+        all => {
+            let leafnodes = grants.iter().filter(|grant| grant.holder.is_leafnode()).count();
+            let counted = [(all - leafnodes, "service"), (leafnodes, "leafnode")];
+            let counted = counted.into_iter().filter(|(number, _)| *number > 0);
+            counted.map(|(number, what)| count(number, what)).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

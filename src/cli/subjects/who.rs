@@ -59,7 +59,7 @@ fn shown(answer: &Who<'_>) -> String {
         for party in parties {
             table.add_row(vec![
                 role.to_owned(),
-                party.service.to_string(),
+                party.holder.to_string(),
                 party.account.to_string(),
                 party.subject.clone(),
                 party.queue.clone().unwrap_or_else(|| "-".to_owned()),

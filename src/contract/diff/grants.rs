@@ -1,8 +1,9 @@
-//! Services, and what they may no longer do, or may do now.
+//! Services and leafnodes, and what they may no longer do, or may do now.
 
 use super::{Change, Effect, Sides, limits};
-use crate::contract::{Grant, Verb, grants, meet, who};
-use crate::model::{Cluster, Permissions, Service};
+use crate::contract::{Grant, Holder, Verb, grants, meet, who};
+use crate::model::matching::{covers, shared};
+use crate::model::{AccountName, Cluster, Permissions};
 
 /// Services that went, came or moved, and the grants of those that stayed.
 pub fn services(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -23,10 +24,11 @@ pub fn services(sides: &Sides<'_>, changes: &mut Vec<Change>) {
                 format!("the service moves to account {}, and its creds open nothing", new.account),
             )),
             Some(new) => {
-                taken(sides, old, new, changes);
-                added(old, new, changes);
+                taken(sides, old.into(), new.into(), changes);
+                added(old.into(), new.into(), changes);
                 limits::service(old, new, changes);
                 limits::connections(old, new, changes);
+                limits::cache(old, new, changes);
             }
         }
     }
@@ -44,6 +46,37 @@ pub fn services(sides: &Sides<'_>, changes: &mut Vec<Change>) {
     }
 }
 
+/// Leafnodes that went, came or moved, and the grants of those that stayed.
+pub fn leafnodes(sides: &Sides<'_>, changes: &mut Vec<Change>) {
+    let (before, after) = (&sides.before.leafnodes, &sides.after.leafnodes);
+    for (name, old) in before {
+        let gone = |code, what: String| {
+            Change::new(Effect::Breaking, code, &old.account, Holder::from(old), what)
+        };
+        match after.get(name) {
+            None => {
+                let what = "the leafnode is gone, and its creds open nothing".to_owned();
+                changes.push(gone("leafnode-gone", what));
+            }
+            Some(new) if new.account != old.account => {
+                let account = &new.account;
+                let what =
+                    format!("the leafnode moves to account {account}, and its creds open nothing");
+                changes.push(gone("leafnode-moved", what));
+            }
+            Some(new) => {
+                taken(sides, old.into(), new.into(), changes);
+                added(old.into(), new.into(), changes);
+            }
+        }
+    }
+    for new in after.values().filter(|new| !before.contains_key(&new.name)) {
+        let what = "the leafnode is new".to_owned();
+        let (effect, holder) = (Effect::Addition, Holder::from(new));
+        changes.push(Change::new(effect, "leafnode-new", &new.account, holder, what));
+    }
+}
+
 /// Whether permissions let through what a grant allows.
 fn allows(permissions: &Permissions, grant: &Grant<'_>) -> bool {
     let subject = grant.subject.as_str();
@@ -54,14 +87,15 @@ fn allows(permissions: &Permissions, grant: &Grant<'_>) -> bool {
 }
 
 /// Grants that are gone. What was served is compared by account, not by service, and so elsewhere.
-fn taken(sides: &Sides<'_>, old: &Service, new: &Service, changes: &mut Vec<Change>) {
-    let left = new.permissions();
+fn taken(sides: &Sides<'_>, old: Holder<'_>, new: Holder<'_>, changes: &mut Vec<Change>) {
+    let (left, granted) = (new.permissions(), grants(new));
     for grant in grants(old).iter().filter(|grant| grant.verb != Verb::Serves) {
-        let (subject, account) = (grant.subject, &old.account);
-        let now = new.subscribes.iter().find(|(other, _)| other == subject).map(|(_, queue)| queue);
+        let (subject, account) = (grant.subject, old.account());
+        let heard = |other: &&Grant<'_>| other.verb == Verb::Subscribes && other.subject == subject;
+        let now = granted.iter().find(heard).map(|other| other.queue);
         let push = |changes: &mut Vec<Change>, effect, code, what: String| {
             let affected = affected(sides, grant);
-            changes.push(Change::new(effect, code, account, &old.name, what).affecting(affected));
+            changes.push(Change::new(effect, code, account, old, what).affecting(affected));
         };
         let group = |queue: Option<&crate::model::QueueName>| {
             queue
@@ -71,7 +105,7 @@ fn taken(sides: &Sides<'_>, old: &Service, new: &Service, changes: &mut Vec<Chan
             (false, Verb::Subscribes, Some(queue)) => {
                 let what = format!(
                     "subscribes `{subject}` in {}, not in {} any more",
-                    group(queue.as_ref()),
+                    group(queue),
                     group(grant.queue)
                 );
                 push(changes, Effect::Breaking, "subscription-regrouped", what);
@@ -80,10 +114,10 @@ fn taken(sides: &Sides<'_>, old: &Service, new: &Service, changes: &mut Vec<Chan
                 let (code, what) = gone(verb);
                 push(changes, Effect::Breaking, code, format!("{what} `{subject}`"));
             }
-            (true, Verb::Subscribes, Some(queue)) if queue.as_ref() != grant.queue => {
+            (true, Verb::Subscribes, Some(queue)) if queue != grant.queue => {
                 let what = format!(
                     "subscribes `{subject}` in {}, before in {}",
-                    group(queue.as_ref()),
+                    group(queue),
                     group(grant.queue)
                 );
                 push(changes, Effect::Notable, "subscription-regrouped", what);
@@ -103,26 +137,38 @@ fn gone(verb: Verb) -> (&'static str, &'static str) {
     }
 }
 
-/// Those who hear nothing any more when a publisher falls silent and nobody else publishes the same.
+/// Those who heard what nobody publishes any more when a publisher falls silent.
 fn affected(sides: &Sides<'_>, grant: &Grant<'_>) -> Vec<String> {
-    if grant.verb != Verb::Publishes || published(sides.after, grant) {
+    if grant.verb != Verb::Publishes {
         return Vec::new();
     }
-    let all = who(sides.before, grant.subject.as_str());
     let subject = grant.subject.as_str();
-    let hear = all.subscribes.iter().map(|party| (party.account, party.service));
-    let pull = all.consumes.iter().map(|puller| (puller.account, puller.service));
-    let met = |account| meet(sides.before, grant.account, account, subject);
-    let listeners = hear.chain(pull).filter(|(account, _)| met(account));
-    listeners.map(|(_, service)| service.to_string()).collect()
+    let all = who(sides.before, subject);
+    let left = published(sides.after, grant.account, subject);
+    let hear = all
+        .subscribes
+        .iter()
+        .map(|party| (party.account, &*party.subject, party.holder.to_string()));
+    let pull = all
+        .consumes
+        .iter()
+        .map(|puller| (puller.account, puller.pattern, puller.service.to_string()));
+    let misses = |heard: &str| {
+        shared(subject, heard).is_some_and(|part| !left.iter().any(|other| covers(other, &part)))
+    };
+    let listeners = hear.chain(pull).filter(|(account, heard, _)| {
+        misses(heard) && meet(sides.before, grant.account, account, subject)
+    });
+    listeners.map(|(_, _, name)| name).collect()
 }
 
-fn published(cluster: &Cluster, grant: &Grant<'_>) -> bool {
-    let publishers = who(cluster, grant.subject.as_str()).publishes;
-    publishers.iter().any(|party| party.account == grant.account)
+/// What is published in an account and overlaps a subject.
+fn published(cluster: &Cluster, account: &AccountName, subject: &str) -> Vec<String> {
+    let all = who(cluster, subject).publishes.into_iter();
+    all.filter(|party| party.account == account).map(|party| party.subject).collect()
 }
 
-fn added(old: &Service, new: &Service, changes: &mut Vec<Change>) {
+fn added(old: Holder<'_>, new: Holder<'_>, changes: &mut Vec<Change>) {
     let before = old.permissions();
     for grant in grants(new).iter().filter(|grant| grant.verb != Verb::Serves) {
         let known = grants(old)
@@ -139,6 +185,6 @@ fn added(old: &Service, new: &Service, changes: &mut Vec<Change>) {
             Verb::Subscribes => ("subscribe-new", "may subscribe"),
         };
         let what = format!("{what} `{}`", grant.subject);
-        changes.push(Change::new(Effect::Addition, code, &new.account, &new.name, what));
+        changes.push(Change::new(Effect::Addition, code, new.account(), new, what));
     }
 }

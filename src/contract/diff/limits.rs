@@ -1,7 +1,8 @@
 //! Limits that became smaller or larger.
 
 use super::{Change, Effect, Sides};
-use crate::model::{Account, Service};
+use crate::contract::holders;
+use crate::model::{Account, KeyPattern, Service};
 
 /// Accounts that went or came, and the limits of those that stayed.
 pub fn accounts(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -27,7 +28,10 @@ pub fn accounts(sides: &Sides<'_>, changes: &mut Vec<Change>) {
 
 fn account(sides: &Sides<'_>, old: &Account, new: &Account, changes: &mut Vec<Change>) {
     let (before, after) = (&old.limits, &new.limits);
-    let members = || sides.before.services_of(&old.name).map(|service| service.name.to_string());
+    let members = || {
+        let all = holders(sides.before).filter(|holder| holder.account() == &old.name);
+        all.map(|holder| holder.to_string())
+    };
     let mut smaller = |effect, what: &str, from: String, to: String| {
         let words = format!("{what} of the account: {to}, before {from}");
         let change = Change::new(effect, "limit-smaller", &old.name, &old.name, words);
@@ -44,6 +48,41 @@ fn account(sides: &Sides<'_>, old: &Account, new: &Account, changes: &mut Vec<Ch
     if after.subscriptions < before.subscriptions {
         let (from, to) = (before.subscriptions.to_string(), after.subscriptions.to_string());
         smaller(Effect::Notable, "subscriptions of a connection", from, to);
+    }
+    match (&before.jetstream, &after.jetstream) {
+        (Some(before), Some(after)) => {
+            if after.disk < before.disk {
+                let (from, to) = (before.disk.to_string(), after.disk.to_string());
+                smaller(Effect::Notable, "the disk of streams", from, to);
+            }
+            for (what, from, to) in [
+                ("streams", before.streams, after.streams),
+                ("consumers", before.consumers, after.consumers),
+            ] {
+                if to < from {
+                    smaller(Effect::Notable, what, from.to_string(), to.to_string());
+                }
+            }
+        }
+        (Some(before), None) => {
+            let from = before.disk.to_string();
+            smaller(Effect::Breaking, "the disk of streams", from, "none".to_owned());
+        }
+        (None, _) => {}
+    }
+}
+
+/// Keys of the cache that a service may no longer use, or may use now.
+pub fn cache(old: &Service, new: &Service, changes: &mut Vec<Change>) {
+    let mut add = |effect, code, what: String| {
+        changes.push(Change::new(effect, code, &new.account, &new.name, what));
+    };
+    let has = |all: &[KeyPattern], key: &KeyPattern| all.iter().any(|other| other.covers(key));
+    for gone in old.caches.iter().filter(|key| !has(&new.caches, key)) {
+        add(Effect::Breaking, "cache-gone", format!("may no longer cache `{gone}`"));
+    }
+    for come in new.caches.iter().filter(|key| !has(&old.caches, key)) {
+        add(Effect::Addition, "cache-new", format!("may cache `{come}`"));
     }
 }
 

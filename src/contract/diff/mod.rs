@@ -35,11 +35,11 @@ pub struct Change {
     pub account: String,
     /// A stable name for scripts, such as `subject-unserved`.
     pub code: &'static str,
-    /// The service, stream or account that changes.
+    /// The service, leafnode, stream or account that changes.
     pub thing: String,
     /// What changes, in a sentence without a period.
     pub what: String,
-    /// The services that feel it, the changed one aside.
+    /// The services and leafnodes that feel it, the changed one aside.
     pub affects: Vec<String>,
 }
 
@@ -49,6 +49,7 @@ pub fn diff(before: &Cluster, after: &Cluster) -> Vec<Change> {
     let mut changes = Vec::new();
     limits::accounts(&sides, &mut changes);
     grants::services(&sides, &mut changes);
+    grants::leafnodes(&sides, &mut changes);
     served::subjects(&sides, &mut changes);
     shares::shares(&sides, &mut changes);
     streams::streams(&sides, &mut changes);

@@ -3,7 +3,7 @@
 use super::{Change, Effect, Sides};
 use crate::contract::{Grant, Verb, grants, reaches, who};
 use crate::model::matching::covers;
-use crate::model::{Cluster, SubjectIndex};
+use crate::model::{AccountName, Cluster, SubjectIndex};
 
 /// What each cluster serves.
 fn served(cluster: &Cluster) -> Vec<Grant<'_>> {
@@ -31,18 +31,21 @@ pub fn subjects(sides: &Sides<'_>, changes: &mut Vec<Change>) {
                 Effect::Breaking,
                 "subject-unserved",
                 grant.account,
-                grant.service,
+                grant.holder,
                 format!("nobody serves `{}` any more", grant.subject),
             )),
         };
-        changes.extend(change.map(|change| change.affecting(callers(sides.before, grant))));
+        let kept = |called: &str| here.is_none() && served_in(&new_index, grant.account, called);
+        let felt = callers(sides.before, grant).into_iter();
+        let felt = felt.filter(|(called, _)| !kept(called)).map(|(_, caller)| caller);
+        changes.extend(change.map(|change| change.affecting(felt)));
     }
     for grant in &new {
         let before = old_index.covering(grant.subject.as_str());
         if !before.iter().any(|other| other.account == grant.account) {
             let what = format!("serves `{}`", grant.subject);
             let change =
-                Change::new(Effect::Addition, "subject-new", grant.account, grant.service, what);
+                Change::new(Effect::Addition, "subject-new", grant.account, grant.holder, what);
             changes.push(change);
         }
     }
@@ -58,7 +61,7 @@ fn moved(sides: &Sides<'_>, old: &Grant<'_>, new: &Grant<'_>) -> Change {
     });
     let effect = if left.next().is_some() { Effect::Breaking } else { Effect::Notable };
     let what = format!("`{subject}` is served in account {} only", new.account);
-    Change::new(effect, "subject-moved", old.account, old.service, what)
+    Change::new(effect, "subject-moved", old.account, old.holder, what)
 }
 
 fn compare(old: &Grant<'_>, new: &Grant<'_>) -> Option<Change> {
@@ -71,19 +74,25 @@ fn compare(old: &Grant<'_>, new: &Grant<'_>) -> Option<Change> {
             words(new)
         );
         let code = "queue-group-moved";
-        return Some(Change::new(Effect::Breaking, code, old.account, old.service, what));
+        return Some(Change::new(Effect::Breaking, code, old.account, old.holder, what));
     }
-    (old.service != new.service).then(|| {
-        let what = format!("`{subject}` is served by {}", new.service);
-        Change::new(Effect::Notable, "server-changed", old.account, old.service, what)
+    (old.holder != new.holder).then(|| {
+        let what = format!("`{subject}` is served by {}", new.holder);
+        Change::new(Effect::Notable, "server-changed", old.account, old.holder, what)
     })
 }
 
-fn callers(cluster: &Cluster, grant: &Grant<'_>) -> Vec<String> {
+/// Whether somebody in an account serves all of a subject.
+fn served_in(index: &SubjectIndex<'_, &Grant<'_>>, account: &AccountName, subject: &str) -> bool {
+    index.covering(subject).iter().any(|grant| grant.account == account)
+}
+
+/// What is called of a served subject, and by whom.
+fn callers(cluster: &Cluster, grant: &Grant<'_>) -> Vec<(String, String)> {
     let calls = who(cluster, grant.subject.as_str()).calls.into_iter();
     calls
         .filter(|party| reaches(cluster, party.account, grant.account, &party.subject))
         .filter(|party| covers(grant.subject.as_str(), &party.subject))
-        .map(|party| party.service.to_string())
+        .map(|party| (party.subject, party.holder.to_string()))
         .collect()
 }

@@ -56,6 +56,6 @@ fn users(cluster: &Cluster, account: &AccountName, subject: &Subject) -> Vec<Str
             && covers(subject.as_str(), grant.subject.as_str())
     };
     let services = cluster.services_of(account);
-    let users = services.filter(|service| grants(service).iter().any(needs) || pulls(service));
+    let users = services.filter(|service| grants(*service).iter().any(needs) || pulls(service));
     users.map(|service| service.name.to_string()).collect()
 }

@@ -62,7 +62,7 @@ fn pullers<'a>(cluster: &'a Cluster, stream: &'a Stream) -> impl Iterator<Item =
 fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<String> {
     let all = stream.subjects.iter().flat_map(|pattern| who(cluster, pattern.as_str()).publishes);
     all.filter(|party| *party.account == stream.account)
-        .map(|party| party.service.to_string())
+        .map(|party| party.holder.to_string())
         .collect()
 }
 
@@ -91,7 +91,7 @@ fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Cha
             (Some(_), None) => (Effect::Breaking, format!("`{pattern}` is no longer stored")),
         };
         let change = Change::new(effect, "subject-unstored", &old.account, &old.name, what);
-        changes.push(change.affecting(losers.iter().map(|party| party.service.to_string())));
+        changes.push(change.affecting(losers.iter().map(|party| party.holder.to_string())));
     }
     for pattern in new.subjects.iter().filter(|pattern| !stores(old, pattern.as_str())) {
         let what = format!("stores `{pattern}`");

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::contract::tests::{bucket, cluster, consumer, service, stream};
-use crate::model::{Account, AccountLimits, Ack, ByteSize, Deliver, Share, passages};
+use crate::model::{
+    Account, AccountLimits, Ack, ByteSize, Deliver, JetStreamLimits, Leafnode, Share, passages,
+};
 
 /// The code and the effect of every change, the affected behind them.
 fn told(before: &Cluster, after: &Cluster) -> Vec<String> {
@@ -298,4 +300,104 @@ fn fewer_ways_to_connect_break() {
     assert_eq!(told, ["Breaking connection-refused client"]);
     let told = changed(|after| after.services.get_mut("client").unwrap().connections.clear());
     assert_eq!(told, ["Breaking connection-refused client"]);
+}
+
+/// The base with an edge that calls and hears.
+fn with_edge(change: impl FnOnce(&mut Cluster)) -> Vec<String> {
+    let edge = || Leafnode {
+        name: "edge".parse().unwrap(),
+        account: "GAME".parse().unwrap(),
+        description: String::new(),
+        calls: vec!["svc.x.v1.do".parse().unwrap()],
+        publishes: vec![],
+        subscribes: vec!["evt.x.done.v1".parse().unwrap()],
+    };
+    let cluster = || {
+        let mut cluster = base();
+        cluster.leafnodes.insert(edge().name, edge());
+        cluster
+    };
+    let (before, mut after) = (cluster(), cluster());
+    change(&mut after);
+    told(&before, &after)
+}
+
+#[test]
+fn a_leafnode_that_goes_moves_or_may_do_less_is_told() {
+    let edge = |change: fn(&mut Leafnode)| {
+        with_edge(|after| change(after.leafnodes.get_mut("edge").unwrap()))
+    };
+    assert_eq!(edge(|edge| edge.calls.clear()), ["Breaking call-gone leafnode/edge"]);
+    assert_eq!(edge(|edge| edge.subscribes.clear()), ["Breaking subscribe-gone leafnode/edge"]);
+    let moved = edge(|edge| edge.account = "SHOP".parse().unwrap());
+    assert_eq!(moved, ["Breaking leafnode-moved leafnode/edge"]);
+    let more = edge(|edge| edge.calls.push("svc.y.v1.do".parse().unwrap()));
+    assert_eq!(more, ["Addition call-new leafnode/edge"]);
+    let gone = with_edge(|after| after.leafnodes.clear());
+    assert_eq!(gone, ["Breaking leafnode-gone leafnode/edge"]);
+}
+
+#[test]
+fn a_leafnode_feels_what_its_account_loses() {
+    let told = with_edge(|after| after.services.get_mut("server").unwrap().serves.clear());
+    assert_eq!(told, ["Breaking subject-unserved server client leafnode/edge"]);
+    let told = with_edge(|after| after.services.get_mut("server").unwrap().publishes.clear());
+    assert_eq!(told, ["Breaking publish-gone server client leafnode/edge"]);
+}
+
+#[test]
+fn keys_of_the_cache_that_go_and_come_are_told() {
+    let caches = |before: &[&str], after: &[&str]| {
+        let with = |keys: &[&str]| {
+            let mut cluster = base();
+            let keys = keys.iter().map(|key| key.parse().unwrap()).collect();
+            cluster.services.get_mut("client").unwrap().caches = keys;
+            cluster
+        };
+        told(&with(before), &with(after))
+    };
+    assert_eq!(caches(&["a:*"], &[]), ["Breaking cache-gone client"]);
+    assert_eq!(caches(&["a:*"], &["a:b:*"]), ["Breaking cache-gone client"]);
+    assert_eq!(caches(&["a:b:*"], &["a:*"]), ["Addition cache-new client"]);
+}
+
+#[test]
+fn less_storage_of_an_account_is_told() {
+    let limited = |jetstream: Option<JetStreamLimits>| {
+        let mut cluster = shared(&["evt.x.done.v1", "svc.x.v1.do"]);
+        cluster.accounts.get_mut("GAME").unwrap().limits.jetstream = jetstream;
+        cluster
+    };
+    let limits = |disk, streams, consumers| {
+        Some(JetStreamLimits { disk: ByteSize::new(disk), streams, consumers })
+    };
+    let told = |after| told(&limited(limits(9, 9, 9)), &limited(after));
+    let smaller = "Notable limit-smaller GAME client server";
+    assert_eq!(told(limits(8, 9, 9)), [smaller]);
+    assert_eq!(told(limits(9, 8, 9)), [smaller]);
+    assert_eq!(told(limits(9, 9, 8)), [smaller]);
+    assert_eq!(told(None), ["Breaking limit-smaller GAME client server"]);
+    assert!(told(limits(10, 10, 10)).is_empty());
+}
+
+#[test]
+fn only_those_feel_a_narrower_grant_who_needed_the_rest_of_it() {
+    let narrowed = |served: &str, published: &str| {
+        let mut cluster = base();
+        let server = cluster.services.get_mut("server").unwrap();
+        server.serves = vec![(served.parse().unwrap(), "q.x".parse().unwrap())];
+        server.publishes = vec![published.parse().unwrap()];
+        for (name, entity) in [("seven", "7"), ("other", "42")] {
+            let mut service = service(name, "GAME");
+            service.calls = vec![format!("svc.x.v1.get.{entity}").parse().unwrap()];
+            service.subscribes = vec![(format!("evt.x.done.v1.{entity}").parse().unwrap(), None)];
+            cluster.services.insert(service.name.clone(), service);
+        }
+        cluster
+    };
+    let before = narrowed("svc.x.v1.get.*", "evt.x.done.v1.*");
+    let served = told(&before, &narrowed("svc.x.v1.get.42", "evt.x.done.v1.*"));
+    assert_eq!(served[0], "Breaking subject-unserved server seven");
+    let published = told(&before, &narrowed("svc.x.v1.get.*", "evt.x.done.v1.7"));
+    assert_eq!(published[0], "Breaking publish-gone server other");
 }

@@ -9,7 +9,7 @@ use crate::environment::spec::{
 };
 use crate::environment::{Diagnostic, Diagnostics, Place};
 use crate::model::{
-    AccountName, BucketName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, SYSTEM_ACCOUNT,
+    AccountName, BucketName, ByteSize, Category, OWN_ACCOUNT, OWN_ROLE, QueueName, SYSTEM_ACCOUNT,
     ServiceName, StreamName, Subject, SubjectIndex, SubjectPattern,
 };
 
@@ -63,11 +63,22 @@ pub fn check(
     subjects_once(&catalog, problems);
     served_once(&catalog, problems);
     streams_apart(&catalog, problems);
+    no_requests_stored(&catalog, problems);
     duplicate_windows(&catalog, problems);
     consumers::check(environment, &catalog, problems);
     buckets::check(&catalog, problems);
     storage::check(environment, &catalog, problems);
     payloads(environment, &catalog, problems);
+}
+
+/// What entries say for themselves.
+pub fn check_alone(documents: &[Document<CatalogSpec>], problems: &mut Diagnostics) {
+    let catalog = Catalog::new(documents);
+    reserved(&catalog, problems);
+    categories(&catalog, problems);
+    subjects_once(&catalog, problems);
+    served_once(&catalog, problems);
+    consumers::check_alone(&catalog, problems);
 }
 
 fn entries<'a, N: Ord, S>(
@@ -175,11 +186,21 @@ pub struct Use<'a> {
     suffix: &'static str,
 }
 
-impl Use<'_> {
+impl<'a> Use<'a> {
     /// Its dotted path. Made for problems alone, since there are few of them among thousands of uses.
     pub fn path(&self) -> String {
         let Use { service, verb, index, suffix, .. } = self;
         format!("services.{}.{verb}[{index}]{suffix}", service.name)
+    }
+
+    /// The queue group that it is bound to.
+    pub fn queue(&self) -> Option<&'a QueueName> {
+        let spec = self.service.spec;
+        match self.verb {
+            "serves" => spec.serves.get(self.index).map(|serve| &serve.queue),
+            "subscribes" => spec.subscribes.get(self.index)?.queue.as_ref(),
+            _ => None,
+        }
     }
 
     /// Where it stands.
@@ -278,7 +299,8 @@ fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     for used in &all {
         let earlier = seen.entry(&used.service.spec.account).or_default();
         let others = earlier.overlapping(used.subject.as_str());
-        if let Some(first) = others.into_iter().find(|o| o.service.name != used.service.name) {
+        let mut others = others.into_iter().copied();
+        if let Some(first) = others.clone().find(|o| o.service.name != used.service.name) {
             let other = first.service.name;
             problems.push(
                 Diagnostic::error(
@@ -289,9 +311,21 @@ fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
                 .other(first.at(), "first here")
                 .help("one service answers a subject; its instances share a queue group"),
             );
-        } else {
-            earlier.insert(used.subject.as_str(), used);
+            continue;
         }
+        if let Some(first) = others.find(|o| o.queue() != used.queue()) {
+            let (subject, wider) = (used.subject, first.subject);
+            let message = format!(
+                "`{}` serves `{subject}` in another queue group than `{wider}`",
+                used.service.name
+            );
+            problems.push(
+                Diagnostic::error("answered-twice", used.at(), message)
+                    .other(first.at(), "the other queue group")
+                    .help("a request in both would be answered by both: use one queue group"),
+            );
+        }
+        earlier.insert(used.subject.as_str(), used);
     }
 }
 
@@ -334,6 +368,27 @@ fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
             stream.document.key(&format!("streams.{}.subjects", stream.name)),
             format!("`{}` stores nothing", stream.name),
         ));
+    }
+}
+
+/// A stream acknowledges what it stores to the reply subject, which for a request is where its answer is awaited.
+fn no_requests_stored(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    for stream in &catalog.streams {
+        for (index, pattern) in stream.spec.subjects.iter().enumerate() {
+            if Category::of_subject(pattern.as_str()) != Some(Category::Service) {
+                continue;
+            }
+            let at = stream.document.at(&format!("streams.{}.subjects[{index}]", stream.name));
+            let message = format!("`{}` would store the requests of `{pattern}`", stream.name);
+            problems.push(
+                Diagnostic::error("requests-stored", at, message)
+                    .label("expected a pattern of evt or audit")
+                    .help(
+                        "callers would take the stream's acknowledgement for the answer: \
+                         store an event that the service publishes",
+                    ),
+            );
+        }
     }
 }
 

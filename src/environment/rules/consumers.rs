@@ -57,14 +57,12 @@ pub fn check(
     catalog: &Catalog<'_>,
     problems: &mut Diagnostics,
 ) {
+    check_alone(catalog, problems);
     let all: Vec<Pulled<'_>> = catalog.services.iter().flat_map(consumers).collect();
     let streams: BTreeMap<&str, &Stream<'_>> =
         catalog.streams.iter().map(|stream| (stream.name.as_str(), stream)).collect();
     let offers = Offers::new(catalog);
-    names_once(&all, problems);
     for pulled in &all {
-        acknowledgements(pulled, problems);
-        filters_apart(pulled, problems);
         match streams.get(pulled.spec.stream.as_str()) {
             Some(stream) if stream.spec.account == *pulled.owner() => {
                 filter_inside(pulled, stream, problems);
@@ -79,6 +77,16 @@ pub fn check(
         }
     }
     one_worker_each(&all, &streams, problems);
+}
+
+/// What consumers say for themselves, whatever their streams are.
+pub fn check_alone(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let all: Vec<Pulled<'_>> = catalog.services.iter().flat_map(consumers).collect();
+    names_once(&all, problems);
+    for pulled in &all {
+        acknowledgements(pulled, problems);
+        filters_apart(pulled, problems);
+    }
 }
 
 fn consumers<'a>(service: &'a Entry<'a, ServiceName, ServiceSpec>) -> Vec<Pulled<'a>> {

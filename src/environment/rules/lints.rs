@@ -1,5 +1,6 @@
 //! Lints: what is allowed, and what an expert would object to. `lint_table` holds what there is to say about each.
 
+mod connections;
 mod contract;
 mod durability;
 mod identity;
@@ -26,5 +27,6 @@ pub fn check(
     network::check(environment, &catalog, problems);
     identity::check(environment, problems);
     durability::check(&catalog, problems);
-    contract::check(&catalog, problems);
+    contract::check(&environment.spec, &catalog, problems);
+    connections::check(&environment.spec, &catalog, problems);
 }

@@ -44,6 +44,22 @@ pub fn overlaps(a: &str, b: &str) -> bool {
     }
 }
 
+/// The pattern of the subjects that match both; None where there are none.
+pub fn shared(a: &str, b: &str) -> Option<String> {
+    let (mut left, mut right) = (a.split('.'), b.split('.'));
+    let mut tokens = Vec::new();
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return Some(tokens.join(".")),
+            (Some(">"), Some(rest)) => tokens.extend(std::iter::once(rest).chain(right.by_ref())),
+            (Some(rest), Some(">")) => tokens.extend(std::iter::once(rest).chain(left.by_ref())),
+            (Some(x), Some(y)) if x == y || y == "*" => tokens.push(x),
+            (Some("*"), Some(y)) => tokens.push(y),
+            _ => return None,
+        }
+    }
+}
+
 /// Whether a text stands for more than one subject.
 pub fn has_wildcard(text: &str) -> bool {
     text.split('.').any(|token| token == "*" || token == ">")
@@ -94,6 +110,22 @@ mod tests {
         assert!(overlaps("a.*.c", "*.b.c"));
         assert!(!overlaps("a.>", "a"));
         assert!(!overlaps("a.*", "a.b.c"));
+    }
+
+    #[test]
+    fn what_patterns_share_matches_both() {
+        for (a, b, both) in [
+            ("a.*", "a.42", Some("a.42")),
+            ("a.*.c", "*.b.c", Some("a.b.c")),
+            ("a.>", "a.*.c", Some("a.*.c")),
+            ("a.b.>", "*.>", Some("a.b.>")),
+            (">", ">", Some(">")),
+            ("a.>", "a", None),
+            ("a.*", "a.b.c", None),
+        ] {
+            assert_eq!(shared(a, b).as_deref(), both, "{a} {b}");
+            assert_eq!(shared(b, a).as_deref(), both, "{b} {a}");
+        }
     }
 
     #[test]

@@ -93,9 +93,9 @@ impl Subject {
         self.text.replace("*", "0")
     }
 
-    /// The legal subject that is nearest to a text; a legal one is its own.
-    pub fn nearest(text: &str) -> String {
-        repair::subject(text)
+    /// The legal subject that is nearest to a text; a legal one is its own. What is reserved has none near it.
+    pub fn nearest(text: &str) -> Option<String> {
+        reserved(text).is_none().then(|| repair::subject(text))
     }
 }
 
@@ -103,9 +103,12 @@ impl FromStr for Subject {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        if let Some(reserved) = reserved(text) {
+            return Err(reserved);
+        }
         let shape = Shape::read(text).map_err(|problem| {
             Malformed::new(format!("`{text}` is not a subject: {problem}"))
-                .with_help(format!("the nearest legal form is `{}`", Self::nearest(text)))
+                .with_help(format!("the nearest legal form is `{}`", repair::subject(text)))
         })?;
         Ok(Self { text: text.to_owned(), shape, stem: Stem::first_words(text) })
     }
@@ -134,9 +137,9 @@ impl SubjectPattern {
         matching::covers(&self.0, subject.as_str())
     }
 
-    /// The legal pattern that is nearest to a text.
-    pub fn nearest(text: &str) -> String {
-        repair::pattern(text)
+    /// The legal pattern that is nearest to a text. What is reserved has none near it.
+    pub fn nearest(text: &str) -> Option<String> {
+        reserved(text).is_none().then(|| repair::pattern(text))
     }
 }
 
@@ -148,6 +151,9 @@ impl FromStr for SubjectPattern {
             Malformed::new(format!("`{text}` is not a subject pattern: {problem}"))
                 .with_help(format!("write for example `{}`", Self::EXAMPLE))
         };
+        if let Some(reserved) = reserved(text) {
+            return Err(reserved);
+        }
         let tokens: Vec<&str> = text.split('.').collect();
         let (last, front) = tokens.split_last().ok_or_else(|| wrong("it is empty"))?;
         if front.contains(&">") {
@@ -163,6 +169,22 @@ impl FromStr for SubjectPattern {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Why nobody can be granted an inbox, or a subject of the servers themselves. There is no legal form near these.
+fn reserved(text: &str) -> Option<Malformed> {
+    let first = text.split('.').next()?;
+    if first == "_INBOX" {
+        let problem = format!("`{text}` is an inbox, and inboxes are private to each service");
+        return Some(Malformed::new(problem).with_help(
+            "take it out: natsops grants every service its own inboxes, and one answer to each request that it serves",
+        ));
+    }
+    first.starts_with('$').then(|| {
+        Malformed::new(format!("`{text}` belongs to the servers themselves")).with_help(
+            "take it out: natsops grants what `consumes`, `reads` and `writes` need of them",
+        )
+    })
 }
 
 impl fmt::Display for Category {
@@ -211,7 +233,7 @@ mod tests {
             "evt.state.player.updated.v1.*",
         ] {
             assert!(text.parse::<Subject>().is_ok(), "{text}");
-            assert_eq!(Subject::nearest(text), text);
+            assert_eq!(Subject::nearest(text).as_deref(), Some(text));
         }
     }
 
@@ -266,9 +288,27 @@ mod tests {
         ] {
             let error = text.parse::<Subject>().unwrap_err();
             assert!(error.problem.contains(reason), "{text}: {error}");
-            let nearest = Subject::nearest(text);
+            let nearest = Subject::nearest(text).unwrap();
             assert!(nearest.parse::<Subject>().is_ok(), "{text}: {nearest}");
             assert!(error.help.unwrap().contains(&nearest), "{text}: {nearest}");
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_is_refused_with_the_reason_and_without_a_form() {
+        for (text, reason) in [
+            ("_INBOX.b.x", "private to each service"),
+            ("_INBOX", "private to each service"),
+            ("_INBOX.>", "private to each service"),
+            ("$SYS.REQ.SERVER.PING", "belongs to the servers"),
+            ("$KV.QUOTAS.>", "belongs to the servers"),
+        ] {
+            for error in [text.parse::<Subject>().err(), text.parse::<SubjectPattern>().err()] {
+                let error = error.unwrap();
+                assert!(error.problem.contains(reason), "{text}: {error}");
+                assert!(error.help.unwrap().contains("natsops grants"), "{text}");
+            }
+            assert_eq!((Subject::nearest(text), SubjectPattern::nearest(text)), (None, None));
         }
     }
 

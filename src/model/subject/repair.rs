@@ -104,10 +104,13 @@ fn guess(tokens: &[String]) -> Category {
 
 /// A legal subject from a category and the tokens after it, the version among them or not.
 fn compose(category: Category, tokens: &[String]) -> Option<String> {
-    let version = tokens.iter().position(|token| is_version(token));
-    let number = tokens
-        .iter()
-        .filter(|token| is_version(token))
+    let versions = || tokens.iter().enumerate().filter(|(_, token)| is_version(token));
+    // Of several versions the last is the operation's own, and none stands where it was meant.
+    let several = versions().count() > 1;
+    let version = versions().map(|(at, _)| at).next().filter(|_| !several);
+    let number = versions()
+        .map(|(_, token)| token)
+        .rev()
         .find_map(|token| token[1..].parse::<u32>().ok().filter(|number| *number > 0))
         .unwrap_or(1);
     let mut names: Vec<String> =
@@ -199,7 +202,7 @@ mod tests {
             ("quest.generated.v1", "evt.quest.generated.v1"),
             ("v1.svc.ai.llm.infer", "svc.ai.llm.v1.infer"),
             ("svc.v1.ai.llm.infer", "svc.ai.llm.v1.infer"),
-            ("svc.ai.v1.llm.v2.infer", "svc.ai.v1.llm.infer"),
+            ("svc.ai.v1.llm.v2.infer", "svc.ai.llm.v2.infer"),
             ("svc..llm.v1.infer", "svc.llm.v1.infer"),
             ("svc.ai.llm.v01.infer", "svc.ai.llm.v1.infer"),
             ("svc.ai.llm.v0.infer", "svc.ai.llm.v1.infer"),

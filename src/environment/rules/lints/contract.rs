@@ -1,24 +1,25 @@
 //! Lints about who says what to whom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::catalog::{Catalog, Entry, Use, uses};
 use super::super::sharing::{Offer, Offers, Trails};
 use crate::environment::Diagnostics;
 use crate::environment::shape::did_you_mean;
-use crate::environment::spec::ServiceSpec;
+use crate::environment::spec::{EnvironmentSpec, LeafnodeSpec, ServiceSpec};
 use crate::model::{AccountName, Category, ServiceName, Subject, SubjectIndex};
 
 /// A service of the catalog.
 type Service<'a> = Entry<'a, ServiceName, ServiceSpec>;
 
-pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+pub fn check(environment: &EnvironmentSpec, catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let (offers, trails) = (Offers::new(catalog), Trails::new(catalog));
     without_grants(catalog, problems);
     unstored(catalog, &trails, problems);
-    unfed(catalog, problems);
-    unpublished(catalog, (&offers, &trails), problems);
-    uncalled(catalog, &offers, problems);
+    unfed(environment, catalog, problems);
+    unpublished(environment, catalog, (&offers, &trails), problems);
+    stolen(catalog, problems);
+    uncalled(environment, catalog, &offers, problems);
     untaken(catalog, &offers, problems);
 }
 
@@ -29,12 +30,6 @@ fn all<'a>(catalog: &'a Catalog<'_>, verb: &str) -> Vec<(&'a AccountName, Use<'a
         .flat_map(|service| uses(service).into_iter().map(|used| (&service.spec.account, used)))
         .filter(|(_, used)| used.verb == verb)
         .collect()
-}
-
-fn subjects<'a>(
-    uses: &'a [(&'a AccountName, Use<'a>)],
-) -> BTreeSet<(&'a AccountName, &'a Subject)> {
-    uses.iter().map(|(account, used)| (*account, used.subject)).collect()
 }
 
 fn without_grants(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
@@ -84,10 +79,11 @@ fn unstored(catalog: &Catalog<'_>, trails: &Trails<'_>, problems: &mut Diagnosti
 }
 
 /// Where another account publishes it, it is an error, and found elsewhere.
-fn unfed(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+fn unfed(environment: &EnvironmentSpec, catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     let mut published = SubjectIndex::default();
-    let spoken = [all(catalog, "publishes"), all(catalog, "calls")].concat();
-    spoken.iter().for_each(|(_, used)| published.insert(used.subject.as_str(), ()));
+    let services = all(catalog, "publishes").into_iter().map(|(_, used)| used.subject);
+    let leafnodes = environment.leafnodes.values().flat_map(|leafnode| &leafnode.publishes);
+    services.chain(leafnodes).for_each(|subject| published.insert(subject.as_str(), ()));
     for stream in &catalog.streams {
         for (index, pattern) in stream.spec.subjects.iter().enumerate() {
             if published.overlapping(pattern.as_str()).is_empty() {
@@ -104,22 +100,52 @@ fn unfed(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
+/// Subjects by account, those of leafnodes included.
+type Spoken<'a> = BTreeMap<&'a AccountName, SubjectIndex<'a, &'a Subject>>;
+
+fn spoken<'a>(
+    uses: &[(&'a AccountName, Use<'a>)],
+    environment: &'a EnvironmentSpec,
+    of_leafnode: fn(&LeafnodeSpec) -> &Vec<Subject>,
+) -> Spoken<'a> {
+    let mut spoken = Spoken::new();
+    let own = uses.iter().map(|(account, used)| (*account, used.subject));
+    let leafnodes = environment.leafnodes.values();
+    let edges = leafnodes.flat_map(|leafnode| {
+        of_leafnode(leafnode).iter().map(move |subject| (&leafnode.account, subject))
+    });
+    for (account, subject) in own.chain(edges) {
+        spoken.entry(account).or_default().insert(subject.as_str(), subject);
+    }
+    spoken
+}
+
+/// Whether some message of a subject is spoken in an account.
+fn is_spoken(spoken: &Spoken<'_>, account: &AccountName, subject: &Subject) -> bool {
+    let index = spoken.get(account);
+    index.is_some_and(|index| !index.overlapping(subject.as_str()).is_empty())
+}
+
 fn unpublished(
+    environment: &EnvironmentSpec,
     catalog: &Catalog<'_>,
     (offers, trails): (&Offers<'_>, &Trails<'_>),
     problems: &mut Diagnostics,
 ) {
     let publications = all(catalog, "publishes");
-    let published = subjects(&publications);
-    let anywhere: BTreeSet<&Subject> = published.iter().map(|(_, subject)| *subject).collect();
+    let published = spoken(&publications, environment, |leafnode| &leafnode.publishes);
+    let anywhere =
+        |subject: &Subject| published.keys().any(|account| is_spoken(&published, account, subject));
     for (account, used) in all(catalog, "subscribes") {
-        let comes = offers.to(account, used.subject).is_some()
-            || trails.reach(account, used.subject) && anywhere.contains(used.subject);
-        if comes || published.contains(&(account, used.subject)) {
+        let comes = is_spoken(&published, account, used.subject)
+            || offers.to(account, used.subject).is_some()
+            || trails.reach(account, used.subject) && anywhere(used.subject);
+        if comes {
             continue;
         }
         let message = format!("nobody in account {account} publishes `{}`", used.subject);
-        let near = published.iter().filter(|(a, _)| *a == account).map(|(_, s)| s.as_str());
+        let near = publications.iter().filter(|(a, _)| *a == account);
+        let near = near.map(|(_, other)| other.subject.as_str());
         let help = did_you_mean(used.subject.as_str(), near).unwrap_or_else(|| {
             "add it to a service's `publishes`, or drop the subscription".to_owned()
         });
@@ -128,28 +154,55 @@ fn unpublished(
     }
 }
 
-fn uncalled(catalog: &Catalog<'_>, offers: &Offers<'_>, problems: &mut Diagnostics) {
+fn uncalled(
+    environment: &EnvironmentSpec,
+    catalog: &Catalog<'_>,
+    offers: &Offers<'_>,
+    problems: &mut Diagnostics,
+) {
     let calls = all(catalog, "calls");
-    let mut called = subjects(&calls);
+    let mut called = spoken(&calls, environment, |leafnode| &leafnode.calls);
     // A call of another account is a call here.
-    let shared = calls.iter().filter_map(|(account, used)| {
-        Some((offers.to(account, used.subject)?.owner.name, used.subject))
-    });
-    called.extend(shared.collect::<Vec<_>>());
+    for (account, used) in &calls {
+        if let Some(offer) = offers.to(account, used.subject) {
+            let index = called.entry(offer.owner.name).or_default();
+            index.insert(used.subject.as_str(), used.subject);
+        }
+    }
     for (account, used) in all(catalog, "serves") {
-        if called.contains(&(account, used.subject)) {
+        if is_spoken(&called, account, used.subject) {
             continue;
         }
-        let newer = called.iter().find(|(a, other)| {
-            *a == account && without_version(other) == without_version(used.subject)
-        });
+        let here = called.get(account).map(|index| index.overlapping(">")).unwrap_or_default();
+        let other =
+            here.into_iter().find(|other| without_version(other) == without_version(used.subject));
         let message = format!("nobody calls `{}` of account {account}", used.subject);
-        let help = match newer {
-            Some((_, other)) => format!("callers use `{other}`: stop serving this version"),
+        let help = match other {
+            Some(other) => format!("callers use `{other}`: stop serving this version"),
             None => "take it out, or add the service that calls it to the catalog".to_owned(),
         };
         let lint = used.service.document.lint("serve-uncalled", &used.path(), message);
         problems.push(lint.help(help));
+    }
+}
+
+/// Several services in one queue group of an event: each receives a part of them.
+fn stolen(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
+    let mut seen: BTreeMap<_, SubjectIndex<'_, Use<'_>>> = BTreeMap::new();
+    for (account, used) in all(catalog, "subscribes") {
+        let Some(queue) = used.queue() else { continue };
+        let earlier = seen.entry((account, queue)).or_default();
+        let others = earlier.overlapping(used.subject.as_str()).into_iter();
+        let other = others.into_iter().find(|other| other.service.name != used.service.name);
+        if let Some(other) = other {
+            let (subject, name) = (used.subject, other.service.name);
+            let message = format!("`{name}` receives `{subject}` in queue group {queue} too");
+            let lint = used.service.document.lint("queue-shared", &used.path(), message);
+            problems.push(lint.other(other.at(), "the other service").help(
+                "each event reaches one of both: give every service a queue group of its own",
+            ));
+        }
+        earlier.insert(used.subject.as_str(), used);
     }
 }
 

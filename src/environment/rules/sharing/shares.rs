@@ -71,7 +71,7 @@ fn takers(
 ) {
     let share_path = path(account.name, index);
     if share.with.is_empty() {
-        let at = account.document.key(&format!("{share_path}.with"));
+        let at = account.document.at(&format!("{share_path}.with"));
         let message = format!("`{}` is shared with nobody", share.subject);
         problems.push(
             Diagnostic::error("share-with-nobody", at, message)
