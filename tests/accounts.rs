@@ -238,7 +238,10 @@ async fn a_trail_that_moves_to_the_audit_account_is_kept_where_it_was() {
 }
 
 /// A way to break the shipped catalog, what is found, what is said about it, and where: a file, and what is in its line.
-const BREAKAGES: [(&str, &str, &str, &str, &str, (&str, &str)); 14] = [
+type Breakage = (&'static str, &'static str, &'static str, &'static str, &'static str, Place);
+type Place = (&'static str, &'static str);
+
+const BREAKAGES: [Breakage; 14] = [
     (
         "commerce.yaml",
         "      - {subject: svc.inventory.v1.grant, with: [GAME]}\n",
