@@ -103,7 +103,7 @@ impl Running {
 pub fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !come() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what} does not come");
+        assert!(begin.elapsed() < Duration::from_secs(180), "{what} does not come");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

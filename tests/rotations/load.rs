@@ -180,6 +180,9 @@ async fn publish(
                     counts.acknowledge(stream, id);
                     return;
                 }
+                drop(instance);
+                // As long as clients usually wait: a stream that elects a leader refuses at once.
+                tokio::time::sleep(Duration::from_millis(250)).await;
             }
             counts.failed.fetch_add(1, Ordering::Relaxed);
         });
