@@ -245,22 +245,25 @@ fn a_cache_that_aws_could_not_make_is_told_and_made_anew() {
     stage.caches_are_reached();
 }
 
-/// A machine that has just begun takes no volume, so the next run waits until it runs.
+/// A machine that has just begun takes no volume, and a cache takes no users whose group has just begun: the next run waits
+/// for both.
 #[test]
-fn a_run_that_finds_a_machine_beginning_waits_for_it() {
-    let stage = Stage::in_real_time();
-    let run = Running::start(&stage);
-    wait_for("a machine", || {
-        stage.aws.post("advance", &json!(1));
-        has_called(&stage, "RunInstances")
-    });
-    run.send(Signal::INT);
-    assert_eq!(run.end().code, 130);
-    let again = stage.again_at_work();
-    let again = stage.hurried(again);
-    assert_eq!(again.code, 0, "{}", again.stderr);
-    stage.in_sync();
-    is_whole(&stage);
+fn a_run_that_finds_something_beginning_waits_for_it() {
+    for begun in ["RunInstances", "CreateUserGroup"] {
+        let stage = Stage::in_real_time();
+        let run = Running::start(&stage);
+        wait_for(begun, || {
+            stage.aws.post("advance", &json!(1));
+            has_called(&stage, begun)
+        });
+        run.send(Signal::INT);
+        assert_eq!(run.end().code, 130);
+        let again = stage.again_at_work();
+        let again = stage.hurried(again);
+        assert_eq!(again.code, 0, "{begun}: {}", again.stderr);
+        stage.in_sync();
+        is_whole(&stage);
+    }
 }
 
 /// A change of a volume that AWS takes and then does not make is told with its reason, and tried again.

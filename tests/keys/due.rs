@@ -25,6 +25,9 @@ fn what_is_due_is_replaced_and_what_waits_goes_on() {
     let said = due(&["--dry-run"]);
     let lines: Vec<&str> = said.stdout.lines().collect();
     assert_eq!(lines[0], "natsops keys rotate local user wallet");
+    let told = project.run(&["keys", "rotate", "local", "--all-due", "--dry-run", "--json"]);
+    let told = told.expect(0).json();
+    assert_eq!(serde_json::json!(lines), told["commands"]);
     for user in ["store", "natsops", "replication"] {
         let line = format!("natsops keys rotate local redis {user}");
         assert!(lines.contains(&line.as_str()), "{lines:?}");

@@ -256,7 +256,7 @@ pub async fn create_group(
 }
 
 /// A group serves once it is active.
-async fn active(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
+pub async fn active(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Result<(), CloudError> {
     until("the users of the cache", SETTLES, told, async || {
         let status = group_status(aws).await?.unwrap_or("not seen yet".to_owned());
         Ok(if status == "active" { Look::Ready } else { Look::NotYet(status) })

@@ -9,7 +9,7 @@ use aws_sdk_elasticache::types::{
 use super::AwsProvider;
 use super::access::gone_or;
 use super::cache_subnets::{exists_or, tags};
-use super::cache_users::ENGINE;
+use super::cache_users::{self, ENGINE};
 use super::error::{Answer as _, CloudError};
 use super::names::{Group, Names};
 use super::wait::{Look, until};
@@ -214,6 +214,8 @@ pub async fn create(aws: &AwsProvider<'_>, told: &(dyn Fn(&str) + Sync)) -> Resu
         return Ok(());
     };
     let stem = aws.names.stem();
+    // A run that was stopped may have left the group of its users beginning.
+    cache_users::active(aws, told).await?;
     let call = aws
         .clients
         .cache
