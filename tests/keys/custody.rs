@@ -150,7 +150,9 @@ fn the_log_tells_who_did_what_and_what_was_altered() {
         (&last["what"], &last["why"]),
         (&"keys rotate user wallet".into(), &"a leak in CI".into())
     );
-    assert!(last["keys"].get("user/wallet").is_some(), "{last}");
+    assert!(entries[1]["keys"].get("user/wallet").is_some(), "{}", entries[1]);
+    // Then its overlap began.
+    assert_eq!(last["told"], serde_json::json!(["user/wallet"]));
     let table = project.run(&["keys", "audit", "local", "--last", "1"]).expect(0).stdout;
     assert!(table.contains("a leak in CI") && !table.contains("the first one"), "{table}");
     let verified = project.run(&["keys", "audit", "local", "--verify"]).expect(0).stdout;

@@ -73,6 +73,9 @@ async fn the_old_key_is_let_in_until_the_overlap_is_over_and_by_nobody_afterward
     let retiring = listed.lines().find(|line| line.starts_with("retiring/user/wallet")).unwrap();
     assert!(retiring.contains(" retiring ") && retiring.contains("1 connection"), "{retiring}");
 
+    let log = project.run(&["keys", "audit", "local"]).expect(0).stdout;
+    assert!(log.contains("began the overlap of user/wallet"), "{log}");
+
     // The overlap is not over: nothing more happens, and no third key is made.
     let waiting = rotate(project, "wallet", &[]);
     assert_eq!(waiting["steps"], json!(["verify-new", "wait"]));

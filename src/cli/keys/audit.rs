@@ -108,7 +108,8 @@ fn changed(entry: &Entry) -> String {
         few(entry.revoked.iter().map(String::as_str).collect(), "revoked"),
         few(entry.forgotten.iter().map(String::as_str).collect(), "forgot"),
         few(entry.offline.iter().map(String::as_str).collect(), "took offline"),
+        few(entry.told.iter().map(String::as_str).collect(), "began the overlap of"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() { "nothing in the store".to_owned() } else { parts.join(", ") }
 }
