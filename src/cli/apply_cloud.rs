@@ -155,10 +155,15 @@ impl Grounds<'_, '_> {
         if self.reach == Reach::Wait {
             reach::wait(&self.site, stop).await?;
         }
-        let Some(world) = reach::survey(&self.site, &self.site.store.index()?, None).await? else {
+        let index = self.site.store.index()?;
+        let Some(world) = reach::survey(&self.site, &index, None).await? else {
             return Ok(Done { left, checks: None });
         };
         let (report, servers) = reach::finish(&self.site, world, stop).await?;
+        if self.site.store.index()?.generation != index.generation {
+            // Claims were signed anew for the servers; machines that boot later fetch the same.
+            platform::deliver(&self.ground, stop).await?;
+        }
         Ok(Done { left: platform::with_servers(left, servers), checks: Some(report) })
     }
 }

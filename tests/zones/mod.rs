@@ -99,6 +99,27 @@ fn messages(status: &Value) -> u64 {
     streams.iter().map(|stream| stream["messages"].as_u64().unwrap()).sum()
 }
 
+/// Somebody brings back what the store and the catalog were an apply ago. What the servers hold is newer, so claims are signed
+/// anew after bundles were written; and machines that boot later fetch those.
+fn claims_are_signed_anew_for_servers_that_hold_newer_ones(stage: &Stage) {
+    stage.by_hand(
+        "found = s3.list_object_versions(Bucket=BUCKET, Prefix='index.json')['Versions']\n\
+         found.sort(key=lambda version: version['LastModified'])\n\
+         former = {'Bucket': BUCKET, 'Key': 'index.json', 'VersionId': found[-2]['VersionId']}\n\
+         text = s3.get_object(**former)['Body'].read()\n\
+         s3.put_object(Bucket=BUCKET, Key='index.json', Body=text)",
+    );
+    stage.project.edit(
+        "catalog/commerce.yaml",
+        "limits: {payload: 48 KiB}",
+        "limits: {payload: 32 KiB}",
+    );
+    let plan = stage.run(&["plan", "prod", "--json"]).expect(0).json();
+    assert!(changes(&plan).iter().any(|c| c == "update claims COMMERCE"), "{:?}", changes(&plan));
+    stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
+    stage.in_sync();
+}
+
 /// A user key goes the same way: proven on every server, and what its service fetches is new.
 fn keys_are_replaced(stage: &Stage) {
     let fetched = || {
@@ -202,7 +223,7 @@ fn scene(network: &Network) {
     );
     stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
     stage.in_sync();
-
+    claims_are_signed_anew_for_servers_that_hold_newer_ones(&stage);
     keys_are_replaced(&stage);
     let addresses = Addresses { local_network: local_network(stage.project.path()) };
     let cluster = load(stage.project.path(), "prod", &addresses).unwrap().cluster.unwrap();

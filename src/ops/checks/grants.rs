@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -22,6 +23,13 @@ use crate::secrets::{Document, KeyName, StoreError, Ticket};
 
 /// How many services sign in at a time.
 const AT_A_TIME: usize = 8;
+
+/// How often a service signs in before its refusal counts. A server that knows an account from its routes alone reads its
+/// claims when somebody signs in, and refuses whoever else does so meanwhile (`lookupAccount`: "update too soon").
+const ATTEMPTS: usize = 4;
+
+/// How long is waited in between, at first; each time twice as long.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What a service's trial came to.
 struct Trial {
@@ -106,7 +114,7 @@ async fn trial<P: Provider>(
         return trial;
     }
     let outcome = async {
-        let mut probe = sign_in(scene, service, address).await?;
+        let mut probe = sign_in_patiently(scene, service, address).await?;
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
         try_publications(scene, &mut probe, service, &mut trial).await?;
         try_subscriptions(&mut probe, service, user, live, &mut trial).await?;
@@ -124,6 +132,23 @@ fn door<'s, P>(scene: &Scene<'s, '_, P>, number: usize) -> &'s Node {
     let answers = |at: usize| scene.nodes.get(at).is_some_and(|health| health.varz.is_some());
     let at = (number..number + nodes.len()).map(|at| at % nodes.len()).find(|at| answers(*at));
     &nodes[at.unwrap_or(number % nodes.len())]
+}
+
+/// Signs in, and again after a pause where the server refuses.
+async fn sign_in_patiently<P: Provider>(
+    scene: &Scene<'_, '_, P>,
+    service: &Service,
+    address: SocketAddr,
+) -> Result<Probe, String> {
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        if let Ok(probe) = sign_in(scene, service, address).await {
+            return Ok(probe);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    sign_in(scene, service, address).await
 }
 
 /// Signs in exactly as the service does: with its own certificate and its own creds.
