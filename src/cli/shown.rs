@@ -136,6 +136,8 @@ pub enum RotationOutcome<'a> {
     Left {
         /// The steps that are left.
         left: &'a [Step],
+        /// The keys that are refused in the end, with the connections that would be closed if it were now.
+        ends: &'a [KeyStatus],
     },
     /// Something was done.
     Done {

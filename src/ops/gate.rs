@@ -16,6 +16,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a cluster may take: an election, plus catching up after a restart.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// How long servers may restore their streams. Where a block of a stream is compressed, 2.15.1 reads it anew for each message
+/// that is older than the duplicate window (`GetSeqFromTime`): half a minute for eight thousand small messages.
+const RESTORE: Duration = Duration::from_secs(1800);
+
+/// What `/healthz` says of a server that has begun to run and listens to nobody yet.
+const NOT_READY: &str = "failed to be ready for connections";
+
 /// How long a replica may be behind because there is much to store.
 const MOMENT: Duration = Duration::from_secs(10);
 
@@ -28,6 +35,44 @@ pub struct NodeHealth {
     pub jetstream: Option<Jsz>,
     /// Why it is not healthy; none when it is.
     pub problem: Option<String>,
+}
+
+impl NodeHealth {
+    /// Whether it restores its streams, before it lets anybody in.
+    fn restores(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem == RESTORES)
+    }
+}
+
+/// What is said of a server that is not ready.
+const RESTORES: &str = "it restores its streams, and lets nobody in yet";
+
+/// How long it is waited for servers: while one restores its streams, as long as that may take.
+pub(super) struct Patience {
+    limit: Duration,
+    begin: Instant,
+    /// Since when no server restores anything.
+    since: Instant,
+}
+
+impl Patience {
+    /// Waits so long for everything else.
+    pub fn new(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self { limit, begin: now, since: now }
+    }
+
+    /// Fails when it is over; `missing` is what it waits for.
+    pub fn check(&mut self, nodes: &[NodeHealth], missing: &str) -> Result<(), OpsError> {
+        if nodes.iter().any(NodeHealth::restores) && self.begin.elapsed() < RESTORE {
+            self.since = Instant::now();
+        }
+        if self.since.elapsed() <= self.limit {
+            return Ok(());
+        }
+        let seconds = self.begin.elapsed().as_secs();
+        Err(OpsError::Unhealthy { seconds, missing: missing.to_owned() })
+    }
 }
 
 /// Looks at every node, in the order of the model.
@@ -44,6 +89,7 @@ pub async fn look<P: Provider>(site: &Site<'_, P>) -> Vec<NodeHealth> {
         }
         let problem = match health {
             Ok(Health::Good) => None,
+            Ok(Health::Bad(reason)) if reason.starts_with(NOT_READY) => Some(RESTORES.to_owned()),
             Ok(Health::Bad(reason)) => Some(reason),
             Err(_) => Some("it does not answer".to_owned()),
         };
@@ -92,7 +138,7 @@ pub async fn wait_healthy<P: Provider>(
     site: &Site<'_, P>,
     stop: &StopSign,
 ) -> Result<Vec<NodeHealth>, OpsError> {
-    let begin = Instant::now();
+    let mut patience = Patience::new(LIMIT);
     let mut whole = BTreeSet::new();
     loop {
         let nodes = look(site).await;
@@ -108,9 +154,7 @@ pub async fn wait_healthy<P: Provider>(
         if stop.is_raised() {
             return Err(OpsError::Interrupted);
         }
-        if begin.elapsed() > LIMIT {
-            return Err(OpsError::Unhealthy { seconds: LIMIT.as_secs(), missing });
-        }
+        patience.check(&nodes, &missing)?;
         site.reporter.event(&Event::Waiting(&missing));
         tokio::time::sleep(PAUSE).await;
     }
@@ -215,6 +259,20 @@ pub(super) mod tests {
 
     const WHOLE: &str =
         r#"{"leader":"a","cluster_size":2,"replicas":[{"name":"b","current":true}]}"#;
+
+    #[test]
+    fn who_restores_streams_is_waited_for_beyond_the_limit_and_nobody_else() {
+        let ill =
+            |problem: &str| NodeHealth { problem: Some(problem.to_owned()), ..node("b", WHOLE) };
+        let mut patience = Patience::new(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(30));
+        patience.check(&[node("a", WHOLE), ill(RESTORES)], "b").unwrap();
+        // What follows has its own time.
+        patience.check(&[ill("it is behind")], "b").unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        let over = patience.check(&[ill("it is behind")], "b is behind").unwrap_err().to_string();
+        assert!(over.contains("b is behind"), "{over}");
+    }
 
     #[test]
     fn a_whole_meta_group_is_well() {

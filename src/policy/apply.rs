@@ -102,8 +102,8 @@ fn cache_parts(scope: &Scope) -> Statement {
 fn roles(scope: &Scope) -> Statement {
     Statement::new("Roles", [scope.access()]).allow(
         "iam",
-        "AddRoleToInstanceProfile DeleteInstanceProfile DeleteRole DeleteRolePolicy GetInstanceProfile PutRolePolicy \
-         RemoveRoleFromInstanceProfile UpdateAssumeRolePolicy UpdateRole",
+        "AddRoleToInstanceProfile DeleteInstanceProfile DeleteRole DeleteRolePolicy DetachRolePolicy GetInstanceProfile \
+         PutRolePolicy RemoveRoleFromInstanceProfile UpdateAssumeRolePolicy UpdateRole",
     )
 }
 

@@ -59,7 +59,8 @@ fn zones(scope: &Scope) -> Statement {
 }
 
 fn roles(scope: &Scope) -> Statement {
-    Statement::new("LookAtRoles", [scope.roles()]).allow("iam", "GetRolePolicy ListRoleTags")
+    Statement::new("LookAtRoles", [scope.roles()])
+        .allow("iam", "GetRolePolicy ListAttachedRolePolicies ListRolePolicies ListRoleTags")
 }
 
 fn key(scope: &Scope) -> Statement {

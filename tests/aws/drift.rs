@@ -138,6 +138,16 @@ iam.put_role_policy(RoleName=role, PolicyName='node', PolicyDocument=json.dumps(
     ),
     drift(
         "role",
+        "nats-4",
+        &["other_policies"],
+        "more = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}
+role = 'natsops-prod-us-east-1-nats-4'
+iam.put_role_policy(RoleName=role, PolicyName='more', PolicyDocument=json.dumps(more))
+made = iam.create_policy(PolicyName='much', PolicyDocument=json.dumps(more))
+iam.attach_role_policy(RoleName=role, PolicyArn=made['Policy']['Arn'])",
+    ),
+    drift(
+        "role",
         "nats-3",
         &["profile"],
         "role = 'natsops-prod-us-east-1-nats-3'
@@ -191,8 +201,9 @@ elb.register_targets(TargetGroupArn=targets('client'), Targets=[{'Id': '10.0.3.9
     drift(
         "target-group",
         "leafnode",
-        &["health_port"],
-        "health('leafnode', HealthCheckPort='traffic-port')",
+        &["health_check", "health_port"],
+        "health('leafnode', HealthCheckPort='traffic-port')
+health('leafnode', HealthCheckIntervalSeconds=30, UnhealthyThresholdCount=5, Matcher={'HttpCode': '200-399'})",
     ),
     drift(
         "target-group",

@@ -11,6 +11,7 @@ mod expected;
 mod faults;
 mod fields;
 mod keys;
+mod large;
 mod life;
 mod refusals;
 mod replace;

@@ -9,7 +9,7 @@ use natsops::secrets::{Document, Index, KeyName, SecretStore as _, Ticket};
 use serde_json::{Value, json};
 
 use super::stage::{commit, commit_at, kill_after};
-use crate::cluster::{Keys, monitors};
+use crate::cluster::{Keys, monitors, options};
 use crate::stores::connections::sign_in;
 use crate::support::{Cluster, Project};
 
@@ -163,6 +163,50 @@ async fn a_leaked_key_is_revoked_where_it_can_be_while_a_node_is_away() {
     assert_eq!(let_in(project, &old).await, 0);
     assert_eq!(let_in(project, &creds(project, "wallet")).await, 5);
     project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_be_cut_off_is_told_before_anything_is_done() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let told = |what: &[&str]| {
+        let arguments = [&["keys", "rotate", "local"], what, &["--dry-run"]].concat();
+        let lines = project.run(&arguments).expect(0).stdout;
+        lines.lines().filter(|line| !line.contains(". ")).collect::<Vec<_>>().join("\n")
+    };
+    let user = ["user", "payments"];
+    assert_eq!(told(&user), "nobody uses what is replaced now");
+    let folder = project.path().join("payments");
+    project
+        .run(&["creds", "export", "local", "payments", "--out", folder.to_str().unwrap()])
+        .expect(0);
+    let connect = async |address: &std::net::SocketAddr| {
+        let address = format!("tls://{address}");
+        options(&folder, "payments").await.connect(address).await.unwrap()
+    };
+    let doors = monitors(project, 4222);
+    let _first = connect(&doors[0]).await;
+    let second = connect(&doors[3]).await;
+    let cut = "whoever still uses these when they are refused is cut off:\n";
+    assert_eq!(told(&user), format!("{cut}user/payments: 2 connections"));
+    // The same by whoever has signed for them, of all of an account.
+    for what in [["signing-key", "payments"], ["signing-key", "COMMERCE"]] {
+        assert_eq!(told(&what), format!("{cut}account/COMMERCE/role/payments: 2 connections"));
+    }
+    // Who takes the new key is not cut off, and who keeps the old one is.
+    rotate(project, "payments", &[]);
+    drop(second);
+    let begin = std::time::Instant::now();
+    while told(&user) != format!("{cut}retiring/user/payments: 1 connection") {
+        assert!(begin.elapsed().as_secs() < 10, "{}", told(&user));
+    }
+    let asked = project.run(&["keys", "rotate", "local", "user", "payments"]).expect(5).stderr;
+    assert!(asked.contains("retiring/user/payments: 1 connection"), "{asked}");
+    // A node that is away can tell nothing.
+    project.kill("nats-5");
+    let json = ["keys", "rotate", "local", "user", "payments", "--dry-run", "--json"];
+    let ends = project.run(&json).expect(0).json()["ends"].clone();
+    assert!(ends[0]["not_observed"].as_str().unwrap().contains("nats-5"), "{ends}");
 }
 
 #[test]

@@ -46,6 +46,28 @@ fn a_server_that_finds_no_cluster_is_no_boot_either() {
     assert!(!tool.path("state/failed").exists());
 }
 
+/// Longer than anything else may take.
+#[test]
+fn a_server_that_restores_its_streams_is_waited_for() {
+    let tool = Tool::new();
+    tool.program("systemctl", "#!/bin/sh\nexit 1\n");
+    let slow = r#"
+healthz() {
+  echo asked >>"$home/asked"
+  if [ "$(wc -l <"$home/asked")" -lt 6 ]; then
+    echo '{"status":"error","error":"failed to be ready for connections after 1ms: server, route"}'
+  else
+    echo '{"status":"ok"}'
+  fi
+}"#;
+    let said = tool.run(&format!("{STARTED}\n{slow}\nboot")).expect(0).stdout;
+    assert!(said.contains(": up "), "{said}");
+    // For as long as that may take, and no longer.
+    std::fs::remove_file(tool.path("home/asked")).unwrap();
+    let said = tool.run(&format!("{STARTED}\n{slow}\nrestore=0\nboot")).expect(1).stdout;
+    assert!(said.contains("not healthy after 1 s: "), "{said}");
+}
+
 /// A power cut at the first thing that takes time: what brings the boot back at the next start is there already.
 #[test]
 fn a_first_boot_that_is_interrupted_is_done_at_the_next_start() {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::kms;
 use crate::artifacts::KeyState;
 use crate::cli::cloud::{Cloud, on_aws};
-use crate::cli::context::{Context, Programs, block_on};
+use crate::cli::context::{Context, Programs, Workplace, block_on};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::shown::{KeysShown, KmsKey};
@@ -62,25 +62,35 @@ struct Found {
 /// The keys, and where they are in use, as far as that can be seen from here.
 fn look(context: &Context, environment: &str) -> Result<Found, Failure> {
     if let Some(cluster) = on_aws(context, environment)? {
-        let (edges, cloud) = (context.edges(environment), Cloud::open(cluster)?);
-        return block_on(async |_| {
-            let progress = Progress::new();
-            let site = cloud.site(edges, &progress, Allowed::default());
-            let kms = kms::look(&cloud).await?;
-            let index = site.store.index()?;
-            let keys = match reach::is_open(&site).await {
-                true => list(&site, &index).await,
-                false => list_unobserved(&cloud.cluster, &index, HIDDEN),
-            };
-            Ok(Found { keys, kms })
-        });
+        let cloud = Cloud::open(cluster)?;
+        let kms = block_on(async |_| kms::look(&cloud).await)?;
+        return Ok(Found { keys: on_machines(context, &cloud)?, kms });
     }
-    let workplace = context.open_local(environment)?;
-    let progress = Progress::new();
+    let keys = on_this_machine(&context.open_local(environment)?)?;
+    Ok(Found { keys, kms: None })
+}
+
+/// The keys of an environment on AWS, with where they are in use where the servers can be reached.
+pub(super) fn on_machines(context: &Context, cloud: &Cloud) -> Result<Vec<KeyStatus>, Failure> {
+    let edges = context.edges(cloud.cluster.environment.as_str());
     block_on(async |_| {
+        let progress = Progress::new();
+        let site = cloud.site(edges, &progress, Allowed::default());
+        let index = site.store.index()?;
+        Ok(match reach::is_open(&site).await {
+            true => list(&site, &index).await,
+            false => list_unobserved(&cloud.cluster, &index, HIDDEN),
+        })
+    })
+}
+
+/// The keys of an environment on this machine, with where they are in use.
+pub(super) fn on_this_machine(workplace: &Workplace) -> Result<Vec<KeyStatus>, Failure> {
+    block_on(async |_| {
+        let progress = Progress::new();
         let site = workplace.site(Programs::default(), &progress, Allowed::default());
         let index = site.store.index()?;
-        Ok(Found { keys: list(&site, &index).await, kms: None })
+        Ok(list(&site, &index).await)
     })
 }
 
@@ -143,7 +153,7 @@ fn days(now: Timestamp, made: Timestamp) -> i64 {
     (now.as_second() - made.as_second()).max(0) / 86_400
 }
 
-fn in_use(status: &KeyStatus) -> String {
+pub(super) fn in_use(status: &KeyStatus) -> String {
     let (count, word) = match status.in_use {
         Some(InUse::Connections(count)) => (count, "connection"),
         Some(InUse::Servers(count)) => (count, "server"),

@@ -1,8 +1,11 @@
 //! `natsops keys rotate ENV WHAT [NAME]`
 
-use anstream::println;
+use std::collections::BTreeSet;
+
+use anstream::{eprintln, println};
 use jiff::Timestamp;
 
+use super::list::{self, in_use};
 use super::servers::{on_platform, on_servers};
 use super::{all_due, rotate_kms};
 use crate::cli::ask::confirm;
@@ -16,7 +19,8 @@ use crate::cli::{candidates, exit, lookup};
 use crate::model::{Cluster, Period};
 use crate::ops::execute::StopSign;
 use crate::ops::keys::{
-    CacheUser, Replaced, Rotated, Step, Target, Wish, left, rotate, rotate_managed, tell,
+    CacheUser, InUse, KeyStatus, Replaced, Rotated, Step, Target, Wish, left, rotate,
+    rotate_managed, tell,
 };
 use crate::ops::platform::Ground;
 use crate::ops::{Allowed, Site};
@@ -197,8 +201,11 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     let (environment, wish) = (&args.environment, wish(args));
     let workplace = context.open_local(environment)?.signed_by(author(args));
     let target = what.target(&workplace.cluster, args.name.as_deref())?;
-    let steps = |index: &Index| left(&workplace.cluster, target, wish, index);
-    if !agreed(context, args, what, || Ok(steps(&workplace.store.index()?)))? {
+    let ahead = || {
+        let index = workplace.store.index()?;
+        Ahead::of(&workplace.cluster, (target, wish), &index, || list::on_this_machine(&workplace))
+    };
+    if !agreed(context, args, what, ahead)? {
         return Ok(None);
     }
     // What is not changed in claims alone, nodes must read anew.
@@ -230,8 +237,11 @@ fn on_machines(
     let server = context.nats_server(&cluster)?;
     let cloud = Cloud::open(cluster)?.with_server(server).signed_by(author(args));
     let target = what.target(&cloud.cluster, args.name.as_deref())?;
-    let steps = |index: &Index| left(&cloud.cluster, target, wish, index);
-    if !agreed(context, args, what, || Ok(steps(&cloud.store.index()?)))? {
+    let ahead = || {
+        let index = cloud.store.index()?;
+        Ahead::of(&cloud.cluster, (target, wish), &index, || list::on_machines(context, &cloud))
+    };
+    if !agreed(context, args, what, ahead)? {
         return Ok(None);
     }
     if let Target::CachePassword(CacheUser::Service(service)) = target {
@@ -260,20 +270,64 @@ pub(super) fn author(args: &Args) -> Author {
     args.reason.author(format!("keys rotate {}", subject(args)))
 }
 
-/// Whether to go on: where the steps are only to be seen, they are shown.
+/// What a rotation would do.
+struct Ahead {
+    left: Vec<Step>,
+    /// The keys that end, with who uses them now.
+    ends: Vec<KeyStatus>,
+}
+
+impl Ahead {
+    fn of(
+        cluster: &Cluster,
+        (target, wish): (Target<'_>, Wish),
+        index: &Index,
+        keys: impl FnOnce() -> Result<Vec<KeyStatus>, Failure>,
+    ) -> Result<Self, Failure> {
+        let left = left(cluster, target, wish, index);
+        let ending: BTreeSet<String> =
+            target.ending(cluster, index).iter().map(ToString::to_string).collect();
+        let mut ends = if ending.is_empty() { Vec::new() } else { keys()? };
+        ends.retain(|status| ending.contains(&status.key.name));
+        Ok(Self { left, ends })
+    }
+
+    /// Who would be cut off if the keys ended now, a line for each key that somebody uses.
+    fn cut(&self) -> Vec<String> {
+        let used = |status: &&KeyStatus| !matches!(status.in_use, Some(InUse::Connections(0)));
+        let line = |status: &KeyStatus| {
+            let used = in_use(status);
+            let reason = status.not_observed.iter().map(|reason| format!(" ({reason})"));
+            format!("{}: {used}{}", status.key.name, reason.collect::<String>())
+        };
+        let mut lines: Vec<String> = self.ends.iter().filter(used).map(line).collect();
+        if !lines.is_empty() {
+            lines
+                .insert(0, "whoever still uses these when they are refused is cut off:".to_owned());
+        } else if !self.ends.is_empty() {
+            lines.push("nobody uses what is replaced now".to_owned());
+        }
+        lines
+    }
+}
+
+/// Whether to go on: where the steps are only to be seen, they are shown. Whoever is asked is told first who would be cut off.
 fn agreed(
     context: &Context,
     args: &Args,
     what: What,
-    left: impl FnOnce() -> Result<Vec<Step>, Failure>,
+    ahead: impl FnOnce() -> Result<Ahead, Failure>,
 ) -> Result<bool, Failure> {
     let shown_first = matches!(what, What::Ca | What::OperatorKey) && !args.yes;
     if args.dry_run || shown_first {
-        show_steps(context, args, &left()?);
+        show_steps(context, args, &ahead()?);
         if !args.dry_run && !context.json {
             println!("nothing was done: add --yes to do it");
         }
         return Ok(false);
+    }
+    if !args.yes {
+        ahead()?.cut().iter().for_each(|line| eprintln!("{line}"));
     }
     let environment = &args.environment;
     let question = match (args.now, what) {
@@ -310,14 +364,16 @@ pub(super) fn again(args: &Args) -> String {
     )
 }
 
-fn show_steps(context: &Context, args: &Args, left: &[Step]) {
+fn show_steps(context: &Context, args: &Args, ahead: &Ahead) {
+    let Ahead { left, ends } = ahead;
     if context.json {
-        print(args, RotationOutcome::Left { left });
+        print(args, RotationOutcome::Left { left, ends });
         return;
     }
     for (number, step) in (1..).zip(left) {
         println!("{number}. {}", step.words);
     }
+    ahead.cut().iter().for_each(|line| println!("{line}"));
 }
 
 /// Shows an outcome as JSON.

@@ -81,11 +81,29 @@ fn forms(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut 
             wrong(&format!("subnets[{index}]"), subnet, "a subnet", help);
         }
     }
-    let alias = aws.volume.kms_key.strip_prefix("alias/");
-    if !alias.is_some_and(|name| !name.is_empty() && name.len() <= 250) {
-        let help = "write `alias/` and a name, such as `alias/natsops-prod`";
+    if !is_own_alias(&aws.volume.kms_key) {
+        let help = "write `alias/` and a name of letters, digits, `/`, `_` and `-`, such as `alias/natsops-prod`; \
+                    those that begin with `alias/aws/` are AWS's own";
         wrong("volume.kms_key", &aws.volume.kms_key, "the alias of a key", help);
     }
+    if !is_machine_type(&aws.instance_type) {
+        let help = "write a family and a size, such as `m6i.large`";
+        wrong("instance_type", &aws.instance_type, "a type of machine", help);
+    }
+}
+
+/// An alias of KMS (CreateAlias) that is not reserved for AWS.
+fn is_own_alias(text: &str) -> bool {
+    let name = text.strip_prefix("alias/").filter(|name| !name.starts_with("aws/"));
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-');
+    name.is_some_and(|name| (1..=250).contains(&name.len()) && name.bytes().all(fits))
+}
+
+/// A family and a size, such as `m6i.large` or `u-6tb1.metal`.
+fn is_machine_type(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let word = |word: &str| !word.is_empty() && word.bytes().all(fits);
+    text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
 }
 
 fn zones(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Diagnostics) {
@@ -229,7 +247,14 @@ fn cache(environment: &Document<EnvironmentSpec>, problems: &mut Diagnostics) {
     let Some(redis) = &environment.spec.redis else {
         return;
     };
-    if redis.node_type.is_none() {
+    if let Some(node_type) = &redis.node_type {
+        if !node_type.strip_prefix("cache.").is_some_and(is_machine_type) {
+            let at = environment.at("redis.node_type");
+            let message = format!("`{node_type}` is not a node type of ElastiCache");
+            let problem = Diagnostic::error("malformed", at, message);
+            problems.push(problem.help("write `cache.`, a family and a size: `cache.r6g.large`"));
+        }
+    } else {
         let problem = Diagnostic::error(
             "cache-node-type",
             environment.key("redis"),

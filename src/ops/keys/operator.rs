@@ -4,7 +4,7 @@
 //! the old key changes those claims, and a server reads them at its start alone (2.15.1: a reload refuses the change).
 //! So the nodes restart once, one at a time, between health gates.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -14,7 +14,7 @@ use crate::artifacts::{Promotion, Scribe, promotion};
 use crate::model::{SYSTEM_ACCOUNT, exporters_first};
 use crate::nats::{lookup, trusted_keys};
 use crate::ops::execute::{StopSign, execute};
-use crate::ops::gate::{look, missing};
+use crate::ops::gate::{Patience, look, missing};
 use crate::ops::nodes::nodes;
 use crate::ops::session::Session;
 use crate::ops::survey::{World, account_names, interruption, observe, plan_nodes};
@@ -170,7 +170,7 @@ async fn restart<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(
 /// Waits until every node is well. A run that died may have told a node to leave: it is started as soon as it is gone.
 async fn calm<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), OpsError> {
     let Run { site, index, .. } = run;
-    let begin = Instant::now();
+    let mut patience = Patience::new(LIMIT);
     loop {
         let found = look(site).await;
         let Some(missing) = missing(site, &found) else {
@@ -179,9 +179,7 @@ async fn calm<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), 
         if stop.is_raised() {
             return Err(OpsError::Interrupted);
         }
-        if begin.elapsed() > LIMIT {
-            return Err(OpsError::Unhealthy { seconds: LIMIT.as_secs(), missing });
-        }
+        patience.check(&found, &missing)?;
         if found.iter().any(|node| node.varz.is_none()) {
             let plan = plan_nodes(site, index, &observe(site, index).await?)?;
             let turn =

@@ -44,6 +44,25 @@ impl Target<'_> {
             _ => false,
         }
     }
+
+    /// The keys that servers refuse at the end, with every connection that still uses them then. A server does not ask again
+    /// for a certificate or a password once somebody is in.
+    pub fn ending(self, cluster: &Cluster, index: &Index) -> Vec<KeyName> {
+        let now = |retiring: KeyName, current: KeyName| {
+            if index.keys.contains_key(&retiring) { retiring } else { current }
+        };
+        match self {
+            Self::User(service) => {
+                let name = &service.name;
+                vec![now(KeyName::retiring_user(name), KeyName::user(name))]
+            }
+            Self::SigningKey(signers) => {
+                let roles = signers.roles(cluster, index);
+                roles.iter().map(|role| now(role.retiring(), role.key())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// How it is replaced.

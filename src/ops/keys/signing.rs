@@ -81,7 +81,7 @@ impl Signers<'_> {
     }
 
     /// The roles that go together: of an account all, or those that an earlier run has begun with.
-    fn roles(&self, cluster: &Cluster, index: &Index) -> Vec<Role> {
+    pub(super) fn roles(&self, cluster: &Cluster, index: &Index) -> Vec<Role> {
         match self {
             Self::Service(service) => vec![Role::of(service)],
             Self::Leafnode(leafnode) => vec![Role::of_leafnode(leafnode)],

@@ -1,8 +1,11 @@
 //! A role and an instance profile for each node: it may read its own bundle, and nobody else's.
+//!
+//! Policies that somebody adds to a role are seen with `--deep` alone, since no list tells them. They widen what a machine may
+//! do, so they go.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_iam::types::{Role, Tag};
+use aws_sdk_iam::types::{AttachedPolicy, Role, Tag};
 use serde_json::{Value, json};
 
 use super::AwsProvider;
@@ -15,6 +18,9 @@ use crate::policy::{self, Scope};
 
 /// The only inline policy of a role.
 const POLICY: &str = "node";
+
+/// What stands for no policy.
+const NONE: &str = "none";
 
 const FOREIGN: &str = "somebody else's role has this name";
 
@@ -51,6 +57,7 @@ pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item
             .field("owner", names.environment(), OnChange::Forbidden(FOREIGN))
             .field("trust", trust(), OnChange::InPlace)
             .field("policy", description(names, cluster, node), OnChange::InPlace)
+            .field("other_policies", NONE, OnChange::InPlace)
             .field("profile", "present", OnChange::InPlace)
             .complete()
     })
@@ -94,6 +101,8 @@ pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, C
         let policy = if deep { policy_in_force(aws, node).await? } else { None };
         let policy = policy.or(role.description().map(str::to_owned));
         record = record.field("policy", policy.unwrap_or_default(), OnChange::InPlace);
+        let others = if deep { others(aws, node).await?.words() } else { NONE.to_owned() };
+        record = record.field("other_policies", others, OnChange::InPlace);
         if whole.contains(role.role_name()) {
             record = record.field("profile", "present", OnChange::InPlace);
         }
@@ -124,15 +133,66 @@ async fn policy_in_force(aws: &AwsProvider<'_>, node: &Node) -> Result<Option<St
             let ours = node_policy(aws.cluster, node);
             Ok((found != ours).then_some(found))
         }
-        Err(error) if error.is_missing() => Ok(Some("none".to_owned())),
+        Err(error) if error.is_missing() => Ok(Some(NONE.to_owned())),
         Err(error) => Err(error),
     }
+}
+
+/// The policies that somebody has added to a role.
+struct Others {
+    inline: Vec<String>,
+    attached: Vec<AttachedPolicy>,
+}
+
+impl Others {
+    fn words(&self) -> String {
+        let attached = self.attached.iter().filter_map(AttachedPolicy::policy_arn);
+        let all: Vec<&str> = self.inline.iter().map(String::as_str).chain(attached).collect();
+        if all.is_empty() { NONE.to_owned() } else { all.join(", ") }
+    }
+}
+
+async fn others(aws: &AwsProvider<'_>, node: &Node) -> Result<Others, CloudError> {
+    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
+    let inline = iam.list_role_policies().role_name(&name).into_paginator().items().send();
+    let attached =
+        iam.list_attached_role_policies().role_name(&name).into_paginator().items().send();
+    let (inline, attached) = tokio::join!(
+        inline.collect::<Result<Vec<_>, _>>(),
+        attached.collect::<Result<Vec<_>, _>>()
+    );
+    let mut inline = inline.of("ListRolePolicies")?;
+    inline.retain(|policy| policy != POLICY);
+    Ok(Others { inline, attached: attached.of("ListAttachedRolePolicies")? })
+}
+
+/// Takes away what somebody has added.
+async fn remove_others(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
+    let Others { inline, attached } = others(aws, node).await?;
+    for policy in inline {
+        let call = iam.delete_role_policy().role_name(&name).policy_name(policy);
+        gone_or(call.send().await.of("DeleteRolePolicy"))?;
+    }
+    for policy in attached {
+        let call = iam.detach_role_policy().role_name(&name).set_policy_arn(policy.policy_arn);
+        gone_or(call.send().await.of("DetachRolePolicy"))?;
+    }
+    Ok(())
 }
 
 /// A policy as IAM gives it, percent-encoded, in our own order of keys.
 fn document(text: &str) -> String {
     let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     serde_json::from_str::<Value>(&text).map_or(text, |policy| policy.to_string())
+}
+
+/// Gives a role what differs.
+pub async fn update(aws: &AwsProvider<'_>, node: &Node, fields: &[&str]) -> Result<(), CloudError> {
+    if fields.contains(&"other_policies") {
+        remove_others(aws, node).await?;
+    }
+    if fields == ["other_policies"] { Ok(()) } else { settle(aws, node).await }
 }
 
 /// Makes a role with its policy and its instance profile, or gives it what it lacks. Every call may be repeated.
@@ -228,6 +288,10 @@ pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError>
             .await
             .of("DeleteRolePolicy"),
     )?;
+    // No role goes while somebody else's policy is attached to it.
+    remove_others(aws, node)
+        .await
+        .or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
     gone_or(iam.delete_role().role_name(&name).send().await.of("DeleteRole"))
 }
 

@@ -69,7 +69,7 @@ impl AwsProvider<'_> {
         match action.id.kind {
             Kind::S3Bucket => bucket::settle(self).await,
             Kind::EncryptionKey => key::settle(self).await,
-            Kind::Role => access::settle(self, self.node(action)?).await,
+            Kind::Role => access::update(self, self.node(action)?, &fields).await,
             Kind::CacheSubnetGroup => cache_subnets::update(self).await,
             Kind::CacheUser => cache_users::update_user(self, name, means).await,
             Kind::CacheUserGroup => cache_users::update_group(self, told).await,

@@ -18,6 +18,11 @@ const DRAIN: &str = "deregistration_delay.timeout_seconds";
 /// A node that reached itself through the load balancer with its own address would wait for ever.
 const KEEP_ADDRESS: &str = "preserve_client_ip.enabled";
 
+/// How a node is asked: seconds between two questions, answers in a row until it counts, and the status of a good one.
+const INTERVAL: i32 = 10;
+const ANSWERS: i32 = 2;
+const GOOD: &str = "200";
+
 /// A port of the load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -75,6 +80,21 @@ fn addresses(cluster: &Cluster) -> Vec<String> {
     cluster.nodes.iter().map(|node| node.address.to_string()).collect()
 }
 
+fn health_check(protocol: &str, interval: i32, answers: [i32; 2], good: &str) -> String {
+    let [healthy, unhealthy] = answers;
+    format!(
+        "{protocol} every {interval} s, {good} is good, {healthy} make healthy, {unhealthy} unhealthy"
+    )
+}
+
+fn check_in_force(group: &TargetGroup) -> String {
+    let protocol = group.health_check_protocol().map_or("none", ProtocolEnum::as_str);
+    let answers = [group.healthy_threshold_count(), group.unhealthy_threshold_count()];
+    let good = group.matcher().and_then(Matcher::http_code).unwrap_or("anything");
+    let interval = group.health_check_interval_seconds().unwrap_or_default();
+    health_check(protocol, interval, answers.map(Option::unwrap_or_default), good)
+}
+
 const SETTLED: &str =
     "a target group keeps its port, its protocol and its network: AWS can only make another one";
 
@@ -92,6 +112,11 @@ pub fn desired<'a>(names: Names<'a>, cluster: &'a Cluster) -> impl Iterator<Item
             .field("protocol", "TCP", OnChange::Forbidden(SETTLED))
             .field("health_path", door.health(), OnChange::InPlace)
             .field("health_port", cluster.ports.monitor, OnChange::InPlace)
+            .field(
+                "health_check",
+                health_check("HTTP", INTERVAL, [ANSWERS; 2], GOOD),
+                OnChange::InPlace,
+            )
             .field("deregistration_delay", drain(cluster.lame_duck.duration), OnChange::InPlace)
             .field("preserve_client_address", "off", OnChange::InPlace)
             .field("targets", targets(addresses.iter().map(String::as_str)), OnChange::InPlace)
@@ -160,6 +185,7 @@ async fn look(
         )
         .field("health_path", group.health_check_path().unwrap_or("none"), OnChange::InPlace)
         .field("health_port", group.health_check_port().unwrap_or("none"), OnChange::InPlace)
+        .field("health_check", check_in_force(group), OnChange::InPlace)
         .field("deregistration_delay", value(DRAIN), OnChange::InPlace)
         .field("preserve_client_address", keeps, OnChange::InPlace)
         .field("targets", targets(registered), OnChange::InPlace)
@@ -192,10 +218,10 @@ pub async fn create(aws: &AwsProvider<'_>, door: Door) -> Result<(), CloudError>
         .health_check_protocol(ProtocolEnum::Http)
         .health_check_port(aws.cluster.ports.monitor.to_string())
         .health_check_path(door.health())
-        .health_check_interval_seconds(10)
-        .healthy_threshold_count(2)
-        .unhealthy_threshold_count(2)
-        .matcher(Matcher::builder().http_code("200").build())
+        .health_check_interval_seconds(INTERVAL)
+        .healthy_threshold_count(ANSWERS)
+        .unhealthy_threshold_count(ANSWERS)
+        .matcher(Matcher::builder().http_code(GOOD).build())
         .set_tags(Some(tags))
         .send()
         .await
@@ -213,8 +239,15 @@ pub async fn update(aws: &AwsProvider<'_>, door: Door, fields: &[&str]) -> Resul
     if fields.iter().any(|field| field.starts_with("health")) {
         let call =
             elb.modify_target_group().target_group_arn(&arn).health_check_path(door.health());
-        let call = call.health_check_port(aws.cluster.ports.monitor.to_string());
-        call.health_check_protocol(ProtocolEnum::Http).send().await.of("ModifyTargetGroup")?;
+        call.health_check_port(aws.cluster.ports.monitor.to_string())
+            .health_check_protocol(ProtocolEnum::Http)
+            .health_check_interval_seconds(INTERVAL)
+            .healthy_threshold_count(ANSWERS)
+            .unhealthy_threshold_count(ANSWERS)
+            .matcher(Matcher::builder().http_code(GOOD).build())
+            .send()
+            .await
+            .of("ModifyTargetGroup")?;
     }
     if fields
         .iter()
