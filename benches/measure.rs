@@ -8,6 +8,7 @@ mod measure {
     pub mod crowd;
     pub mod offline;
     pub mod platform;
+    pub mod process;
     pub mod project;
     pub mod push;
     pub mod rotate;

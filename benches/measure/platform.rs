@@ -3,6 +3,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use super::process::run;
 use super::project::{Project, package, print};
 
 /// Real seconds for a second of AWS. The emulator answers some eighty calls a second, whatever the scale: with a smaller
@@ -17,11 +20,7 @@ const CHAIN: f64 = 20.0 + 600.0;
 pub fn apply() {
     let project = Project::new();
     let emulator = Emulator::start(&project);
-    let mut command = project.command(&["apply", "prod", "--yes", "--json"]);
-    command
-        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", emulator.port))
-        .envs([("AWS_ACCESS_KEY_ID", "example"), ("AWS_SECRET_ACCESS_KEY", "example")])
-        .env("NATSOPS_WAIT_SCALE", SCALE.to_string());
+    let mut command = emulator.command(&project, &["apply", "prod", "--yes", "--json"]);
     let begin = Instant::now();
     let output = command.output().unwrap();
     let elapsed = begin.elapsed();
@@ -31,6 +30,19 @@ pub fn apply() {
     let chain = said.lines().find(|line| line.contains("takes:")).unwrap_or_default();
     println!("first apply on AWS, at {SCALE} of its time:{chain}");
     print("first apply on AWS", elapsed, Duration::from_secs_f64(CHAIN * SCALE), 1);
+    in_sync(&project, &emulator);
+}
+
+/// A plan of what is as it should be: its calls, and what it costs.
+fn in_sync(project: &Project, emulator: &Emulator) {
+    let path = project.path().join("plan.json");
+    let mut command = emulator.command(project, &["plan", "prod", "--json"]);
+    let cost = run(command.stdout(std::fs::File::create(&path).unwrap()).stderr(Stdio::null()));
+    let plan: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    println!(
+        "plan in sync: {} calls in {:.1?}, {} MiB at most",
+        plan["forecast"]["api_calls"], cost.time, cost.memory
+    );
 }
 
 /// The emulator of the tests; it ends with its standard input.
@@ -62,6 +74,16 @@ impl Emulator {
         );
         assert!(Command::new("python3").args(["-c", &seed]).status().unwrap().success());
         Self { port, process }
+    }
+
+    /// The program, as it is run against AWS.
+    fn command(&self, project: &Project, arguments: &[&str]) -> Command {
+        let mut command = project.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port))
+            .envs([("AWS_ACCESS_KEY_ID", "example"), ("AWS_SECRET_ACCESS_KEY", "example")])
+            .env("NATSOPS_WAIT_SCALE", SCALE.to_string());
+        command
     }
 }
 

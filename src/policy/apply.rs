@@ -76,7 +76,7 @@ fn tag_at_creation(scope: &Scope, sid: &'static str, service: &str, action: &str
 /// What carries the tag may be used, changed and removed: who may remove a thing needs no list of smaller verbs.
 fn change(scope: &Scope) -> Statement {
     let services = ["ec2", "elasticache", "elasticloadbalancing"];
-    Statement::new("ChangeOwn", services.map(|service| scope.arn(service, "*")))
+    Statement::new("Own", services.map(|service| scope.arn(service, "*")))
         .allow("ec2", "*IamInstanceProfile* *Instances *NetworkInterface* *SecurityGroup* *Tags *Volume ModifyInstance*")
         .allow("elasticache", "*ReplicaCount CreateSnapshot Delete* Modify*")
         .allow("elasticloadbalancing", "*Tags *Targets CreateListener Delete* Modify* Set*")
@@ -108,7 +108,7 @@ fn roles(scope: &Scope) -> Statement {
 }
 
 fn pass_role(scope: &Scope) -> Statement {
-    Statement::new("PassRole", [scope.roles()]).allow("iam", "PassRole").when(
+    Statement::new("Pass", [scope.roles()]).allow("iam", "PassRole").when(
         "StringEquals",
         "iam:PassedToService",
         ["ec2.amazonaws.com"],
@@ -127,13 +127,13 @@ fn service_roles(scope: &Scope) -> Statement {
 
 /// What can't be limited to single things: a zone has no tags, and a key that lost its alias is looked for among all.
 fn anywhere() -> Statement {
-    Statement::new("Anywhere", ["*".to_owned()])
+    Statement::new("Any", ["*".to_owned()])
         .allow("kms", "DescribeKey ListKeys")
         .allow("route53", "CreateHostedZone")
 }
 
 fn create_key(scope: &Scope) -> Statement {
-    Statement::new("CreateKey", ["*".to_owned()]).allow("kms", "CreateKey TagResource").when(
+    Statement::new("NewKey", ["*".to_owned()]).allow("kms", "CreateKey TagResource").when(
         "StringEquals",
         REQUEST_TAG,
         [&scope.environment],

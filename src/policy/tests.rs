@@ -72,10 +72,10 @@ fn what_is_made_carries_the_tag_and_only_what_carries_it_changes() {
         let condition = &statement(&policy, sid).condition["StringEquals"];
         assert_eq!(condition[key].0, ["prod"], "{sid}");
     };
-    for sid in ["Create", "Tag", "TagLb", "CreateKey"] {
+    for sid in ["Create", "Tag", "TagLb", "NewKey"] {
         tagged(sid, "aws:RequestTag/natsops:environment");
     }
-    for sid in ["ChangeOwn", "OwnKey", "Grants"] {
+    for sid in ["Own", "OwnKey", "Grants"] {
         tagged(sid, "aws:ResourceTag/natsops:environment");
     }
     for tag in ["Tag", "TagLb"] {
@@ -104,11 +104,11 @@ fn what_is_made_carries_the_tag_and_only_what_carries_it_changes() {
 #[test]
 fn who_applies_passes_roles_of_nodes_to_machines_alone() {
     let policy = apply(&scope());
-    let pass = statement(&policy, "PassRole");
+    let pass = statement(&policy, "Pass");
     let role = "arn:aws:iam::123456789012:role/natsops/prod/natsops-prod-us-east-1-*";
     assert_eq!(pass.resource.0, [role]);
     assert_eq!(pass.condition["StringEquals"]["iam:PassedToService"].0, ["ec2.amazonaws.com"]);
-    let elsewhere = policy.statement.iter().filter(|s| s.sid != "PassRole");
+    let elsewhere = policy.statement.iter().filter(|s| s.sid != "Pass");
     assert!(elsewhere.flat_map(|s| &s.action.0).all(|action| action != "iam:PassRole"));
 }
 

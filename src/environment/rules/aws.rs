@@ -81,9 +81,8 @@ fn forms(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut 
             wrong(&format!("subnets[{index}]"), subnet, "a subnet", help);
         }
     }
-    if !is_own_alias(&aws.volume.kms_key) {
-        let help = "write `alias/` and a name of letters, digits, `/`, `_` and `-`, such as `alias/natsops-prod`; \
-                    those that begin with `alias/aws/` are AWS's own";
+    if !is_alias(&aws.volume.kms_key) {
+        let help = "write `alias/` and a name of letters, digits, `/`, `_` and `-`, such as `alias/natsops-prod`";
         wrong("volume.kms_key", &aws.volume.kms_key, "the alias of a key", help);
     }
     if !is_machine_type(&aws.instance_type) {
@@ -92,9 +91,9 @@ fn forms(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut 
     }
 }
 
-/// An alias of KMS (CreateAlias) that is not reserved for AWS.
-fn is_own_alias(text: &str) -> bool {
-    let name = text.strip_prefix("alias/").filter(|name| !name.starts_with("aws/"));
+/// An alias of KMS (CreateAlias).
+fn is_alias(text: &str) -> bool {
+    let name = text.strip_prefix("alias/");
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-');
     name.is_some_and(|name| (1..=250).contains(&name.len()) && name.bytes().all(fits))
 }

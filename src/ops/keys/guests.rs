@@ -52,10 +52,9 @@ impl<P: Provider> Run<'_, '_, P> {
             for (guest, node, answer) in self.knock(&left, &tls).await {
                 match answer {
                     Ok(()) => {}
-                    // An account may have few leafnodes at once, and one that has just left may still be counted.
-                    Err(_) if guest.door == Door::Leafnode && begin.elapsed() < EVICTION => {
-                        refused.push(guest);
-                    }
+                    // An account may have few leafnodes at once, and one that has just left may still be counted. And a
+                    // server that meets an account refuses whoever else comes while it reads the claims.
+                    Err(_) if begin.elapsed() < EVICTION => refused.push(guest),
                     Err(error) => {
                         let whose = &guest.whose;
                         let what =
