@@ -150,7 +150,8 @@ fn the_log_tells_who_did_what_and_what_was_altered() {
         (&last["what"], &last["why"]),
         (&"keys rotate user wallet".into(), &"a leak in CI".into())
     );
-    assert!(entries[1]["keys"].get("user/wallet").is_some(), "{}", entries[1]);
+    let made = &entries[entries.len() - 2];
+    assert!(made["keys"].get("user/wallet").is_some(), "{made}");
     // Then its overlap began.
     assert_eq!(last["told"], serde_json::json!(["user/wallet"]));
     let table = project.run(&["keys", "audit", "local", "--last", "1"]).expect(0).stdout;
