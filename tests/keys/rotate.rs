@@ -175,7 +175,7 @@ async fn who_would_be_cut_off_is_told_before_anything_is_done() {
         lines.lines().filter(|line| !line.contains(". ")).collect::<Vec<_>>().join("\n")
     };
     let user = ["user", "payments"];
-    assert_eq!(told(&user), "nobody uses what is replaced now");
+    assert_eq!(told(&user), "no connection uses what is replaced");
     let folder = project.path().join("payments");
     project
         .run(&["creds", "export", "local", "payments", "--out", folder.to_str().unwrap()])

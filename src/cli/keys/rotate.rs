@@ -305,7 +305,7 @@ impl Ahead {
             lines
                 .insert(0, "whoever still uses these when they are refused is cut off:".to_owned());
         } else if !self.ends.is_empty() {
-            lines.push("nobody uses what is replaced now".to_owned());
+            lines.push("no connection uses what is replaced".to_owned());
         }
         lines
     }
