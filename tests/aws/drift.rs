@@ -33,6 +33,7 @@ const KEY: &str = "alias/natsops-prod";
 const HANDS: &str = "
 KEY = kms.describe_key(KeyId='alias/natsops-prod')['KeyMetadata']['KeyId']
 STRANGE = group('game-platform-endpoints')
+MORE = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}
 def ours(tags, key='Key'):
     return [tag for tag in tags if tag[key] != 'natsops:protected']
 def cache_is(**changes):
@@ -132,18 +133,16 @@ iam.update_assume_role_policy(RoleName='natsops-prod-us-east-1-nats-1', PolicyDo
         "role",
         "nats-2",
         &["policy"],
-        "more = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}
-role = 'natsops-prod-us-east-1-nats-2'
-iam.put_role_policy(RoleName=role, PolicyName='node', PolicyDocument=json.dumps(more))",
+        "role = 'natsops-prod-us-east-1-nats-2'
+iam.put_role_policy(RoleName=role, PolicyName='node', PolicyDocument=json.dumps(MORE))",
     ),
     drift(
         "role",
         "nats-4",
         &["other_policies"],
-        "more = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}
-role = 'natsops-prod-us-east-1-nats-4'
-iam.put_role_policy(RoleName=role, PolicyName='more', PolicyDocument=json.dumps(more))
-made = iam.create_policy(PolicyName='much', PolicyDocument=json.dumps(more))
+        "role = 'natsops-prod-us-east-1-nats-4'
+iam.put_role_policy(RoleName=role, PolicyName='more', PolicyDocument=json.dumps(MORE))
+made = iam.create_policy(PolicyName='much', PolicyDocument=json.dumps(MORE))
 iam.attach_role_policy(RoleName=role, PolicyArn=made['Policy']['Arn'])",
     ),
     drift(
@@ -202,8 +201,8 @@ elb.register_targets(TargetGroupArn=targets('client'), Targets=[{'Id': '10.0.3.9
         "target-group",
         "leafnode",
         &["health_check", "health_port"],
-        "health('leafnode', HealthCheckPort='traffic-port')
-health('leafnode', HealthCheckIntervalSeconds=30, UnhealthyThresholdCount=5, Matcher={'HttpCode': '200-399'})",
+        "health('leafnode', HealthCheckPort='traffic-port', HealthCheckIntervalSeconds=30, UnhealthyThresholdCount=5,
+    Matcher={'HttpCode': '200-399'})",
     ),
     drift(
         "target-group",

@@ -15,6 +15,7 @@ use crate::model::Period;
 use crate::ops::keys::{InUse, KeyStatus, list, list_unobserved};
 use crate::ops::platform::HIDDEN;
 use crate::ops::{Allowed, reach};
+use crate::secrets::{Index, SecretStore as _};
 
 /// So much of a key tells it from all others of an environment.
 const SHORT: usize = 12;
@@ -64,33 +65,39 @@ fn look(context: &Context, environment: &str) -> Result<Found, Failure> {
     if let Some(cluster) = on_aws(context, environment)? {
         let cloud = Cloud::open(cluster)?;
         let kms = block_on(async |_| kms::look(&cloud).await)?;
-        return Ok(Found { keys: on_machines(context, &cloud)?, kms });
+        return Ok(Found { keys: on_machines(context, &cloud, &cloud.store.index()?)?, kms });
     }
-    let keys = on_this_machine(&context.open_local(environment)?)?;
+    let workplace = context.open_local(environment)?;
+    let keys = on_this_machine(&workplace, &workplace.store.index()?)?;
     Ok(Found { keys, kms: None })
 }
 
 /// The keys of an environment on AWS, with where they are in use where the servers can be reached.
-pub(super) fn on_machines(context: &Context, cloud: &Cloud) -> Result<Vec<KeyStatus>, Failure> {
+pub(super) fn on_machines(
+    context: &Context,
+    cloud: &Cloud,
+    index: &Index,
+) -> Result<Vec<KeyStatus>, Failure> {
     let edges = context.edges(cloud.cluster.environment.as_str());
     block_on(async |_| {
         let progress = Progress::new();
         let site = cloud.site(edges, &progress, Allowed::default());
-        let index = site.store.index()?;
         Ok(match reach::is_open(&site).await {
-            true => list(&site, &index).await,
-            false => list_unobserved(&cloud.cluster, &index, HIDDEN),
+            true => list(&site, index).await,
+            false => list_unobserved(&cloud.cluster, index, HIDDEN),
         })
     })
 }
 
 /// The keys of an environment on this machine, with where they are in use.
-pub(super) fn on_this_machine(workplace: &Workplace) -> Result<Vec<KeyStatus>, Failure> {
+pub(super) fn on_this_machine(
+    workplace: &Workplace,
+    index: &Index,
+) -> Result<Vec<KeyStatus>, Failure> {
     block_on(async |_| {
         let progress = Progress::new();
         let site = workplace.site(Programs::default(), &progress, Allowed::default());
-        let index = site.store.index()?;
-        Ok(list(&site, &index).await)
+        Ok(list(&site, index).await)
     })
 }
 

@@ -203,7 +203,8 @@ fn on_this_machine(context: &Context, args: &Args, what: What) -> Result<Option<
     let target = what.target(&workplace.cluster, args.name.as_deref())?;
     let ahead = || {
         let index = workplace.store.index()?;
-        Ahead::of(&workplace.cluster, (target, wish), &index, || list::on_this_machine(&workplace))
+        let keys = || list::on_this_machine(&workplace, &index);
+        Ahead::of(&workplace.cluster, (target, wish), &index, keys)
     };
     if !agreed(context, args, what, ahead)? {
         return Ok(None);
@@ -239,7 +240,8 @@ fn on_machines(
     let target = what.target(&cloud.cluster, args.name.as_deref())?;
     let ahead = || {
         let index = cloud.store.index()?;
-        Ahead::of(&cloud.cluster, (target, wish), &index, || list::on_machines(context, &cloud))
+        let keys = || list::on_machines(context, &cloud, &index);
+        Ahead::of(&cloud.cluster, (target, wish), &index, keys)
     };
     if !agreed(context, args, what, ahead)? {
         return Ok(None);

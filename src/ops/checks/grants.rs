@@ -24,12 +24,11 @@ use crate::secrets::{Document, KeyName, StoreError, Ticket};
 /// How many services sign in at a time.
 const AT_A_TIME: usize = 8;
 
-/// How often a service signs in before its refusal counts. A server that knows an account from its routes alone reads its
-/// claims when somebody signs in, and refuses whoever else does so meanwhile (`lookupAccount`: "update too soon").
-const ATTEMPTS: usize = 4;
-
-/// How long is waited in between, at first; each time twice as long.
-const PAUSE: Duration = Duration::from_millis(300);
+/// How long is waited before a service that did not get in tries again; after the last time its refusal counts. A server that
+/// knows an account from its routes alone reads its claims when somebody signs in, and refuses whoever else does so meanwhile
+/// (`lookupAccount`: "update too soon").
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_millis(600), Duration::from_millis(1200)];
 
 /// What a service's trial came to.
 struct Trial {
@@ -134,19 +133,17 @@ fn door<'s, P>(scene: &Scene<'s, '_, P>, number: usize) -> &'s Node {
     &nodes[at.unwrap_or(number % nodes.len())]
 }
 
-/// Signs in, and again after a pause where the server refuses.
+/// Signs in, and again after each pause while that fails.
 async fn sign_in_patiently<P: Provider>(
     scene: &Scene<'_, '_, P>,
     service: &Service,
     address: SocketAddr,
 ) -> Result<Probe, String> {
-    let mut pause = PAUSE;
-    for _ in 1..ATTEMPTS {
+    for pause in PAUSES {
         if let Ok(probe) = sign_in(scene, service, address).await {
             return Ok(probe);
         }
         tokio::time::sleep(pause).await;
-        pause *= 2;
     }
     sign_in(scene, service, address).await
 }

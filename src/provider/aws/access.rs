@@ -289,9 +289,7 @@ pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError>
             .of("DeleteRolePolicy"),
     )?;
     // No role goes while somebody else's policy is attached to it.
-    remove_others(aws, node)
-        .await
-        .or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
+    gone_or(remove_others(aws, node).await)?;
     gone_or(iam.delete_role().role_name(&name).send().await.of("DeleteRole"))
 }
 
