@@ -184,7 +184,8 @@ fn a_run_that_is_throttled_waits_and_goes_on() {
     let stage = Stage::new();
     stage.aws.faults(&json!([
         {"mode": "throttle", "mutating": true, "nth": 5, "times": 5},
-        {"mode": "throttle", "service": "ec2", "nth": 30, "times": 10},
+        {"mode": "throttle", "service": "ec2", "operation": "DescribeVpcAttribute", "times": 9},
+        {"mode": "throttle", "service": "ec2", "nth": 30, "times": 5},
         {"mode": "throttle", "service": "elbv2", "nth": 10, "times": 3},
         {"mode": "error", "service": "iam", "nth": 8, "times": 2, "status": 503, "code": "ServiceUnavailable"},
     ]));

@@ -4,20 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 
 use super::error::{Answer as _, CloudClass, CloudError};
+use super::tries::{self, FewerUnlessThrottled};
 
 /// The SDK has no overall time-out of its own: a hung socket would hang the apply.
 const ATTEMPT: Duration = Duration::from_secs(30);
 const OPERATION: Duration = Duration::from_secs(120);
-
-/// How often a call is tried. Only calls that may be repeated without harm are made with this.
-const ATTEMPTS: u32 = 5;
 
 /// One client for each service.
 #[derive(Debug, Clone)]
@@ -88,7 +85,7 @@ impl Clients {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(tries::config())
             .load()
             .await;
         Self::with(&config, &calls)
@@ -96,16 +93,15 @@ impl Clients {
 
     fn with(config: &SdkConfig, calls: &Counter) -> Self {
         macro_rules! client {
-            ($sdk:ident) => {{
+            ($sdk:ident) => {{ $sdk::Client::from_conf(client!($sdk, builder).build()) }};
+            ($sdk:ident, builder) => {{
                 let builder = $sdk::config::Builder::from(config).interceptor(calls.clone());
-                $sdk::Client::from_conf(builder.build())
+                builder.retry_classifier(FewerUnlessThrottled)
             }};
         }
         // A server at an address of one's own has no names for buckets.
-        let s3 = aws_sdk_s3::config::Builder::from(config)
-            .interceptor(calls.clone())
-            .force_path_style(config.endpoint_url().is_some())
-            .build();
+        let s3 =
+            client!(aws_sdk_s3, builder).force_path_style(config.endpoint_url().is_some()).build();
         Self {
             ec2: client!(aws_sdk_ec2),
             elb: client!(aws_sdk_elasticloadbalancingv2),

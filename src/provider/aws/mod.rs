@@ -39,6 +39,7 @@ mod shell;
 mod store;
 mod target_group;
 mod termination;
+mod tries;
 mod volume;
 mod wait;
 
