@@ -61,9 +61,27 @@ pub enum ProbeError {
     /// The server refused, and closed the connection.
     #[error("{0}")]
     Refused(String),
+    /// The server knows the user, whose account has as many connections as it may have: it counts them last, when all else
+    /// is right (seen on 2.15.1).
+    #[error("{0}")]
+    Full(String),
+    /// The server has as many connections as it may have, and has not looked who comes.
+    #[error("{0}")]
+    Busy(String),
     /// Nothing came back.
     #[error("the server did not answer within {} s", TIMEOUT.as_secs())]
     Late,
+}
+
+impl ProbeError {
+    /// What a server's refusal means.
+    fn refusal(words: &str) -> Self {
+        match words.to_ascii_lowercase().as_str() {
+            "maximum account active connections exceeded" => Self::Full(words.to_owned()),
+            "maximum connections exceeded" => Self::Busy(words.to_owned()),
+            _ => Self::Refused(words.to_owned()),
+        }
+    }
 }
 
 impl Probe {
@@ -74,6 +92,9 @@ impl Probe {
                 .await
                 .map_err(|error| ProbeError::Silent(address, error))?;
             let greeting = read_line(&mut stream).await?;
+            if let Some(error) = greeting.strip_prefix("-ERR ") {
+                return Err(ProbeError::refusal(error.trim_matches('\'')));
+            }
             let nonce = greeting
                 .strip_prefix("INFO ")
                 .and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok())
@@ -145,7 +166,7 @@ impl Probe {
         }
         let answer = self.ask(&format!("CONNECT {options}\r\n")).await?;
         match answer.errors.first() {
-            Some(error) => Err(ProbeError::Refused(error.clone())),
+            Some(error) => Err(ProbeError::refusal(error)),
             None => Ok(()),
         }
     }
@@ -169,7 +190,10 @@ impl Probe {
             let line = match read_line(&mut self.stream).await {
                 Ok(line) => line,
                 // The reason, where there was one, says more than the end of the connection.
-                Err(error) => return Err(answer.errors.pop().map_or(error, ProbeError::Refused)),
+                Err(error) => {
+                    let said = answer.errors.first();
+                    return Err(said.map_or(error, |said| ProbeError::refusal(said)));
+                }
             };
             read += line.len();
             if read > LARGEST_ANSWER {
@@ -213,4 +237,19 @@ pub(super) async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<S
         }
     }
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_account_is_no_refusal_of_its_user_and_a_full_server_says_nothing_of_anybody() {
+        let full = "maximum account active connections exceeded";
+        assert!(matches!(ProbeError::refusal(full), ProbeError::Full(_)));
+        let busy = "maximum connections exceeded";
+        assert!(matches!(ProbeError::refusal(busy), ProbeError::Busy(_)));
+        let refused = "Authorization Violation";
+        assert!(matches!(ProbeError::refusal(refused), ProbeError::Refused(_)));
+    }
 }

@@ -108,8 +108,10 @@ async fn try_door(node: &Node, port: u16, knock: &Knock<'_>) -> Door {
         probe.sign_in(knock.user).await
     };
     match outcome.await {
-        Ok(()) => Door::Open,
+        Ok(()) | Err(ProbeError::Full(_)) => Door::Open,
         Err(ProbeError::Refused(_) | ProbeError::Closed(_)) => Door::Shut,
-        Err(silent @ (ProbeError::Silent(..) | ProbeError::Late)) => Door::Gone(untried(&silent)),
+        Err(silent @ (ProbeError::Silent(..) | ProbeError::Busy(_) | ProbeError::Late)) => {
+            Door::Gone(untried(&silent))
+        }
     }
 }

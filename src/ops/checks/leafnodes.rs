@@ -67,11 +67,13 @@ async fn problem<P>(scene: &Scene<'_, '_, P>, node: &Node, guests: &[Guest<'_>])
         };
         let who = guest.who;
         match outcome.await {
-            Ok(()) if !guest.welcome => return Some(format!("lets in one {who}")),
+            Ok(()) | Err(ProbeError::Full(_)) if !guest.welcome => {
+                return Some(format!("lets in one {who}"));
+            }
             Err(ProbeError::Refused(reason) | ProbeError::Closed(reason)) if guest.welcome => {
                 return Some(format!("refuses one {who}: {reason}"));
             }
-            Err(silent @ (ProbeError::Silent(..) | ProbeError::Late)) => {
+            Err(silent @ (ProbeError::Silent(..) | ProbeError::Busy(_) | ProbeError::Late)) => {
                 return Some(untried(&silent));
             }
             _ => {}

@@ -157,11 +157,11 @@ impl Door {
             }
         };
         match outcome.await {
-            Ok(()) => Answer::LetIn,
+            Ok(()) | Err(ProbeError::Full(_)) => Answer::LetIn,
             Err(ProbeError::Refused(reason) | ProbeError::Closed(reason)) => {
                 Answer::Refused(reason)
             }
-            Err(untried @ (ProbeError::Silent(..) | ProbeError::Late)) => {
+            Err(untried @ (ProbeError::Silent(..) | ProbeError::Busy(_) | ProbeError::Late)) => {
                 Answer::Untried(untried.to_string())
             }
         }
