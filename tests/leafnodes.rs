@@ -260,6 +260,51 @@ async fn a_server_at_the_edge_passes_what_is_granted_and_nothing_else() {
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
 }
 
+/// Like a service: both keys are let in, then the new one alone, and a revoked one not at all.
+#[test]
+fn a_leafnodes_user_key_is_rotated_while_it_is_connected_and_is_revoked() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let keys = |arguments: &[&str]| {
+        let arguments = [&["keys"], arguments, &["--yes"]].concat();
+        project.run(&arguments).expect(0).stdout
+    };
+    let count = |wanted: u64| {
+        until("leafnodes come and go", || (let_in(project) == wanted).then_some(()));
+    };
+    let first = Edge::start(render(project, "local", "first"));
+    count(1);
+    let begun = keys(&["rotate", "local", "user", "edge-eu"]);
+    assert!(begun.contains("render local --leafnode edge-eu"), "{begun}");
+    assert!(begun.contains("servers do not tell who uses it"), "{begun}");
+    let busy = ["keys", "rotate", "local", "signing-key", "leafnode/edge-eu", "--yes"];
+    assert!(project.run(&busy).expect(5).stderr.contains("user edge-eu"));
+    let second = Edge::start(render(project, "local", "second"));
+    count(2);
+
+    let ended = keys(&["rotate", "local", "user", "edge-eu", "--overlap", "0s"]);
+    assert!(ended.contains("refused by every node"), "{ended}");
+    // Whoever still has the old creds is put out and stays out.
+    count(1);
+    drop(second);
+    count(0);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(let_in(project), 0, "it tries every two seconds");
+    drop(first);
+    let third = Edge::start(render(project, "local", "third"));
+    count(1);
+
+    let revoked = keys(&["revoke", "local", "user", "edge-eu"]);
+    assert!(revoked.contains("user/leafnode/edge-eu"), "{revoked}");
+    count(0);
+    keys(&["rotate", "local", "user", "edge-eu"]);
+    drop(third);
+    let _fourth = Edge::start(render(project, "local", "fourth"));
+    count(1);
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+    assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+}
+
 /// How many leafnodes all nodes have let in.
 fn let_in(project: &Project) -> u64 {
     let counts = monitors(project, 8222).into_iter().map(|address| {

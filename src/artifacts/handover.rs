@@ -4,7 +4,7 @@
 //! a stage behind from which the next run goes on.
 
 use super::{IssueError, Scribe};
-use crate::model::{AccountName, Cluster, Leafnode, OWN_ROLE, SYSTEM_ACCOUNT, Service};
+use crate::model::{AccountName, Client, Cluster, OWN_ROLE, SYSTEM_ACCOUNT};
 use crate::secrets::{Change, Document, Index, KeyName, NewKey, Passing, StoreError};
 
 /// A role of an account, whose signing key is replaced.
@@ -34,17 +34,14 @@ pub enum Handover {
 }
 
 impl Role {
-    /// The role of a service.
-    pub fn of(service: &Service) -> Self {
-        let user = (KeyName::user(&service.name), Document::user(&service.name));
-        Self { account: service.account.clone(), name: service.name.to_string(), user: Some(user) }
-    }
-
-    /// The role of a leafnode.
-    pub fn of_leafnode(leafnode: &Leafnode) -> Self {
-        let name = &leafnode.name;
-        let user = (KeyName::leafnode_user(name), Document::leafnode_user(name));
-        Self { account: leafnode.account.clone(), name: leafnode.role(), user: Some(user) }
+    /// The role of a service or a leafnode.
+    pub fn of(client: Client<'_>) -> Self {
+        let name = match client {
+            Client::Service(service) => service.name.to_string(),
+            Client::Leafnode(leafnode) => leafnode.role(),
+        };
+        let user = Some((KeyName::user_of(client), Document::user_of(client)));
+        Self { account: client.account().clone(), name, user }
     }
 
     /// natsops' own role in the system account, which has no other.
@@ -56,9 +53,8 @@ impl Role {
     /// Every role of an account, that of natsops first.
     pub fn all(cluster: &Cluster, account: &AccountName) -> Vec<Self> {
         let own = Self { account: account.clone(), name: OWN_ROLE.to_owned(), user: None };
-        let services = cluster.services_of(account).map(Self::of);
-        let leafnodes = cluster.leafnodes_of(account).map(Self::of_leafnode);
-        std::iter::once(own).chain(services).chain(leafnodes).collect()
+        let clients = Client::of(cluster, account).into_iter().map(Self::of);
+        std::iter::once(own).chain(clients).collect()
     }
 
     /// The name of its signing key.

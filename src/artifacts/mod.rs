@@ -54,4 +54,4 @@ pub use redis_bundle::{
 };
 pub use review::{Newer, review};
 pub use sharing::exports_first;
-pub use succession::{Scribe, Stage, stage};
+pub use succession::{Scribe, Stage, retiring_user, stage};

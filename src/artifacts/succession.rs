@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 
 use super::{IssueError, Newer, issue, issued_at};
-use crate::model::{AccountName, Cluster, Service};
+use crate::model::{AccountName, Client, Cluster};
 use crate::secrets::{
-    Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
+    Beside, Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
     StoreError,
 };
 
@@ -38,9 +38,14 @@ pub struct Scribe<'a> {
     pub newer: &'a Newer,
 }
 
-/// Where the succession of a service's user key stands.
-pub fn stage(service: &Service, index: &Index) -> Stage {
-    let (user, retiring) = (KeyName::user(&service.name), KeyName::retiring_user(&service.name));
+/// The name under which the former user key of a client is kept, until nobody lets it in any more.
+pub fn retiring_user(client: Client<'_>) -> KeyName {
+    KeyName::user_of(client).beside(Beside::Retiring)
+}
+
+/// Where the succession of a client's user key stands.
+pub fn stage(client: Client<'_>, index: &Index) -> Stage {
+    let (user, retiring) = (KeyName::user_of(client), retiring_user(client));
     let Some(old) = index.public(&retiring) else {
         return Stage::Settled;
     };
@@ -56,28 +61,28 @@ pub fn stage(service: &Service, index: &Index) -> Stage {
 
 impl Scribe<'_> {
     /// Makes a new key and signs for it; the old one is kept beside it, and stays valid.
-    pub fn succeed(&self, service: &Service, index: &Index) -> Result<Change, IssueError> {
+    pub fn succeed(&self, client: Client<'_>, index: &Index) -> Result<Change, IssueError> {
         let mut next = index.clone();
-        next.keys.remove(&KeyName::user(&service.name));
+        next.keys.remove(&KeyName::user_of(client));
         let mut change = self.issue(&next)?;
-        if index.public(&KeyName::retiring_user(&service.name)).is_none() {
-            self.keep_old(service, index, &mut change)?;
+        if index.public(&retiring_user(client)).is_none() {
+            self.keep_old(client, index, &mut change)?;
         }
         Ok(change)
     }
 
     /// Revokes the old key, which is the current one where there is no new one yet.
-    pub fn revoke(&self, service: &Service, index: &Index) -> Result<Change, IssueError> {
-        let retiring = KeyName::retiring_user(&service.name);
+    pub fn revoke(&self, client: Client<'_>, index: &Index) -> Result<Change, IssueError> {
+        let (user, retiring) = (KeyName::user_of(client), retiring_user(client));
         let (name, paper) = match index.public(&retiring) {
-            Some(_) => (retiring, Document::retiring_user(&service.name)),
-            None => (KeyName::user(&service.name), Document::user(&service.name)),
+            Some(_) => (&retiring, Document::of_beside(&retiring)),
+            None => (&user, Document::user_of(client)),
         };
-        let public = index.public(&name).ok_or_else(|| StoreError::Missing(name.clone()))?;
+        let public = index.public(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
         // A machine whose clock was ahead may have issued it.
         let issued = index.document(&paper).and_then(issued_at);
         let revocation = Revocation {
-            account: service.account.to_string(),
+            account: client.account().to_string(),
             user: public.to_owned(),
             until: self.now.as_second().max(issued.unwrap_or(0)),
         };
@@ -85,8 +90,8 @@ impl Scribe<'_> {
         next.revoke(revocation.clone());
         let mut change = self.issue(&next)?;
         change.revocations.push(revocation);
-        if name == KeyName::user(&service.name) {
-            self.keep_old(service, index, &mut change)?;
+        if *name == user {
+            self.keep_old(client, index, &mut change)?;
         }
         Ok(change)
     }
@@ -108,9 +113,10 @@ impl Scribe<'_> {
     }
 
     /// Forgets the old key. Its revocation stays.
-    pub fn forget(service: &Service) -> Change {
-        let key = KeyName::retiring_user(&service.name);
-        Change { gone: vec![(key, Document::retiring_user(&service.name))], ..Change::default() }
+    pub fn forget(client: Client<'_>) -> Change {
+        let key = retiring_user(client);
+        let paper = Document::of_beside(&key);
+        Change { gone: vec![(key, paper)], ..Change::default() }
     }
 
     /// Makes and signs what is lacking, or older than what the servers hold.
@@ -121,17 +127,18 @@ impl Scribe<'_> {
     /// The old key and its paper under another name: with them it is proven that they open nothing any more.
     fn keep_old(
         &self,
-        service: &Service,
+        client: Client<'_>,
         index: &Index,
         change: &mut Change,
     ) -> Result<(), IssueError> {
-        let (user, paper) = (KeyName::user(&service.name), Document::user(&service.name));
+        let (user, paper) = (KeyName::user_of(client), Document::user_of(client));
         let missing = || StoreError::Missing(user.clone());
         let entry = index.keys.get(&user).cloned().ok_or_else(missing)?;
         let token = index.document(&paper).ok_or_else(missing)?.to_owned();
         let key = NewKey { entry, secret: self.store.open(&user)? };
-        change.keys.push((KeyName::retiring_user(&service.name), key));
-        change.documents.push((Document::retiring_user(&service.name), token));
+        let retiring = retiring_user(client);
+        change.documents.push((Document::of_beside(&retiring), token));
+        change.keys.push((retiring, key));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
 use super::context::find_project;
 use crate::environment::{Addresses, LINTS, list, load};
-use crate::model::Cluster;
+use crate::model::{Client, Cluster};
 use crate::render::CONFIG_LINTS;
 
 /// The environments of the project.
@@ -25,6 +25,15 @@ pub fn services() -> ArgValueCandidates {
         let cluster = cluster();
         let services = cluster.iter().flat_map(|cluster| cluster.services.values());
         services.map(|service| candidate(service.name.as_str(), &service.description)).collect()
+    })
+}
+
+/// Its services and leafnodes.
+pub fn clients() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let cluster = cluster();
+        let clients = cluster.iter().flat_map(Client::all);
+        clients.map(|client| candidate(client.name(), client.description())).collect()
     })
 }
 

@@ -2,10 +2,11 @@
 
 use super::exit;
 use super::failure::Failure;
+use crate::artifacts::Role;
 use crate::contract::Holder;
 use crate::environment::nearest;
-use crate::model::{Account, Cluster, Node, OWN_ROLE, SYSTEM_ACCOUNT, Service, Stream};
-use crate::ops::keys::{CacheUser, Client, Signers};
+use crate::model::{Account, Client, Cluster, Node, OWN_ROLE, SYSTEM_ACCOUNT, Service, Stream};
+use crate::ops::keys::{CacheUser, Signers};
 
 /// The service of a name.
 pub fn service<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Service, Failure> {
@@ -65,17 +66,15 @@ pub fn account<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Account, Fail
 /// Who has signing keys: an account, that of the system included, a service, or a leafnode.
 pub fn signers<'a>(cluster: &'a Cluster, name: &str) -> Result<Signers<'a>, Failure> {
     let accounts = cluster.accounts.values().find(|account| account.name.as_str() == name);
-    let service = cluster.services.get(name).map(Signers::Service);
-    let mut leafnodes = cluster.leafnodes.values();
-    let leafnode = leafnodes.find(|leafnode| leafnode.role() == name).map(Signers::Leafnode);
+    let mut clients = Client::all(cluster).into_iter();
+    let client = clients.find(|client| Role::of(*client).name == name).map(Signers::Client);
     let system = (name == SYSTEM_ACCOUNT).then_some(Signers::System);
-    let found = accounts.map(Signers::Account).or(service).or(leafnode).or(system);
+    let found = accounts.map(Signers::Account).or(client).or(system);
     found.ok_or_else(|| {
         let accounts = cluster.accounts.keys().map(|account| account.to_string());
         let accounts = accounts.chain([SYSTEM_ACCOUNT.to_owned()]);
-        let services = cluster.services.keys().map(|service| service.to_string());
-        let leafnodes = cluster.leafnodes.values().map(|leafnode| leafnode.role());
-        let known: Vec<String> = accounts.chain(services).chain(leafnodes).collect();
+        let roles = Client::all(cluster).into_iter().map(|client| Role::of(client).name);
+        let known: Vec<String> = accounts.chain(roles).collect();
         let known = known.iter().map(String::as_str).collect();
         unknown("account, service or leafnode", name, known)
     })

@@ -47,20 +47,10 @@ fn picked(services: usize, picks: &[Pick]) -> Cluster {
         cluster.leafnodes.insert(edge.name.clone(), edge);
     }
     for name in ACCOUNTS.map(|name| name.parse::<AccountName>().unwrap()) {
-        let limits = AccountLimits {
-            connections: 1,
-            subscriptions: 1,
-            payload: ByteSize::new(1),
-            jetstream: None,
-        };
         let description =
             "A sentence that is longer than some of the panels are wide, so that it is cut.";
-        let account = Account {
-            name: name.clone(),
-            description: description.to_owned(),
-            limits,
-            shares: vec![],
-        };
+        let account =
+            Account { description: description.to_owned(), ..samples::account(name.as_str()) };
         cluster.accounts.insert(name, account);
     }
     cluster

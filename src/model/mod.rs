@@ -4,6 +4,7 @@
 
 mod account;
 mod bucket;
+mod client;
 mod cluster;
 mod consumer;
 mod jetstream_api;
@@ -24,6 +25,7 @@ mod subject;
 
 pub use account::{Account, AccountLimits, JetStreamLimits, Share};
 pub use bucket::Bucket;
+pub use client::Client;
 pub use cluster::{
     AwsSettings, Cluster, JetStream, LameDuck, Node, Placement, Ports, Rotation, ServerLimits,
     Validity, Volume,

@@ -1,9 +1,20 @@
 //! Small things to test with.
 
 use super::{
-    Ack, AwsSettings, ByteRate, ByteSize, Compression, ConnectionKind, Consumer, Deliver, Discard,
-    Period, Retention, Service, ServiceLimits, Stream, Volume,
+    Account, AccountLimits, Ack, AwsSettings, ByteRate, ByteSize, Compression, ConnectionKind,
+    Consumer, Deliver, Discard, Period, Retention, Service, ServiceLimits, Stream, Volume,
 };
+
+/// An account without JetStream that shares nothing.
+pub fn account(name: &str) -> Account {
+    let payload = ByteSize::new(1);
+    Account {
+        name: name.parse().unwrap(),
+        description: String::new(),
+        limits: AccountLimits { connections: 1, subscriptions: 1, payload, jetstream: None },
+        shares: vec![],
+    }
+}
 
 /// A service without grants.
 pub fn service(name: &str, account: &str) -> Service {

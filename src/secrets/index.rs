@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyKind, KeyName};
-use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
+use crate::model::{AccountName, Client, LeafnodeName, NodeName, ServiceName};
 
 /// What can be known without opening a secret: enough to plan with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,9 +136,12 @@ impl Document {
         Self(format!("jwt/user/leafnode/{leafnode}"))
     }
 
-    /// The claims of a service's former user, until nobody lets it in any more.
-    pub fn retiring_user(service: &ServiceName) -> Self {
-        Self(format!("jwt/retiring/user/{service}"))
+    /// The claims of the user of a service or a leafnode.
+    pub fn user_of(client: Client<'_>) -> Self {
+        match client {
+            Client::Service(service) => Self::user(&service.name),
+            Client::Leafnode(leafnode) => Self::leafnode_user(&leafnode.name),
+        }
     }
 
     /// The certificate of a key, wherever it is kept under the key's own name.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, LeafnodeName, NodeName, ServiceName};
+use crate::model::{AccountName, Client, LeafnodeName, NodeName, ServiceName};
 
 /// The name of a key, such as `account/GAME/role/quest-generator`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,9 +76,20 @@ impl KeyName {
         Self(format!("user/{service}"))
     }
 
-    /// The former user key of a service, until nobody lets it in any more.
-    pub fn retiring_user(service: &ServiceName) -> Self {
-        Self(format!("retiring/user/{service}"))
+    /// The user key of a service or a leafnode.
+    pub fn user_of(client: Client<'_>) -> Self {
+        match client {
+            Client::Service(service) => Self::user(&service.name),
+            Client::Leafnode(leafnode) => Self::leafnode_user(&leafnode.name),
+        }
+    }
+
+    /// The key of the certificate that a service or a leafnode shows.
+    pub fn certificate_of(client: Client<'_>) -> Self {
+        match client {
+            Client::Service(service) => Self::client(&service.name),
+            Client::Leafnode(leafnode) => Self::leafnode_client(&leafnode.name),
+        }
     }
 
     /// The former signing key of a role, until nobody accepts it any more.

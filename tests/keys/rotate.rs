@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use natsops::artifacts::Scribe;
-use natsops::nats::{Probe, Tls, tls};
+use natsops::jwt::{AccountBody, decode};
+use natsops::nats::{Probe, Tls, lookup, tls};
 use natsops::secrets::{Document, Index, KeyName, SecretStore as _, Ticket};
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ async fn the_overlap_begins_when_the_new_key_can_be_had_and_clocks_may_differ() 
     let project = &cluster.project;
     let old = creds(project, "wallet");
     let succeed = |scribe: &Scribe<'_>, index: &Index| {
-        scribe.succeed(&scribe.cluster.services["wallet"], index)
+        scribe.succeed((&scribe.cluster.services["wallet"]).into(), index)
     };
     // Whoever made the new key died two days ago, and nobody was told of it.
     commit_at(Timestamp::now() - SignedDuration::from_hours(48), project, succeed);
@@ -126,7 +127,9 @@ async fn a_leaked_key_is_refused_first_and_whoever_dies_is_continued() {
     let project = &cluster.project;
     let old = creds(project, "wallet");
     // As if the program had died straight after it revoked the key: no server knows of it.
-    commit(project, |scribe, index| scribe.revoke(&scribe.cluster.services["wallet"], index));
+    commit(project, |scribe, index| {
+        scribe.revoke((&scribe.cluster.services["wallet"]).into(), index)
+    });
     assert_eq!(let_in(project, &old).await, 5);
     let left = project.run(&["keys", "rotate", "local", "user", "wallet", "--dry-run", "--json"]);
     let left = left.expect(0).json()["left"].clone();
@@ -207,6 +210,44 @@ async fn who_would_be_cut_off_is_told_before_anything_is_done() {
     let json = ["keys", "rotate", "local", "user", "payments", "--dry-run", "--json"];
     let ends = project.run(&json).expect(0).json()["ends"].clone();
     assert!(ends[0]["not_observed"].as_str().unwrap().contains("nats-5"), "{ends}");
+}
+
+/// Nobody can sign in as such a service over an ordinary connection; the claims that every server holds are the proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_cannot_be_tried_are_proven_by_the_claims_that_servers_hold() {
+    let cluster = Cluster::idle();
+    let project = &cluster.project;
+    let limits = "limits: {payload: 32 KiB}\n";
+    let other = format!("{limits}    connections: [mqtt]\n");
+    project.edit("catalog/commerce.yaml", limits, &other);
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    let before = Keys::of(project).index;
+    let user = KeyName::user(&"wallet".parse().unwrap());
+    let role = KeyName::role("COMMERCE", "wallet");
+
+    for (what, key) in [("user", &user), ("signing-key", &role)] {
+        let arguments = ["keys", "rotate", "local", what, "wallet", "--yes", "--overlap", "0s"];
+        let said = project.run(&arguments).expect(0).stdout;
+        assert!(said.contains("wallet has no ordinary connection"), "{said}");
+        assert_ne!(Keys::of(project).index.public(key), before.public(key));
+    }
+    let keys = Keys::of(project);
+    let account = keys.index.public(&KeyName::account("COMMERCE")).unwrap();
+    let held = lookup(&keys.control(project).await, account).await.unwrap();
+    assert_eq!(held.tokens.len(), 5);
+    for token in &held.tokens {
+        let claims = decode::<AccountBody>(token).unwrap().claims;
+        assert!(claims.nats.revocations.contains_key(before.public(&user).unwrap()));
+        assert!(!token_lists(token, before.public(&role).unwrap()));
+        assert!(token_lists(token, keys.index.public(&role).unwrap()));
+    }
+    project.run(&["keys", "revoke", "local", "user", "wallet", "--yes"]).expect(0);
+    project.run(&["plan", "local", "--detailed-exitcode"]).expect(0);
+}
+
+/// Whether claims name a key, in whatever place.
+fn token_lists(token: &str, key: &str) -> bool {
+    decode::<Value>(token).unwrap().claims.nats.to_string().contains(key)
 }
 
 #[test]

@@ -165,6 +165,24 @@ fn keys_are_replaced(stage: &Stage) {
     stage.in_sync();
 }
 
+/// Nobody here can sign in as a service that comes from elsewhere: that is said, and nothing fails for it.
+fn who_comes_from_elsewhere_is_not_tried(stage: &Stage) {
+    let limits = "    limits: {payload: 64 KiB}\n";
+    let elsewhere = format!("{limits}    networks: [203.0.113.0/24]\n");
+    let file = "catalog/commerce.yaml";
+    let words = "payment-webhook may come from 203.0.113.0/24 alone";
+    stage.project.edit(file, limits, &elsewhere);
+    stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
+    let proven = stage.run(&["doctor", "prod"]).expect(0).stdout;
+    assert!(proven.contains(&format!("not tried: {words}")), "{proven}");
+    let rotate = ["keys", "rotate", "prod", "user", "payment-webhook", "--yes", "--overlap", "0s"];
+    let rotated = stage.run(&rotate).expect(0).stdout;
+    assert!(rotated.contains(words), "{rotated}");
+    stage.in_sync();
+    stage.project.edit(file, &elsewhere, limits);
+    stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
+}
+
 /// What is told of a cluster whose zones have found each other: the nodes are well at once, leaders may be chosen once more,
 /// and what was written without a zone takes its time to get there.
 fn healed(stage: &Stage) -> Value {
@@ -225,6 +243,7 @@ fn scene(network: &Network) {
     stage.in_sync();
     claims_are_signed_anew_for_servers_that_hold_newer_ones(&stage);
     keys_are_replaced(&stage);
+    who_comes_from_elsewhere_is_not_tried(&stage);
     let addresses = Addresses { local_network: local_network(stage.project.path()) };
     let cluster = load(stage.project.path(), "prod", &addresses).unwrap().cluster.unwrap();
     let writers = writers(&cluster);

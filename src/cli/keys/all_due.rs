@@ -3,9 +3,9 @@
 use anstream::{eprintln, println};
 use jiff::Timestamp;
 
-use super::due::{Due, due};
+use super::due::{Due, Rotation, due};
 use super::kms;
-use super::rotate::{Args, What, again, print, run as rotate, subject};
+use super::rotate::{Args, What, again, print, rotation, run as rotate, subject};
 use super::vault::Vault;
 use crate::artifacts::inventory;
 use crate::cli::cloud::{Cloud, on_aws};
@@ -17,7 +17,7 @@ use crate::cli::{exit, paint};
 /// One after the other, each as if it had been asked for alone.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let environment = &args.environment;
-    let (rotations, left) = look(context, environment)?;
+    let (rotations, notes) = look(context, environment)?;
     let singles: Vec<Args> =
         rotations.iter().map(|(what, name)| args.alone(*what, name.clone())).collect();
     let failed = match args.dry_run {
@@ -27,7 +27,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
         false => all(context, &singles)?,
     };
-    left.iter().for_each(|left| eprintln!("{} {left}", paint::change("note:")));
+    notes.iter().for_each(|note| eprintln!("{} {note}", paint::change("note:")));
     if rotations.is_empty() {
         eprintln!("{environment}: nothing is due that a rotation replaces, and none is under way");
     }
@@ -67,15 +67,12 @@ fn all(context: &Context, singles: &[Args]) -> Result<Vec<String>, Failure> {
     Ok(failed)
 }
 
-/// A rotation: what, and of whom.
-type Rotation = (What, Option<String>);
-
 /// The rotations that are due, and what is said of the rest.
-fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Option<String>), Failure> {
+fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Vec<String>), Failure> {
     let vault = Vault::open(context, environment)?;
     let keys = inventory(&vault.cluster, &vault.store.index()?);
     let now = Timestamp::now();
-    let Due { mut rotations, left } = due(&vault.cluster, &keys, now);
+    let Due { mut rotations, later, left } = due(&vault.cluster, &keys, now);
     if let Some(cluster) = on_aws(context, environment)? {
         let cloud = Cloud::open(cluster)?;
         let kms = block_on(async |_| kms::look(&cloud).await)?;
@@ -83,6 +80,15 @@ fn look(context: &Context, environment: &str) -> Result<(Vec<Rotation>, Option<S
             rotations.insert((What::Kms, None));
         }
     }
-    let said = format!("due, and not replaced by any rotation: {}", left.join(", "));
-    Ok((rotations.into_iter().collect(), (!left.is_empty()).then_some(said)))
+    let said = |(what, name): &Rotation| rotation(Some(*what), name.as_deref());
+    let mut notes: Vec<String> = later
+        .iter()
+        .map(|(second, first)| {
+            format!("{} is due as well, once {} is done", said(second), said(first))
+        })
+        .collect();
+    if !left.is_empty() {
+        notes.push(format!("due, and not replaced by any rotation: {}", left.join(", ")));
+    }
+    Ok((rotations.into_iter().collect(), notes))
 }

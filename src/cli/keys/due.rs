@@ -5,22 +5,28 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::rotate::What;
-use crate::artifacts::{Credential, KeyState, ListedKey};
+use crate::artifacts::{Credential, KeyState, ListedKey, Role};
 use crate::cli::lookup::REPLICATION;
-use crate::model::{Cluster, OWN_ROLE, SYSTEM_ACCOUNT};
+use crate::model::{Client, Cluster, OWN_ROLE, SYSTEM_ACCOUNT};
 
 /// What is to be done, and what can't be.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// The rotations, in the order in which they are best done: what a service holds first, the authority last.
-    pub rotations: BTreeSet<(What, Option<String>)>,
+    pub rotations: BTreeSet<Rotation>,
+    /// Rotations that are due and must wait for another of the same users, each with that one.
+    pub later: Vec<(Rotation, Rotation)>,
     /// Keys that are due and that no rotation replaces.
     pub left: Vec<String>,
 }
 
+/// A rotation: what, and of whom.
+pub type Rotation = (What, Option<String>);
+
 /// The rotations of what is due, and those that are under way.
 pub fn due(cluster: &Cluster, keys: &[ListedKey], now: Timestamp) -> Due {
     let mut due = Due::default();
+    let mut begun = BTreeSet::new();
     for key in keys {
         let under_way = matches!(key.state, KeyState::Retiring | KeyState::Revoked)
             || (key.kind == Credential::Authority && key.state == KeyState::Standby);
@@ -29,31 +35,59 @@ pub fn due(cluster: &Cluster, keys: &[ListedKey], now: Timestamp) -> Due {
             continue;
         }
         match rotation(cluster, key) {
-            Some(rotation) => drop(due.rotations.insert(rotation)),
+            Some(rotation) => {
+                begun.extend(under_way.then(|| rotation.clone()));
+                due.rotations.insert(rotation);
+            }
             None => due.left.push(key.name.clone()),
         }
     }
-    // Where all of an account is replaced, its roles are not replaced once more.
-    let accounts: Vec<String> = cluster.accounts.keys().map(ToString::to_string).collect();
-    let whole =
-        |account: &str| due.rotations.contains(&(What::SigningKey, Some(account.to_owned())));
-    let whole: Vec<&String> = accounts.iter().filter(|account| whole(account)).collect();
-    let covered = |name: &str| {
-        let service = cluster.services.get(name).map(|service| service.account.to_string());
-        let mut leafnodes = cluster.leafnodes.values();
-        let leafnode = leafnodes.find(|leafnode| leafnode.role() == name);
-        let account = service.or(leafnode.map(|leafnode| leafnode.account.to_string()));
-        account.is_some_and(|account| whole.contains(&&account))
-    };
-    let keep = |(what, name): &(What, Option<String>)| {
-        *what != What::SigningKey || !name.as_deref().is_some_and(covered)
-    };
-    due.rotations = due.rotations.iter().filter(|rotation| keep(rotation)).cloned().collect();
+    for client in Client::all(cluster) {
+        due.together(client);
+        due.in_turn(client, &begun);
+    }
     due
 }
 
+impl Due {
+    /// Where all signing keys of an account are replaced, that of a role is not replaced once more.
+    fn together(&mut self, client: Client<'_>) {
+        if self.rotations.contains(&of_account(client)) {
+            self.rotations.remove(&of_role(client));
+        }
+    }
+
+    /// A user's key and what signs for it are not replaced at the same time: what has begun is ended first, and otherwise
+    /// the user's key comes first.
+    fn in_turn(&mut self, client: Client<'_>, begun: &BTreeSet<Rotation>) {
+        let user = of_user(client);
+        for signer in [of_role(client), of_account(client)] {
+            if self.rotations.contains(&user) && self.rotations.contains(&signer) {
+                let (first, second) = match begun.contains(&signer) {
+                    true => (signer, user.clone()),
+                    false => (user.clone(), signer),
+                };
+                self.rotations.remove(&second);
+                self.later.push((second, first));
+            }
+        }
+    }
+}
+
+fn of_user(client: Client<'_>) -> Rotation {
+    (What::User, Some(client.name().to_owned()))
+}
+
+fn of_role(client: Client<'_>) -> Rotation {
+    (What::SigningKey, Some(Role::of(client).name))
+}
+
+fn of_account(client: Client<'_>) -> Rotation {
+    (What::SigningKey, Some(client.account().to_string()))
+}
+
 /// What replaces a key.
-fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<(What, Option<String>)> {
+fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<Rotation> {
     let steps: Vec<&str> = key.name.split('/').collect();
     let steps = match steps[..] {
         ["retiring" | "revoked" | "standby", ref rest @ ..] => rest,
@@ -61,7 +95,7 @@ fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<(What, Option<String>)
     };
     let named = |what: What, name: &str| Some((what, Some(name.to_owned())));
     match steps {
-        ["user", service] => named(What::User, service),
+        ["user", client] | ["user", "leafnode", client] => named(What::User, client),
         ["account", account, "role", OWN_ROLE]
             if *account == SYSTEM_ACCOUNT || cluster.accounts.contains_key(*account) =>
         {
@@ -80,5 +114,58 @@ fn rotation(cluster: &Cluster, key: &ListedKey) -> Option<(What, Option<String>)
         ["operator", name] if *name != "identity" => Some((What::OperatorKey, None)),
         ["authority"] => Some((What::Ca, None)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::tests::cluster;
+    use crate::model::samples::{account, service};
+
+    fn key(name: &str, state: KeyState) -> ListedKey {
+        ListedKey {
+            name: name.to_owned(),
+            kind: Credential::User,
+            state,
+            key: None,
+            version: None,
+            created: None,
+            expires: None,
+            issuer: None,
+            due: (state == KeyState::Current).then_some(Timestamp::MIN),
+        }
+    }
+
+    fn rotation(what: What, name: &str) -> Rotation {
+        (what, Some(name.to_owned()))
+    }
+
+    /// What is due of a service `wallet` in `GAME`.
+    fn of_wallet(keys: &[(&str, KeyState)]) -> Due {
+        let game = account("GAME");
+        let mut cluster = cluster(vec![service("wallet", "GAME")], vec![]);
+        cluster.accounts.insert(game.name.clone(), game);
+        let keys: Vec<ListedKey> = keys.iter().map(|(name, state)| key(name, *state)).collect();
+        due(&cluster, &keys, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_user_key_comes_before_what_signs_for_it_unless_that_has_begun() {
+        let (user, signer) = (rotation(What::User, "wallet"), rotation(What::SigningKey, "wallet"));
+        let (current, retiring) = (KeyState::Current, KeyState::Retiring);
+        let role = "account/GAME/role/wallet";
+        let found = of_wallet(&[("user/wallet", current), (role, current)]);
+        assert_eq!(found.rotations, [user.clone()].into());
+        assert_eq!(found.later, [(signer.clone(), user.clone())]);
+        let old = format!("retiring/{role}");
+        let found = of_wallet(&[("user/wallet", current), (role, current), (&old, retiring)]);
+        assert_eq!(found.rotations, [signer.clone()].into());
+        assert_eq!(found.later, [(user.clone(), signer)]);
+        // All of the account together, which covers the role.
+        let whole = "account/GAME/role/natsops";
+        let found = of_wallet(&[("user/wallet", current), (role, current), (whole, current)]);
+        assert_eq!(found.rotations, [user.clone()].into());
+        assert_eq!(found.later, [(rotation(What::SigningKey, "GAME"), user)]);
     }
 }

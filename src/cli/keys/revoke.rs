@@ -30,8 +30,8 @@ pub struct Args {
     /// What to revoke
     #[arg(value_name = "WHAT", value_enum)]
     what: What,
-    /// Of whom: a service, or an account
-    #[arg(value_name = "NAME", add = candidates::services())]
+    /// Of whom: a service, for its user also a leafnode, or an account
+    #[arg(value_name = "NAME", add = candidates::clients())]
     name: String,
     /// Of an account, only users that were issued until this time, such as 2026-11-28T09:00:00Z (now by default)
     #[arg(long, value_name = "TIME")]
@@ -45,7 +45,7 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// The key with which a service signs in
+    /// The key with which a service or a leafnode signs in
     User,
     /// Whatever a service's signing key has signed: its user, and any other that somebody has made with it
     Service,
@@ -119,7 +119,7 @@ fn target<'c>(
         return Err(Failure::new(exit::USAGE, what.to_owned()));
     }
     match args.what {
-        What::User => Ok(Revoked::User(lookup::service(cluster, name)?)),
+        What::User => Ok(Revoked::User(lookup::client(cluster, name)?)),
         What::Service => Ok(Revoked::Service(lookup::service(cluster, name)?)),
         What::Account => {
             let until = until.unwrap_or_else(this_second);
@@ -132,7 +132,7 @@ fn target<'c>(
             Ok(Revoked::Account(lookup::account(cluster, name)?, until))
         }
         What::Certificate => {
-            lookup::service(cluster, name)?;
+            lookup::client(cluster, name)?;
             Err(certificate(args))
         }
     }
@@ -161,7 +161,9 @@ fn show(context: &Context, args: &Args, revoked: &Rotated, fetched: bool) {
     }
     for key in &revoked.keys {
         let old = key.old.as_deref().unwrap_or("-");
-        println!("revoked {}: {old}, refused by every node, no connection is left", key.name);
+        let proven = key.words.as_ref().map(|words| words.old.as_str());
+        let proven = proven.unwrap_or("refused by every node, no connection is left");
+        println!("revoked {}: {old}, {proven}", key.name);
     }
     match what {
         What::User => {

@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(value_name = "WHAT", value_enum, required_unless_present = "all_due")]
     what: Option<What>,
     /// Of whom: a service, a leafnode, a node; for a signing key also leafnode/NAME, or an account for all of its keys
-    #[arg(value_name = "NAME", add = candidates::services())]
+    #[arg(value_name = "NAME", add = candidates::clients())]
     pub(super) name: Option<String>,
     /// Whatever is due by identity.rotation, and whatever is under way; --dry-run lists it
     #[arg(long, conflicts_with_all = ["what", "name", "now"])]
@@ -93,7 +93,7 @@ const USUAL: Period = Period::days(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(super) enum What {
-    /// The key with which a service signs in
+    /// The key with which a service or a leafnode signs in
     User,
     /// The key that signs for the users of a service or a leafnode, or all of an account
     SigningKey,
@@ -125,7 +125,10 @@ impl What {
         name: Option<&str>,
     ) -> Result<Target<'c>, Failure> {
         match self {
-            Self::User => Ok(Target::User(lookup::service(cluster, named("a service", name)?)?)),
+            Self::User => {
+                let name = named("a service or a leafnode", name)?;
+                Ok(Target::User(lookup::client(cluster, name)?))
+            }
             Self::NodeCertificates => {
                 let node = name.map(|name| lookup::any_node(cluster, name)).transpose()?;
                 Ok(Target::NodeCertificates(node))
@@ -344,9 +347,13 @@ fn agreed(
 
 /// Such as `user wallet`.
 pub(super) fn subject(args: &Args) -> String {
-    let name = args.name.iter().map(|name| format!(" {name}"));
-    let what = args.what.map(What::word).unwrap_or_default();
-    what + &name.collect::<String>()
+    rotation(args.what, args.name.as_deref())
+}
+
+/// The same of what is not asked for.
+pub(super) fn rotation(what: Option<What>, name: Option<&str>) -> String {
+    let words = what.map(What::word).into_iter().chain(name.map(str::to_owned));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The command that goes on.

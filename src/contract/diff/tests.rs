@@ -3,7 +3,7 @@
 use super::*;
 use crate::contract::tests::{bucket, cluster, consumer, service, stream};
 use crate::model::{
-    Account, AccountLimits, Ack, ByteSize, Deliver, JetStreamLimits, Leafnode, Share, passages,
+    Account, Ack, ByteSize, Deliver, JetStreamLimits, Leafnode, Share, passages, samples,
 };
 
 /// The code and the effect of every change, the affected behind them.
@@ -159,17 +159,11 @@ fn shared(shares: &[&str]) -> Cluster {
     till.subscribes = vec![("evt.x.done.v1".parse().unwrap(), None)];
     let mut base = base();
     base.services.insert(till.name.clone(), till);
-    let size = ByteSize::new(1);
     let share = |subject: &&str| Share {
         subject: subject.parse().unwrap(),
         with: vec!["SHOP".parse().unwrap()],
     };
-    let account = |name: &str, shares| Account {
-        name: name.parse().unwrap(),
-        description: String::new(),
-        limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
-        shares,
-    };
+    let account = |name: &str, shares| Account { shares, ..samples::account(name) };
     let accounts = [account("GAME", shares.iter().map(share).collect()), account("SHOP", vec![])];
     base.accounts = accounts.into_iter().map(|one| (one.name.clone(), one)).collect();
     base.passages = passages(&base.accounts, &base.services, &base.streams);

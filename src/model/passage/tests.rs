@@ -2,20 +2,14 @@
 
 use super::*;
 use crate::model::samples::{consumer, service, stream};
-use crate::model::{AccountLimits, ByteSize, Share};
+use crate::model::{Share, samples};
 
 fn account(name: &str, shares: &[(&str, &[&str])]) -> Account {
     let share = |(subject, with): &(&str, &[&str])| Share {
         subject: subject.parse().unwrap(),
         with: with.iter().map(|name| name.parse().unwrap()).collect(),
     };
-    let size = ByteSize::new(1);
-    Account {
-        name: name.parse().unwrap(),
-        description: String::new(),
-        limits: AccountLimits { connections: 1, subscriptions: 1, payload: size, jetstream: None },
-        shares: shares.iter().map(share).collect(),
-    }
+    Account { shares: shares.iter().map(share).collect(), ..samples::account(name) }
 }
 
 fn between(accounts: Vec<Account>, services: Vec<Service>, streams: &[Stream]) -> Vec<String> {

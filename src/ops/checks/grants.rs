@@ -15,7 +15,7 @@ use futures_util::stream;
 
 use super::neighbours::{Forbidden, neighbours};
 use super::{Finding, Scene, route};
-use crate::model::{ConnectionKind, Node, Service, Subscription};
+use crate::model::{Client, ConnectionKind, Node, Service, Subscription};
 use crate::nats::{Probe, Tls, tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -31,11 +31,14 @@ const PAUSES: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(600), Duration::from_millis(1200)];
 
 /// What a service's trial came to.
+#[derive(Default)]
 struct Trial {
     service: String,
     granted: usize,
     refused: usize,
     problems: Vec<String>,
+    /// Why it can't be tried from here.
+    untried: Option<String>,
 }
 
 /// User key, subject and queue group of every subscription on the cluster.
@@ -55,8 +58,13 @@ pub async fn grants<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let refused: usize = trials.iter().map(|trial| trial.refused).sum();
     let wrong: Vec<&Trial> = trials.iter().filter(|trial| !trial.problems.is_empty()).collect();
     if wrong.is_empty() {
+        let mut untried: Vec<&str> = trials.iter().filter_map(|t| t.untried.as_deref()).collect();
+        untried.sort_unstable();
+        let tried = services - untried.len();
+        let untried = untried.iter().map(|why| format!("; not tried: {why}"));
         return Ok(format!(
-            "{services} services can do all {granted} granted things and none of {refused} neighbouring ones"
+            "{tried} services can do all {granted} granted things and none of {refused} neighbouring ones{}",
+            untried.collect::<String>()
         ));
     }
     let mut wrong: Vec<String> = wrong.into_iter().map(Trial::summary).collect();
@@ -101,8 +109,7 @@ async fn trial<P: Provider>(
     number: usize,
     live: &Live,
 ) -> Trial {
-    let mut trial =
-        Trial { service: service.name.to_string(), granted: 0, refused: 0, problems: Vec::new() };
+    let mut trial = Trial { service: service.name.to_string(), ..Trial::default() };
     let node = door(scene, number);
     let address = SocketAddr::from((node.address, scene.site.cluster.ports.client));
     if !service.connections.contains(&ConnectionKind::Standard) {
@@ -113,7 +120,13 @@ async fn trial<P: Provider>(
         return trial;
     }
     let outcome = async {
-        let mut probe = sign_in_patiently(scene, service, address).await?;
+        let mut probe = match sign_in_patiently(scene, service, address).await {
+            Ok(probe) => probe,
+            Err(refusal) => {
+                trial.untried = Client::from(service).untried(scene.site.cluster);
+                return if trial.untried.is_some() { Ok(()) } else { Err(refusal) };
+            }
+        };
         let user = scene.index.public(&KeyName::user(&service.name)).unwrap_or_default();
         try_publications(scene, &mut probe, service, &mut trial).await?;
         try_subscriptions(&mut probe, service, user, live, &mut trial).await?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::client::{Client, names};
+use super::client::names;
 use super::doors::{Visitor, admit, doors, present, refuse};
 use super::list::showing_others;
 use super::node::{current, fingerprint};
@@ -18,6 +18,7 @@ use super::rotate::{Words, until};
 use super::run::Run;
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{AuthorityStage, Scribe, authority_stage};
+use crate::model::Client;
 use crate::ops::OpsError;
 use crate::ops::execute::StopSign;
 use crate::pki::client_config;
@@ -255,7 +256,9 @@ async fn issuing<P: Provider>(
     let clients = Client::all(run.site.cluster);
     let own: BTreeSet<String> = clients
         .iter()
-        .filter_map(|client| fingerprint(&run.index, Document::certificate(&client.key())))
+        .filter_map(|client| {
+            fingerprint(&run.index, Document::certificate(&KeyName::certificate_of(*client)))
+        })
         .collect();
     let connections = showing_others(run.site, &own).await?;
     let words = Words {

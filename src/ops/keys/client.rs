@@ -9,10 +9,10 @@ use super::doors::{Door, Purpose, Visitor, admit, doors};
 use super::list::showing;
 use super::node::{fingerprint, last_end};
 use super::rotate::{Words, until as over_at};
-use super::run::{Run, can_be_tried};
+use super::run::Run;
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::Scribe;
-use crate::model::{Cluster, Leafnode, Service};
+use crate::model::{Client, Cluster};
 use crate::ops::OpsError;
 use crate::provider::Provider;
 use crate::secrets::{Beside, Document, Index, KeyName};
@@ -31,32 +31,10 @@ const FORGET: Step = Step {
     words: "forget the old key; servers accept its certificate until that ends",
 };
 
-/// Somebody who shows a certificate.
-#[derive(Debug, Clone, Copy)]
-pub enum Client<'c> {
-    /// A service.
-    Service(&'c Service),
-    /// A leafnode.
-    Leafnode(&'c Leafnode),
-}
-
 impl Client<'_> {
-    /// Everybody who shows one.
-    pub(super) fn all(cluster: &Cluster) -> Vec<Client<'_>> {
-        let services = cluster.services.values().map(Client::Service);
-        services.chain(cluster.leafnodes.values().map(Client::Leafnode)).collect()
-    }
-
-    /// The key of its certificate.
-    pub(super) fn key(self) -> KeyName {
-        match self {
-            Self::Service(service) => KeyName::client(&service.name),
-            Self::Leafnode(leafnode) => KeyName::leafnode_client(&leafnode.name),
-        }
-    }
-
+    /// The name under which its former certificate is kept.
     fn old(self) -> KeyName {
-        self.key().beside(Beside::Retiring)
+        KeyName::certificate_of(self).beside(Beside::Retiring)
     }
 
     /// What servers tell of its connections; nothing of a leafnode's.
@@ -96,7 +74,8 @@ pub(super) async fn rotate<P: Provider>(
     let mut clients = begun(&meant, &run.index);
     if clients.is_empty() {
         clients = meant;
-        let names: Vec<KeyName> = clients.iter().map(|client| client.key()).collect();
+        let names: Vec<KeyName> =
+            clients.iter().map(|client| KeyName::certificate_of(*client)).collect();
         let change = run.scribe().renew(&names, Beside::Retiring, &run.index)?;
         run.commit(ISSUE, change).await?;
     }
@@ -107,12 +86,13 @@ pub(super) async fn rotate<P: Provider>(
     let mut tell = Vec::new();
     for client in &clients {
         let replaced = replaced(&run, *client).await?;
-        match over_at(&client.key(), &run.index, wish, run.site.now()) {
+        let key = KeyName::certificate_of(*client);
+        match over_at(&key, &run.index, wish, run.site.now()) {
             Some(end) if replaced.connections > 0 || !client.is_told() => {
                 until = until.max(Some(end));
-                tell.push(client.key());
+                tell.push(key);
             }
-            _ => over.push(client.key()),
+            _ => over.push(key),
         }
         keys.push(replaced);
     }
@@ -152,9 +132,10 @@ async fn replaced<P: Provider>(
         true => format!("shown by {connections} connections"),
         false => "servers do not tell who shows it".to_owned(),
     };
+    let key = KeyName::certificate_of(client);
     Ok(Replaced {
-        name: client.key().to_string(),
-        new: fingerprint(&run.index, Document::certificate(&client.key())),
+        name: key.to_string(),
+        new: fingerprint(&run.index, Document::certificate(&key)),
         old,
         connections,
         words: Some(Words { new: "let in by every node", old: shown }),
@@ -181,13 +162,13 @@ fn remarks<P>(run: &Run<'_, '_, P>, clients: &[Client<'_>]) -> Vec<String> {
 async fn verify<P: Provider>(run: &Run<'_, '_, P>, clients: &[Client<'_>]) -> Result<(), OpsError> {
     let doors = doors(run.site.cluster);
     for client in clients {
-        let key = client.key();
+        let key = KeyName::certificate_of(*client);
         let certificate = run.ticket(&key, &Document::certificate(&key))?;
         let mut visitor = Visitor::with_certificate(run.site, &run.index, &certificate)?;
         let purposes: &[Purpose] = match client {
             Client::Service(service) => {
                 // What may come only from elsewhere, or in another way, is tried as natsops: the certificate counts.
-                if can_be_tried(service).is_ok() && service.networks.is_empty() {
+                if client.untried(run.site.cluster).is_none() {
                     let name = &service.name;
                     visitor.user = run.ticket(&KeyName::user(name), &Document::user(name))?;
                 }

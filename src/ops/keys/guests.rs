@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::run::Run;
-use crate::model::Node;
+use crate::model::{Client, Node};
 use crate::nats::{Probe, ProbeError, Tls};
 use crate::ops::OpsError;
 use crate::provider::Provider;
@@ -41,6 +41,15 @@ pub(super) enum Door {
     Leafnode,
 }
 
+impl From<Client<'_>> for Door {
+    fn from(client: Client<'_>) -> Self {
+        match client {
+            Client::Service(_) => Self::Client,
+            Client::Leafnode(_) => Self::Leafnode,
+        }
+    }
+}
+
 impl<P: Provider> Run<'_, '_, P> {
     /// Proves that every node lets each of the guests in.
     pub async fn let_in(&self, guests: &[Guest]) -> Result<(), OpsError> {
@@ -51,9 +60,8 @@ impl<P: Provider> Run<'_, '_, P> {
             let mut refused = Vec::new();
             for (guest, node, answer) in self.knock(&left, &tls).await {
                 match answer {
-                    Ok(()) => {}
-                    // An account may have few leafnodes at once, and one that has just left may still be counted. And a
-                    // server that meets an account refuses whoever else comes while it reads the claims.
+                    Ok(()) | Err(ProbeError::Full(_)) => {}
+                    // A server that meets an account refuses whoever else comes while it reads the claims.
                     Err(_) if begin.elapsed() < EVICTION => refused.push(guest),
                     Err(error) => {
                         let whose = &guest.whose;
@@ -106,7 +114,9 @@ impl<P: Provider> Run<'_, '_, P> {
             Err(ProbeError::Refused(_)) => None,
             // To a leafnode, a refusal and the end of the connection come as one.
             Err(ProbeError::Closed(_)) if guest.door == Door::Leafnode => None,
-            Ok(()) => Some(format!("{node} still lets the old key of {} in", guest.whose)),
+            Ok(()) | Err(ProbeError::Full(_)) => {
+                Some(format!("{node} still lets the old key of {} in", guest.whose))
+            }
             Err(error) => Some(format!("{node} can't be tried: {error}")),
         })
     }

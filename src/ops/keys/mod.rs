@@ -18,7 +18,6 @@ mod user;
 mod way_in;
 
 pub use cache::CacheUser;
-pub use client::Client;
 pub use list::{InUse, KeyStatus, list, list_unobserved};
 pub use managed_cache::rotate_managed;
 pub use revoke::{Revoked, revoke};

@@ -21,7 +21,7 @@ use crate::ops::survey::{World, account_names, interruption, observe, plan_nodes
 use crate::ops::{Event, OpsError, Site};
 use crate::plan::{Action, Effect};
 use crate::provider::Provider;
-use crate::secrets::{Document, Index, KeyName, StoreError};
+use crate::secrets::{Index, KeyName, StoreError};
 
 const PROMOTE: Step = Step {
     name: "promote",
@@ -211,15 +211,5 @@ async fn distrusted<P: Provider>(run: &Run<'_, '_, P>, retiring: &KeyName) -> Re
             return unproven(format!("{name} does not trust the new key"));
         }
     }
-    let system = run.index.document(&Document::account(SYSTEM_ACCOUNT)).unwrap_or_default();
-    let key = run.index.public(&KeyName::account(SYSTEM_ACCOUNT)).unwrap_or_default();
-    let session = Session::open(run.site, &run.index, run.site.cluster.nodes.len()).await?;
-    let held = lookup(&session.control, key).await?;
-    let (nodes, holding) = (run.site.cluster.nodes.len(), held.tokens.iter());
-    match holding.filter(|token| *token == system).count() {
-        holding if holding == nodes => Ok(()),
-        holding => Err(OpsError::Unproven(format!(
-            "{holding} of {nodes} servers hold the new claims of the system account"
-        ))),
-    }
+    run.held(SYSTEM_ACCOUNT).await
 }

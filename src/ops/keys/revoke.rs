@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::client::names;
 use super::guests::{Door, Guest};
 use super::list::connected;
 use super::run::Run;
 use super::{Rotated, Step, signing, user};
 use crate::artifacts::{issued_at, user_issued_at};
-use crate::model::{Account, ConnectionKind, OWN_ROLE, Service};
+use crate::model::{Account, Client, OWN_ROLE, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -31,8 +32,8 @@ const VERIFY_NEW: Step =
 /// What is revoked.
 #[derive(Debug, Clone, Copy)]
 pub enum Revoked<'c> {
-    /// The key with which a service signs in.
-    User(&'c Service),
+    /// The key with which a service or a leafnode signs in.
+    User(Client<'c>),
     /// The role of a service: whatever its signing key has signed.
     Service(&'c Service),
     /// All users of an account that were issued until a time.
@@ -48,7 +49,7 @@ pub async fn revoke<P: Provider>(
 ) -> Result<Rotated, OpsError> {
     let (run, _) = Run::ready(site, true).await?;
     match what {
-        Revoked::User(service) => user::withdraw(run, service, stop).await,
+        Revoked::User(client) => user::withdraw(run, client, stop).await,
         Revoked::Service(service) => signing::withdraw(run, service, stop).await,
         Revoked::Account(account, until) => everybody(run, account, until.as_second()).await,
     }
@@ -60,13 +61,11 @@ async fn everybody<P: Provider>(
     until: i64,
 ) -> Result<Rotated, OpsError> {
     let name = account.name.as_str();
-    let services: Vec<&Service> = run.site.cluster.services_of(&account.name).collect();
+    let clients = Client::of(run.site.cluster, &account.name);
     // What is void from now on: with it is proven that it opens nothing. An earlier run may have signed it anew already.
-    let old: Vec<(&Service, Ticket)> = services
-        .iter()
-        .filter(|service| issued(&run, service).is_some_and(|issued| issued <= until))
-        .map(|service| Ok((*service, creds(&run, service)?)))
-        .collect::<Result<_, OpsError>>()?;
+    let mut void = clients.clone();
+    void.retain(|client| issued(&run, *client).is_some_and(|issued| issued <= until));
+    let old = creds(&run, &void)?;
     let stands = run.index.revocations.get(name).and_then(|users| users.get(EVERYBODY));
     if stands.is_none_or(|stands| *stands < until) {
         let change = run.scribe().revoke_everybody(&account.name, until, &run.index)?;
@@ -78,14 +77,13 @@ async fn everybody<P: Provider>(
         let now = run.site.now();
         let canary = user_issued_at((name, until), &run.index, *store, *entropy, now)?;
         let own = Guest { whose: OWN_ROLE.to_owned(), user: canary, door: Door::Client };
-        let others = old.iter().filter(|(service, _)| is_ordinary(service)).map(guest);
-        let guests: Vec<Guest> = std::iter::once(own).chain(others).collect();
+        let guests: Vec<Guest> = std::iter::once(own).chain(guests(run, old)).collect();
         run.refused(&guests, async || {
-            for (service, _) in &old {
-                let key = run.index.public(&KeyName::user(&service.name)).unwrap_or_default();
+            for client in &void {
+                let key = run.index.public(&KeyName::user_of(*client)).unwrap_or_default();
                 let left = connected(run.site, key).await?;
                 if left > 0 {
-                    return Ok(Some(format!("{left} connections of {} are left", service.name)));
+                    return Ok(Some(format!("{left} connections of {} are left", client.name())));
                 }
             }
             Ok(None)
@@ -94,32 +92,37 @@ async fn everybody<P: Provider>(
     })
     .await?;
     run.step(VERIFY_NEW, async |run| {
-        let ordinary = services.iter().filter(|service| is_ordinary(service));
-        let new = ordinary.map(|service| Ok((*service, creds(run, service)?)));
-        let new = new.collect::<Result<Vec<_>, OpsError>>()?;
-        run.let_in(&new.iter().map(guest).collect::<Vec<_>>()).await
+        let new = creds(run, &clients)?;
+        run.let_in(&guests(run, new)).await?;
+        run.held(name).await
     })
     .await?;
-    let leafnodes = run.site.cluster.leafnodes_of(&account.name);
-    let leafnodes = leafnodes.map(|leafnode| leafnode.name.to_string()).collect();
-    let redeploy = services.iter().map(|service| service.name.to_string()).collect();
-    Ok(Rotated { done: true, steps: run.steps, redeploy, leafnodes, ..Rotated::default() })
+    let (redeploy, leafnodes) = names(&clients);
+    let remarks = run.untried(clients);
+    Ok(Rotated { done: true, steps: run.steps, redeploy, leafnodes, remarks, ..Rotated::default() })
 }
 
-fn guest((service, user): &(&Service, Ticket)) -> Guest {
-    let user = Ticket { public: user.public.clone(), secret: user.secret.clone() };
-    Guest { whose: service.name.to_string(), user, door: Door::Client }
+/// Those whose creds can be tried from here.
+fn guests<P: Provider>(run: &Run<'_, '_, P>, creds: Vec<(Client<'_>, Ticket)>) -> Vec<Guest> {
+    let tried = |client: &Client<'_>| client.untried(run.site.cluster).is_none();
+    let creds = creds.into_iter().filter(|(client, _)| tried(client));
+    creds
+        .map(|(client, user)| Guest { whose: client.name().to_owned(), user, door: client.into() })
+        .collect()
 }
 
-fn is_ordinary(service: &Service) -> bool {
-    service.connections.contains(&ConnectionKind::Standard)
+/// When the creds of a client were issued, in unix seconds.
+fn issued<P: Provider>(run: &Run<'_, '_, P>, client: Client<'_>) -> Option<i64> {
+    issued_at(run.index.document(&Document::user_of(client))?)
 }
 
-/// When the creds of a service were issued, in unix seconds.
-fn issued<P: Provider>(run: &Run<'_, '_, P>, service: &Service) -> Option<i64> {
-    issued_at(run.index.document(&Document::user(&service.name))?)
-}
-
-fn creds<P: Provider>(run: &Run<'_, '_, P>, service: &Service) -> Result<Ticket, OpsError> {
-    run.ticket(&KeyName::user(&service.name), &Document::user(&service.name))
+fn creds<'c, P: Provider>(
+    run: &Run<'_, '_, P>,
+    clients: impl IntoIterator<Item = &'c Client<'c>>,
+) -> Result<Vec<(Client<'c>, Ticket)>, OpsError> {
+    let ticket = |client: &Client<'c>| {
+        let (key, paper) = (KeyName::user_of(*client), Document::user_of(*client));
+        Ok((*client, run.ticket(&key, &paper)?))
+    };
+    clients.into_iter().map(ticket).collect()
 }

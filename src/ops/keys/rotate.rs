@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::run::Run;
 use super::{
-    CacheUser, Client, Signers, Step, authority, cache, client, managed_cache, node, operator,
-    signing, user, way_in,
+    CacheUser, Signers, Step, authority, cache, client, managed_cache, node, operator, signing,
+    user, way_in,
 };
-use crate::artifacts::{Promotion, promotion};
-use crate::model::{Cluster, Period, Service};
+use crate::artifacts::{Promotion, promotion, retiring_user};
+use crate::model::{Client, Cluster, Period};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -19,8 +19,8 @@ use crate::secrets::{Change, Index, KeyName, SecretStore};
 /// What is replaced.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'c> {
-    /// The key with which a service signs in.
-    User(&'c Service),
+    /// The key with which a service or a leafnode signs in.
+    User(Client<'c>),
     /// The keys that sign users.
     SigningKey(Signers<'c>),
     /// The key that signs accounts.
@@ -52,10 +52,7 @@ impl Target<'_> {
             if index.keys.contains_key(&retiring) { retiring } else { current }
         };
         match self {
-            Self::User(service) => {
-                let name = &service.name;
-                vec![now(KeyName::retiring_user(name), KeyName::user(name))]
-            }
+            Self::User(client) => vec![now(retiring_user(client), KeyName::user_of(client))],
             Self::SigningKey(signers) => {
                 let roles = signers.roles(cluster, index);
                 roles.iter().map(|role| now(role.retiring(), role.key())).collect()
@@ -125,7 +122,7 @@ pub struct Words {
 /// What is left to do.
 pub fn left(cluster: &Cluster, target: Target<'_>, wish: Wish, index: &Index) -> Vec<Step> {
     match target {
-        Target::User(service) => user::left(service, wish, index),
+        Target::User(client) => user::left(client, wish, index),
         Target::SigningKey(signers) => signing::left(signers, wish, cluster, index),
         Target::OperatorKey => operator::left(index),
         Target::NodeCertificates(node) => node::left(cluster, node, index),
@@ -165,7 +162,7 @@ pub async fn rotate<P: Provider>(
         run.undisturbed(&world).await?;
     }
     match target {
-        Target::User(service) => user::rotate(run, service, wish, stop).await,
+        Target::User(client) => user::rotate(run, client, wish, stop).await,
         Target::SigningKey(signers) => signing::rotate(run, signers, wish, stop).await,
         Target::OperatorKey => operator::rotate(run, &world, stop).await,
         Target::NodeCertificates(node) => node::rotate(run, node, stop).await,

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::Step;
 use crate::artifacts::{Newer, Scribe, review};
-use crate::model::{Cluster, ConnectionKind, Service};
-use crate::nats::{ClaimsError, Varz, push};
+use crate::model::{Client, Cluster};
+use crate::nats::{ClaimsError, Varz, lookup, push};
 use crate::ops::cache;
 use crate::ops::execute::StopSign;
 use crate::ops::gate::look;
@@ -158,6 +158,30 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         Ok(())
     }
 
+    /// Proves that every server holds the claims of an account as they stand in the index: it accepts whom they name, and
+    /// nobody else.
+    pub async fn held(&self, account: &str) -> Result<(), OpsError> {
+        let servers = self.site.cluster.nodes.len();
+        let token = self.index.document(&Document::account(account)).unwrap_or_default();
+        let key = self.index.public(&KeyName::account(account)).unwrap_or_default();
+        let session = Session::open(self.site, &self.index, servers).await?;
+        let held = lookup(&session.control, key).await?;
+        match held.tokens.iter().filter(|held| *held == token).count() {
+            holding if holding == servers => Ok(()),
+            holding => Err(OpsError::Unproven(format!(
+                "{holding} of {servers} servers hold the new claims of {account}"
+            ))),
+        }
+    }
+
+    /// What is to be said of clients whose creds can't be tried from here.
+    pub fn untried<'c>(&self, clients: impl IntoIterator<Item = Client<'c>>) -> Vec<String> {
+        let clients = clients.into_iter();
+        let why = clients.filter_map(|client| client.untried(self.site.cluster));
+        why.map(|why| format!("{why}, so its creds were not tried; every server holds the claims that decide on them"))
+            .collect()
+    }
+
     /// A key of the store, with a paper about it.
     pub fn ticket(&self, key: &KeyName, paper: &Document) -> Result<Ticket, OpsError> {
         let public = self.index.document(paper);
@@ -213,15 +237,6 @@ fn refuse(cluster: &Cluster, action: Option<&Action>) -> Result<(), OpsError> {
 fn is_unread(action: &Action) -> bool {
     let running = action.effect == Effect::RollingRestart;
     running && action.changes.iter().all(|change| change.field == CONFIG_DIGEST)
-}
-
-/// A service whose keys can be tried has an ordinary connection.
-pub(super) fn can_be_tried(service: &Service) -> Result<(), OpsError> {
-    if service.connections.contains(&ConnectionKind::Standard) {
-        return Ok(());
-    }
-    let name = &service.name;
-    Err(OpsError::Unready(format!("{name} has no ordinary connection, so its keys can't be tried")))
 }
 
 /// Why nothing of `name` is replaced now: something else of it is, by `keys rotate ENV WHAT`.

@@ -4,17 +4,17 @@
 //! listed no more (measured on 2.15.1). So the new key is listed beside the old one, and known everywhere, before it
 //! signs anything. Each step is one commit, or may be repeated; the stage is read from the store.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::guests::{Door, Guest};
 use super::list::signed;
 use super::rotate::until;
-use super::run::{Run, can_be_tried, under_way};
+use super::run::{Run, under_way};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Handover, Role, Scribe, Stage, handover, short_lived_user_by, stage};
-use crate::model::{
-    Account, AccountName, Cluster, ConnectionKind, Leafnode, OWN_ROLE, SYSTEM_ACCOUNT, Service,
-};
+use crate::model::{Account, AccountName, Client, Cluster, OWN_ROLE, SYSTEM_ACCOUNT, Service};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -60,10 +60,8 @@ const TRIED: usize = 24;
 /// Whose signing keys are replaced.
 #[derive(Debug, Clone, Copy)]
 pub enum Signers<'c> {
-    /// That of a service's role.
-    Service(&'c Service),
-    /// That of a leafnode's role.
-    Leafnode(&'c Leafnode),
+    /// That of the role of a service or a leafnode.
+    Client(Client<'c>),
     /// Those of all roles of an account, natsops' own included.
     Account(&'c Account),
     /// That of natsops' role in the system account, whose claims stand in every node's configuration.
@@ -73,8 +71,7 @@ pub enum Signers<'c> {
 impl Signers<'_> {
     fn account(&self) -> AccountName {
         match self {
-            Self::Service(service) => service.account.clone(),
-            Self::Leafnode(leafnode) => leafnode.account.clone(),
+            Self::Client(client) => client.account().clone(),
             Self::Account(account) => account.name.clone(),
             Self::System => Role::system().account,
         }
@@ -83,8 +80,7 @@ impl Signers<'_> {
     /// The roles that go together: of an account all, or those that an earlier run has begun with.
     pub(super) fn roles(&self, cluster: &Cluster, index: &Index) -> Vec<Role> {
         match self {
-            Self::Service(service) => vec![Role::of(service)],
-            Self::Leafnode(leafnode) => vec![Role::of_leafnode(leafnode)],
+            Self::Client(client) => vec![Role::of(*client)],
             Self::System => vec![Role::system()],
             Self::Account(account) => {
                 let all = Role::all(cluster, &account.name);
@@ -100,17 +96,16 @@ impl Signers<'_> {
         let account = self.account();
         let all = Role::all(cluster, &account);
         let together = all.iter().any(|role| is_own(role) && role.is_passing(index));
-        let users: Vec<&Service> = match self {
-            Self::Service(service) => vec![service],
-            Self::Leafnode(_) | Self::System => Vec::new(),
-            Self::Account(account) => cluster.services_of(&account.name).collect(),
+        let users = match self {
+            Self::Client(client) => vec![*client],
+            Self::System => Vec::new(),
+            Self::Account(account) => Client::of(cluster, &account.name),
         };
-        if let Some(service) = users.iter().find(|s| stage(s, index) != Stage::Settled) {
-            return Err(under_way(site, "the user key", "user", service.name.as_str()));
+        if let Some(client) = users.iter().find(|one| stage(**one, index) != Stage::Settled) {
+            return Err(under_way(site, "the user key", "user", client.name()));
         }
         match self {
-            Self::Service(service) => can_be_tried(service)?,
-            Self::Leafnode(_) => {}
+            Self::Client(_) => {}
             Self::System => return Ok(()),
             Self::Account(_) if together => return Ok(()),
             Self::Account(_) => {
@@ -223,9 +218,9 @@ pub(super) async fn withdraw<P: Provider>(
     service: &Service,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let signers = Signers::Service(service);
+    let signers = Signers::Client(service.into());
     signers.check(run.site, &run.index)?;
-    let (account, roles) = (service.account.clone(), vec![Role::of(service)]);
+    let (account, roles) = (service.account.clone(), vec![Role::of(service.into())]);
     let mut turn = Turn { run, account, roles, cut: Vec::new(), stop };
     let name = turn.roles[0].key();
     loop {
@@ -248,7 +243,8 @@ pub(super) async fn withdraw<P: Provider>(
     let old = turn.run.index.public(&turn.roles[0].retiring()).map(str::to_owned);
     let keys =
         vec![Replaced { name: name.to_string(), new: None, old, connections: 0, words: None }];
-    Ok(Rotated { done: true, steps: turn.run.steps, keys, ..Rotated::default() })
+    let remarks = untried(&turn.run, &turn.roles);
+    Ok(Rotated { done: true, steps: turn.run.steps, keys, remarks, ..Rotated::default() })
 }
 
 /// A key of a role before and after this run.
@@ -306,7 +302,8 @@ impl<P: Provider> Turn<'_, '_, P> {
                     let user = run.ticket(key, paper)?;
                     guests.push(Guest { whose: role.name.clone(), user, door });
                 }
-                run.let_in(&guests).await
+                run.let_in(&guests).await?;
+                run.held(account.as_str()).await
             })
             .await
     }
@@ -385,7 +382,7 @@ impl<P: Provider> Turn<'_, '_, P> {
             words: None,
         });
         let keys = keys.collect();
-        let mut remarks = Vec::new();
+        let mut remarks = untried(&self.run, &self.roles);
         if !connected.is_empty() {
             let who = said(&connected);
             remarks.push(format!("still connected with creds that the old key signed: {who}"));
@@ -418,6 +415,17 @@ async fn connections<P: Provider>(
     Ok(roles.iter().filter_map(|role| Some((role.name.clone(), *old(role)?))).collect())
 }
 
+/// What is to be said of roles whose users can't be tried from here.
+fn untried<P: Provider>(run: &Run<'_, '_, P>, roles: &[Role]) -> Vec<String> {
+    let clients = clients(run.site.cluster);
+    run.untried(roles.iter().filter_map(|role| clients.get(&role.name).copied()))
+}
+
+/// Everybody, by the name of the role.
+fn clients(cluster: &Cluster) -> BTreeMap<String, Client<'_>> {
+    Client::all(cluster).into_iter().map(|client| (Role::of(client).name, client)).collect()
+}
+
 /// Such as `3 of wallet, 1 of store`.
 fn said(connected: &[(String, usize)]) -> String {
     let each = connected.iter().map(|(who, count)| format!("{count} of {who}"));
@@ -426,12 +434,10 @@ fn said(connected: &[(String, usize)]) -> String {
 
 /// The roles that can be tried, spread over all, each with its door.
 fn tried<'r>(cluster: &Cluster, roles: &'r [Role]) -> Vec<(&'r Role, Door)> {
-    let door = |role: &Role| match cluster.services.get(role.name.as_str()) {
-        Some(service) => {
-            service.connections.contains(&ConnectionKind::Standard).then_some(Door::Client)
-        }
-        None if is_own(role) => Some(Door::Client),
-        None => Some(Door::Leafnode),
+    let clients = clients(cluster);
+    let door = |role: &Role| match clients.get(&role.name) {
+        Some(client) => client.untried(cluster).is_none().then(|| (*client).into()),
+        None => Some(Door::Client),
     };
     let all: Vec<_> = roles.iter().filter_map(|role| Some((role, door(role)?))).collect();
     let every = all.len().div_ceil(TRIED).max(1);
