@@ -42,10 +42,9 @@ pub fn due(cluster: &Cluster, keys: &[ListedKey], now: Timestamp) -> Due {
             None => due.left.push(key.name.clone()),
         }
     }
-    for client in Client::all(cluster) {
-        due.together(client);
-        due.in_turn(client, &begun);
-    }
+    let clients = Client::all(cluster);
+    clients.iter().for_each(|client| due.together(*client));
+    clients.iter().for_each(|client| due.in_turn(*client, &begun));
     due
 }
 
@@ -141,10 +140,10 @@ mod tests {
         (what, Some(name.to_owned()))
     }
 
-    /// What is due of a service `wallet` in `GAME`.
-    fn of_wallet(keys: &[(&str, KeyState)]) -> Due {
+    /// What is due of the services `wallet` and `till` in `GAME`.
+    fn of_game(keys: &[(&str, KeyState)]) -> Due {
         let game = account("GAME");
-        let mut cluster = cluster(vec![service("wallet", "GAME")], vec![]);
+        let mut cluster = cluster(vec![service("till", "GAME"), service("wallet", "GAME")], vec![]);
         cluster.accounts.insert(game.name.clone(), game);
         let keys: Vec<ListedKey> = keys.iter().map(|(name, state)| key(name, *state)).collect();
         due(&cluster, &keys, Timestamp::UNIX_EPOCH)
@@ -155,17 +154,18 @@ mod tests {
         let (user, signer) = (rotation(What::User, "wallet"), rotation(What::SigningKey, "wallet"));
         let (current, retiring) = (KeyState::Current, KeyState::Retiring);
         let role = "account/GAME/role/wallet";
-        let found = of_wallet(&[("user/wallet", current), (role, current)]);
+        let found = of_game(&[("user/wallet", current), (role, current)]);
         assert_eq!(found.rotations, [user.clone()].into());
         assert_eq!(found.later, [(signer.clone(), user.clone())]);
         let old = format!("retiring/{role}");
-        let found = of_wallet(&[("user/wallet", current), (role, current), (&old, retiring)]);
+        let found = of_game(&[("user/wallet", current), (role, current), (&old, retiring)]);
         assert_eq!(found.rotations, [signer.clone()].into());
         assert_eq!(found.later, [(user.clone(), signer)]);
-        // All of the account together, which covers the role.
+        // All of the account together, which covers its roles and waits for each of its users.
         let whole = "account/GAME/role/natsops";
-        let found = of_wallet(&[("user/wallet", current), (role, current), (whole, current)]);
-        assert_eq!(found.rotations, [user.clone()].into());
-        assert_eq!(found.later, [(rotation(What::SigningKey, "GAME"), user)]);
+        let found = of_game(&[("user/till", current), (role, current), (whole, current)]);
+        let till = rotation(What::User, "till");
+        assert_eq!(found.rotations, [till.clone()].into());
+        assert_eq!(found.later, [(rotation(What::SigningKey, "GAME"), till)]);
     }
 }
