@@ -289,6 +289,9 @@ impl From<OpsError> for Failure {
                 .safe("everything planned was done; the checks only looked"),
             OpsError::Unproven(_) => Self::new(exit::UNHEALTHY, what)
                 .safe("what was done stands; the next run goes on from there"),
+            OpsError::UnderWay { next, .. } => {
+                Self::new(exit::REFUSED, what).safe("nothing was changed").next(next)
+            }
             OpsError::Unready(_) => Self::new(exit::REFUSED, what).safe("nothing was changed"),
             OpsError::WouldInterrupt { .. } => Self::new(exit::REFUSED, what)
                 .safe("this node and those after it were not touched")

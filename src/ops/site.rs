@@ -122,6 +122,14 @@ pub enum OpsError {
     /// A step of a rotation could not be proven.
     #[error("{0}")]
     Unproven(String),
+    /// Something else of the same users is being replaced.
+    #[error("{what} is being replaced already; end that first")]
+    UnderWay {
+        /// What is being replaced.
+        what: String,
+        /// The command that ends it.
+        next: String,
+    },
     /// Something must be done first.
     #[error("{0}")]
     Unready(String),

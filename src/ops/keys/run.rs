@@ -247,7 +247,8 @@ pub(super) fn under_way<P>(
     name: &str,
 ) -> OpsError {
     let environment = &site.cluster.environment;
-    OpsError::Unready(format!(
-        "{something} of {name} is being replaced already; end that first: natsops keys rotate {environment} {what} {name}"
-    ))
+    OpsError::UnderWay {
+        what: format!("{something} of {name}"),
+        next: format!("natsops keys rotate {environment} {what} {name}"),
+    }
 }
