@@ -194,6 +194,17 @@ fn a_run_that_is_throttled_waits_and_goes_on() {
     is_whole(&stage);
 }
 
+/// A fault of AWS's own is not waited for as long.
+#[test]
+fn a_call_that_fails_otherwise_is_given_up_after_five_tries() {
+    let stage = Stage::new();
+    stage.aws.faults(&json!([{"mode": "error", "service": "ec2", "operation": "DescribeVpcs", "times": 99, "status": 500}]));
+    let failed = stage.run(&["plan", "prod"]).expect(1).stderr;
+    assert!(failed.contains("DescribeVpcs"), "{failed}");
+    let calls = stage.aws.calls();
+    assert_eq!(calls.iter().filter(|call| call.operation == "DescribeVpcs").count(), 5);
+}
+
 /// Ctrl-C: nothing new begins, what is on its way is named, the lease is given back, within two seconds.
 #[test]
 fn an_interrupted_run_says_what_is_in_flight_and_gives_the_lease_back() {

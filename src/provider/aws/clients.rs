@@ -10,7 +10,7 @@ use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 
 use super::error::{Answer as _, CloudClass, CloudError};
-use super::tries::{self, FewerUnlessThrottled};
+use super::tries::{self, MoreWhenThrottled};
 
 /// The SDK has no overall time-out of its own: a hung socket would hang the apply.
 const ATTEMPT: Duration = Duration::from_secs(30);
@@ -96,7 +96,7 @@ impl Clients {
             ($sdk:ident) => {{ $sdk::Client::from_conf(client!($sdk, builder).build()) }};
             ($sdk:ident, builder) => {{
                 let builder = $sdk::config::Builder::from(config).interceptor(calls.clone());
-                builder.retry_classifier(FewerUnlessThrottled)
+                builder.interceptor(MoreWhenThrottled)
             }};
         }
         // A server at an address of one's own has no names for buckets.
