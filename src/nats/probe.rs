@@ -65,7 +65,7 @@ pub enum ProbeError {
     /// is right (seen on 2.15.1).
     #[error("{0}")]
     Full(String),
-    /// The server has as many connections as it may have, and has not looked who comes.
+    /// The server has not looked who comes: it has as many connections as it may have, or does not speak TLS.
     #[error("{0}")]
     Busy(String),
     /// Nothing came back.
@@ -74,6 +74,15 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
+    /// What the end of a handshake means. A server that is full says so in the clear, where its part of it should come.
+    fn handshake(error: &std::io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            Some(rustls::Error::InvalidMessage(_)) => Self::Busy(error.to_string()),
+            _ => Self::Closed(error.to_string()),
+        }
+    }
+
     /// What a server's refusal means.
     fn refusal(words: &str) -> Self {
         match words.to_ascii_lowercase().as_str() {
@@ -106,7 +115,7 @@ impl Probe {
                     let connector = TlsConnector::from(Arc::clone(config));
                     let name = ServerName::from(address.ip());
                     let stream = connector.connect(name, stream).await;
-                    Box::new(stream.map_err(|error| ProbeError::Closed(error.to_string()))?)
+                    Box::new(stream.map_err(|error| ProbeError::handshake(&error))?)
                 }
             };
             Ok(Self { stream, nonce })

@@ -43,16 +43,24 @@ pub fn due(cluster: &Cluster, keys: &[ListedKey], now: Timestamp) -> Due {
         }
     }
     let clients = Client::all(cluster);
-    clients.iter().for_each(|client| due.together(*client));
+    clients.iter().for_each(|client| due.together(*client, &begun));
     clients.iter().for_each(|client| due.in_turn(*client, &begun));
     due
 }
 
 impl Due {
-    /// Where all signing keys of an account are replaced, that of a role is not replaced once more.
-    fn together(&mut self, client: Client<'_>) {
-        if self.rotations.contains(&of_account(client)) {
-            self.rotations.remove(&of_role(client));
+    /// Where all signing keys of an account are replaced, that of a role is not replaced once more. One that has begun by
+    /// itself is ended first.
+    fn together(&mut self, client: Client<'_>, begun: &BTreeSet<Rotation>) {
+        let (role, account) = (of_role(client), of_account(client));
+        if !self.rotations.contains(&account) {
+            return;
+        }
+        if begun.contains(&role) && !begun.contains(&account) {
+            self.rotations.remove(&account);
+            self.later.push((account, role));
+        } else {
+            self.rotations.remove(&role);
         }
     }
 
@@ -160,12 +168,16 @@ mod tests {
         let old = format!("retiring/{role}");
         let found = of_game(&[("user/wallet", current), (role, current), (&old, retiring)]);
         assert_eq!(found.rotations, [signer.clone()].into());
-        assert_eq!(found.later, [(user.clone(), signer)]);
+        assert_eq!(found.later, [(user.clone(), signer.clone())]);
         // All of the account together, which covers its roles and waits for each of its users.
         let whole = "account/GAME/role/natsops";
         let found = of_game(&[("user/till", current), (role, current), (whole, current)]);
-        let till = rotation(What::User, "till");
+        let (till, all) = (rotation(What::User, "till"), rotation(What::SigningKey, "GAME"));
         assert_eq!(found.rotations, [till.clone()].into());
-        assert_eq!(found.later, [(rotation(What::SigningKey, "GAME"), till)]);
+        assert_eq!(found.later, [(all.clone(), till)]);
+        // What has begun by itself is ended first.
+        let found = of_game(&[(role, current), (&old, retiring), (whole, current)]);
+        assert_eq!(found.rotations, [signer.clone()].into());
+        assert_eq!(found.later, [(all, signer)]);
     }
 }

@@ -117,6 +117,7 @@ async fn trial<P: Provider>(
         trial.problems.extend(sign_in(scene, service, address).await.is_ok().then(|| {
             "it signs in over an ordinary connection, which the catalog does not permit".to_owned()
         }));
+        trial.untried = Client::from(service).untried(scene.site.cluster);
         return trial;
     }
     let outcome = async {
