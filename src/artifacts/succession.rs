@@ -96,17 +96,22 @@ impl Scribe<'_> {
         Ok(change)
     }
 
-    /// Revokes all users of an account that were issued until a time, in unix seconds, and signs for them anew.
+    /// Revokes all users of an account that were issued until a time, in unix seconds, and signs for them anew. Whose key was
+    /// revoked by itself gets another: claims issued later would make it good again.
     pub fn revoke_everybody(
         &self,
         account: &AccountName,
         until: i64,
         index: &Index,
     ) -> Result<Change, IssueError> {
-        let (account, user) = (account.to_string(), EVERYBODY.to_owned());
-        let revocation = Revocation { account, user, until };
+        let user = EVERYBODY.to_owned();
+        let revocation = Revocation { account: account.to_string(), user, until };
         let mut next = index.clone();
         next.revoke(revocation.clone());
+        let clients = Client::of(self.cluster, account).into_iter();
+        for client in clients.filter(|client| stage(*client, index) == Stage::Bare) {
+            next.keys.remove(&KeyName::user_of(client));
+        }
         let mut change = self.issue(&next)?;
         change.revocations.push(revocation);
         Ok(change)

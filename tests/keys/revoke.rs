@@ -17,6 +17,11 @@ fn run(project: &Project, arguments: &[&str]) -> Value {
     project.run(&arguments).expect(0).json()
 }
 
+#[track_caller]
+fn refused(project: &Project, arguments: &[&str]) -> String {
+    project.run(&[&["keys"], arguments, &["--yes"]].concat()).expect(5).stderr
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_and_a_service_are_refused_until_they_are_rotated() {
     let cluster = Cluster::applied();
@@ -40,6 +45,24 @@ async fn a_user_and_a_service_are_refused_until_they_are_rotated() {
         assert_eq!(let_in(project, &old).await, 0);
     }
     assert!(neighbour.ask("").await.is_ok(), "another service was disturbed");
+    // Claims of the account that are signed later do not make a revoked key good again.
+    let old = creds(project, "wallet");
+    run(project, &["revoke", "local", "user", "wallet"]);
+    assert!(refused(project, &["revoke", "local", "service", "wallet"]).contains("user wallet"));
+    run(project, &["revoke", "local", "account", "COMMERCE"]);
+    let again = creds(project, "wallet");
+    assert_ne!(again.secret.expose(), old.secret.expose());
+    assert_eq!((let_in(project, &old).await, let_in(project, &again).await), (0, 5));
+    assert_eq!(run(project, &["rotate", "local", "user", "wallet"])["rotation"]["done"], true);
+    assert_eq!(let_in(project, &again).await, 5);
+    // While something of the service is under way, it is ended first: each would wait for the other.
+    run(project, &["revoke", "local", "service", "wallet"]);
+    let said = refused(project, &["revoke", "local", "user", "wallet"]);
+    assert!(said.contains("next: natsops keys rotate local signing-key wallet"), "{said}");
+    assert_eq!(
+        run(project, &["rotate", "local", "signing-key", "wallet"])["rotation"]["done"],
+        true
+    );
     assert_eq!(cluster.failing_checks(), Vec::<String>::new());
 }
 

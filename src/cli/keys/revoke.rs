@@ -165,6 +165,7 @@ fn show(context: &Context, args: &Args, revoked: &Rotated, fetched: bool) {
         let proven = proven.unwrap_or("refused by every node, no connection is left");
         println!("revoked {}: {old}, {proven}", key.name);
     }
+    revoked.remarks.iter().for_each(|remark| println!("note: {remark}"));
     match what {
         What::User => {
             println!("to let {name} in again: natsops keys rotate {environment} user {name}");

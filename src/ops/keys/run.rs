@@ -18,6 +18,9 @@ use crate::plan::{Action, Effect, Kind};
 use crate::provider::{CONFIG_DIGEST, Provider};
 use crate::secrets::{Change, Document, Index, KeyName, SecretStore, StoreError, Ticket};
 
+/// What is said of a new key that can't be tried from here.
+pub(super) const BY_CLAIMS: &str = "good by the claims that every node holds";
+
 /// One run.
 pub(super) struct Run<'r, 'a, P> {
     /// Where it runs.
@@ -159,7 +162,7 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
     }
 
     /// Proves that every server holds the claims of an account as they stand in the index: it accepts whom they name, and
-    /// nobody else.
+    /// nobody else. An apply that died may not have brought them.
     pub async fn held(&self, account: &str) -> Result<(), OpsError> {
         let servers = self.site.cluster.nodes.len();
         let token = self.index.document(&Document::account(account)).unwrap_or_default();
@@ -168,9 +171,7 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
         let held = lookup(&session.control, key).await?;
         match held.tokens.iter().filter(|held| *held == token).count() {
             holding if holding == servers => Ok(()),
-            holding => Err(OpsError::Unproven(format!(
-                "{holding} of {servers} servers hold the new claims of {account}"
-            ))),
+            _ => self.push(account).await,
         }
     }
 

@@ -10,7 +10,7 @@ use super::client::names;
 use super::guests::Guest;
 use super::list::connected;
 use super::rotate::{Words, until};
-use super::run::{Run, under_way};
+use super::run::{BY_CLAIMS, Run, under_way};
 use super::{Replaced, Rotated, Step, Wish};
 use crate::artifacts::{Role, Scribe, Stage, retiring_user, stage};
 use crate::model::Client;
@@ -53,10 +53,7 @@ pub(super) async fn rotate<P: Provider>(
     wish: Wish,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let role = Role::of(client);
-    if role.is_passing(&run.index) {
-        return Err(under_way(run.site, "the signing key", "signing-key", &role.name));
-    }
+    alone(&run, client)?;
     let mut begun = false;
     let mut old = None;
     loop {
@@ -103,6 +100,7 @@ pub(super) async fn withdraw<P: Provider>(
     client: Client<'_>,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
+    alone(&run, client)?;
     loop {
         if stop.is_raised() {
             return Err(OpsError::Interrupted);
@@ -122,10 +120,19 @@ pub(super) async fn withdraw<P: Provider>(
     }
     let name = KeyName::user_of(client);
     let old = run.index.public(&name).map(str::to_owned);
-    let words = words(client, true);
+    let words = words(&run, client, true);
     let keys = vec![Replaced { name: name.to_string(), new: None, old, connections: 0, words }];
     let remarks = run.untried([client]);
     Ok(Rotated { done: true, steps: run.steps, keys, remarks, ..Rotated::default() })
+}
+
+/// Refuses while what signs for the client's user is being replaced: each would wait for the other.
+fn alone<P: Provider>(run: &Run<'_, '_, P>, client: Client<'_>) -> Result<(), OpsError> {
+    let role = Role::of(client);
+    match role.is_passing(&run.index) {
+        true => Err(under_way(run.site, "the signing key", "signing-key", &role.name)),
+        false => Ok(()),
+    }
 }
 
 async fn outcome<P: Provider>(
@@ -140,7 +147,7 @@ async fn outcome<P: Provider>(
     };
     let name = KeyName::user_of(client);
     let new = run.index.public(&name).map(str::to_owned);
-    let words = words(client, until.is_none());
+    let words = words(&run, client, until.is_none());
     let (redeploy, leafnodes) = names(&[client]);
     let remarks = run.untried([client]);
     Ok(Rotated {
@@ -155,14 +162,18 @@ async fn outcome<P: Provider>(
     })
 }
 
-/// Servers do not tell which user a leafnode has signed in with.
-fn words(client: Client<'_>, done: bool) -> Option<Words> {
+/// What is to be said of its keys where it is not the usual: servers do not tell which user a leafnode has signed in with,
+/// and what can't be tried is proven by claims.
+fn words<P: Provider>(run: &Run<'_, '_, P>, client: Client<'_>, done: bool) -> Option<Words> {
+    let by_claims = client.untried(run.site.cluster).is_some();
     let old = match (client, done) {
-        (Client::Service(_), _) => return None,
         (Client::Leafnode(_), true) => "refused by every node",
         (Client::Leafnode(_), false) => "let in as well; servers do not tell who uses it",
+        (Client::Service(_), true) if by_claims => "revoked in the claims that every node holds",
+        _ => return None,
     };
-    Some(Words { new: "let in by every node", old: old.to_owned() })
+    let new = if by_claims { BY_CLAIMS } else { "let in by every node" };
+    Some(Words { new, old: old.to_owned() })
 }
 
 async fn issue<P: Provider>(run: &mut Run<'_, '_, P>, client: Client<'_>) -> Result<(), OpsError> {
