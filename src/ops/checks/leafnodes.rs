@@ -67,9 +67,7 @@ async fn problem<P>(scene: &Scene<'_, '_, P>, node: &Node, guests: &[Guest<'_>])
         };
         let who = guest.who;
         match outcome.await {
-            Ok(()) | Err(ProbeError::Full(_)) if !guest.welcome => {
-                return Some(format!("lets in one {who}"));
-            }
+            Ok(()) if !guest.welcome => return Some(format!("lets in one {who}")),
             Err(ProbeError::Refused(reason) | ProbeError::Closed(reason)) if guest.welcome => {
                 return Some(format!("refuses one {who}: {reason}"));
             }
