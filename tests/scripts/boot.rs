@@ -36,7 +36,7 @@ fn a_server_that_finds_no_cluster_is_no_boot_either() {
     let tool = Tool::new();
     tool.program("systemctl", "#!/bin/sh\ncase $* in *NRestarts*) echo 0 ;; *) exit 1 ;; esac\n");
     let said = tool.run(&format!("{STARTED}\nboot")).expect(1).stdout;
-    let words = "failed: boot: healthy: the server runs, and is not healthy after ";
+    let words = "failed: boot: healthy: the server runs, and is not healthy after 1 s: ";
     assert!(said.contains(words) && !said.contains(": up "), "{said}");
     assert!(!tool.path("state/booted").exists());
     // A boot that succeeds after all takes the failure back, and is not done again.
@@ -65,7 +65,7 @@ healthz() {
     assert!(said.contains(": up "), "{said}");
     // For as long as that may take, and no longer.
     let said = tool.run(&format!("{STARTED}\n{slow}\nrestore=0\nboot")).expect(1).stdout;
-    assert!(said.contains("not healthy after "), "{said}");
+    assert!(said.contains("not healthy after 1 s: "), "{said}");
 }
 
 /// A power cut at the first thing that takes time: what brings the boot back at the next start is there already.
