@@ -57,6 +57,14 @@ impl Keys {
         Control { connection, servers: 5 }
     }
 
+    /// The account's claims as each of the five servers holds them.
+    pub async fn held(&self, project: &Project, account: &str) -> Vec<String> {
+        let account = self.index.public(&KeyName::account(account)).unwrap();
+        let held = lookup(&self.control(project).await, account).await.unwrap();
+        assert_eq!(held.tokens.len(), 5);
+        held.tokens
+    }
+
     /// The account's claims, changed, signed by the real operator and newer than what is there.
     pub fn changed_claims(&self, account: &str, change: impl FnOnce(&mut AccountBody)) -> String {
         self.changed_claims_at(0, account, change)

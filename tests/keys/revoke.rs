@@ -2,8 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use natsops::jwt::{AccountBody, decode};
-use natsops::nats::lookup;
-use natsops::secrets::{Document, KeyName};
+use natsops::secrets::Document;
 use serde_json::{Value, json};
 
 use super::rotate::{creds, let_in};
@@ -92,10 +91,7 @@ async fn whatever_an_account_issued_until_a_time_is_void_and_stays_so() {
     project.run(&["apply", "local", "--yes"]).expect(0);
     assert_eq!((let_in(project, &old).await, let_in(project, &new).await), (0, 5));
     let keys = Keys::of(project);
-    let account = keys.index.public(&KeyName::account("COMMERCE")).unwrap();
-    let held = lookup(&keys.control(project).await, account).await.unwrap();
-    assert_eq!(held.tokens.len(), 5);
-    for token in &held.tokens {
+    for token in &keys.held(project, "COMMERCE").await {
         let claims = decode::<AccountBody>(token).unwrap().claims;
         let user = decode::<Value>(
             keys.index.document(&Document::user(&"wallet".parse().unwrap())).unwrap(),
