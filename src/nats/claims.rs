@@ -14,7 +14,7 @@ use crate::jwt::{AccountBody, Claims, OperatorBody, TokenError, decode};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// How long to wait for a further server's answer. Answers of a healthy cluster arrive within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const UPDATE: &str = "$SYS.REQ.CLAIMS.UPDATE";
 

@@ -11,11 +11,13 @@ use crate::model::OWN_ROLE;
 use crate::pki::client_config;
 use crate::secrets::{Secret, Ticket};
 
-/// How long a server may take to let us in.
-const CONNECT: Duration = Duration::from_secs(3);
+/// How long a server may take to let us in. Where none does in time, all are asked again with more: servers that are at work
+/// take seconds for a handshake, and one that is gone should not hold up what the others can answer.
+const CONNECT: [Duration; 3] =
+    [Duration::from_secs(3), Duration::from_secs(6), Duration::from_secs(12)];
 
 /// How long a server may take to answer a request.
-pub const REQUEST: Duration = Duration::from_secs(5);
+pub const REQUEST: Duration = Duration::from_secs(10);
 
 /// What it takes to reach the cluster as natsops.
 pub struct Access {
@@ -48,11 +50,28 @@ impl Access {
     }
 
     /// Connects as a user, to any server that lets it in.
+    pub async fn connect(&self, user: &Ticket) -> Result<Connection, ConnectionError> {
+        let options = self.options(user)?;
+        let mut outcome = self.knock(&options, CONNECT[0]).await;
+        for limit in &CONNECT[1..] {
+            if !outcome.as_ref().is_err_and(|error| error.kind() == ConnectErrorKind::TimedOut) {
+                break;
+            }
+            outcome = self.knock(&options, *limit).await;
+        }
+        outcome.map_err(|error| ConnectionError::Refused(error.to_string()))
+    }
+
+    /// Asks every server, each within its time.
     ///
     /// A server that has not read claims yet refuses whom the others let in, and the client takes the refusal of one for
     /// that of all. So each is asked first once.
-    pub async fn connect(&self, user: &Ticket) -> Result<Connection, ConnectionError> {
-        let options = self.options(user)?;
+    async fn knock(
+        &self,
+        options: &ConnectOptions,
+        limit: Duration,
+    ) -> Result<Connection, ConnectError> {
+        let options = options.clone().connection_timeout(limit);
         let mut servers: Vec<String> =
             self.servers.iter().map(|server| format!("tls://{server}")).collect();
         let mut outcome = options.clone().connect(&servers).await;
@@ -63,7 +82,7 @@ impl Access {
             outcome = options.clone().retain_servers_order().connect(&servers).await;
             servers.rotate_left(1);
         }
-        outcome.map_err(|error| ConnectionError::Refused(error.to_string()))
+        outcome
     }
 
     fn options(&self, user: &Ticket) -> Result<ConnectOptions, ConnectionError> {
@@ -77,7 +96,6 @@ impl Access {
         Ok(ConnectOptions::with_jwt(user.public.clone(), sign)
             .name("natsops")
             .custom_inbox_prefix(format!("_INBOX.{OWN_ROLE}"))
-            .connection_timeout(CONNECT)
             .request_timeout(Some(REQUEST))
             .require_tls(true)
             .tls_client_config(self.tls()?))

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
-use async_nats::jetstream::{self, ErrorCode};
 use serde::Deserialize;
 
 use super::Connection;
 use super::stream_config::{figure, period, word};
-use super::streams::{Refusal, StreamError, nothing_is_empty};
+use super::streams::{Refusal, StreamError, changing, nothing_is_empty};
 use crate::model::{AccountName, Ack, Consumer, Deliver};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
@@ -79,7 +79,7 @@ pub async fn found_consumers(
 
 /// Creates a consumer, or changes it into what the catalog asks. Doing it twice does no harm.
 pub async fn put_consumer(connection: &Connection, consumer: &Consumer) -> Result<(), StreamError> {
-    let context = jetstream::new(connection.clone());
+    let context = changing(connection);
     let outcome = context.create_consumer_on_stream(wire(consumer), consumer.stream.as_str());
     outcome.await.map(drop).map_err(|error| refused(&consumer.path(), &error))
 }
@@ -90,7 +90,7 @@ pub async fn delete_consumer(
     stream: &str,
     name: &str,
 ) -> Result<(), StreamError> {
-    match jetstream::new(connection.clone()).delete_consumer_from_stream(name, stream).await {
+    match changing(connection).delete_consumer_from_stream(name, stream).await {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             ConsumerErrorKind::JetStream(refusal)

@@ -10,10 +10,11 @@ use super::{Connection, ConnectionError};
 use crate::secrets::Secret;
 
 /// How long a leafnode may take to connect and to tell its subscriptions.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the first message may take one way, in milliseconds; each further one may take that much longer.
-const STEP: u64 = 50;
+/// How long the first message may take one way; each further one may take twice as long as the one before it, up to `LONGEST`.
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Connects as a client of a leafnode server of this machine.
 pub async fn edge_client(
@@ -23,6 +24,7 @@ pub async fn edge_client(
 ) -> Result<Connection, ConnectionError> {
     ConnectOptions::with_user_and_password(user.to_owned(), password.expose().clone())
         .name("natsops")
+        .connection_timeout(PATIENCE)
         .connect(format!("nats://{address}"))
         .await
         .map_err(|error| ConnectionError::Refused(error.to_string()))
@@ -95,7 +97,7 @@ impl<'a> Way<'a> {
             }
             false
         };
-        let limit = Duration::from_millis(STEP * u64::from(number));
+        let limit = LONGEST.min(SHORTEST * (1 << (number - 1).min(10)));
         let heard = tokio::time::timeout(limit, heard).await.unwrap_or(false);
         if heard && self.stays.next().now_or_never().flatten().is_some() {
             return Err(format!("{} crosses, which nothing permits", self.forbidden));

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::ProbeError;
-use super::probe::{read_line, within};
+use super::probe::{connect, read_line, within};
 
 /// Who speaks first at a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,7 @@ async fn shake_hands(
     greeting: Greeting,
     tls: &Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, ProbeError> {
-    let stream = TcpStream::connect(address).await;
-    let mut stream = stream.map_err(|error| ProbeError::Silent(address, error))?;
+    let mut stream = connect(address).await?;
     if greeting == Greeting::Server {
         read_line(&mut stream).await?;
     }

@@ -14,8 +14,11 @@ use super::pages::{
     AccountInForce, AccountPage, AccountsPage, ClientConnection, ConnectionsPage, Jsz, Varz,
 };
 
+/// How long the way to a server may take; a machine that is gone does not even refuse.
+const CONNECT: Duration = Duration::from_secs(2);
+
 /// How long a healthy server takes at most to answer on a local network, with much to spare.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More than any answer that is read here.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -152,7 +155,7 @@ impl Monitor {
     }
 
     async fn get(&self, path: &str) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = tokio::time::timeout(CONNECT, TcpStream::connect(self.address)).await??;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);

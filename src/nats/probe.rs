@@ -16,8 +16,11 @@ use tokio_rustls::TlsConnector;
 
 use crate::secrets::Ticket;
 
-/// How long a server may think about a question.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the way to a server may take; a machine that is gone does not even refuse.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a server may think about a question. Under load, a handshake was seen to take more than five seconds.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// More than any answer that a probe provokes.
 const LARGEST_ANSWER: usize = 4 << 20;
@@ -97,9 +100,7 @@ impl Probe {
     /// Opens a conversation: reads the server's greeting, and encrypts if told to.
     pub async fn open(address: SocketAddr, tls: &Tls) -> Result<Self, ProbeError> {
         within(async {
-            let mut stream = TcpStream::connect(address)
-                .await
-                .map_err(|error| ProbeError::Silent(address, error))?;
+            let mut stream = connect(address).await?;
             let greeting = read_line(&mut stream).await?;
             if let Some(error) = greeting.strip_prefix("-ERR ") {
                 return Err(ProbeError::refusal(error.trim_matches('\'')));
@@ -128,9 +129,7 @@ impl Probe {
     /// A route that encrypts says nothing before the handshake, and hangs up on whoever starts otherwise.
     pub async fn answers_in_clear(address: SocketAddr) -> Result<bool, ProbeError> {
         within(async {
-            let mut stream = TcpStream::connect(address)
-                .await
-                .map_err(|error| ProbeError::Silent(address, error))?;
+            let mut stream = connect(address).await?;
             let introduction = b"CONNECT {\"verbose\":false}\r\nPING\r\n";
             stream
                 .write_all(introduction)
@@ -222,6 +221,15 @@ impl Probe {
                 answer.messages.push(String::from_utf8_lossy(&payload).into_owned());
             }
         }
+    }
+}
+
+/// Opens a connection, within its time.
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, ProbeError> {
+    let silent = |error| ProbeError::Silent(address, error);
+    match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(outcome) => outcome.map_err(silent),
+        Err(_) => Err(silent(std::io::ErrorKind::TimedOut.into())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Streams on the servers: what the catalog asks, what is there, and the way from one to the other.
 
+use std::time::Duration;
+
 use async_nats::jetstream::context::{CreateStreamErrorKind, DeleteStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, ErrorCode};
@@ -172,13 +174,21 @@ pub async fn found_streams(
     }
 }
 
+/// How long servers may take over a change: all that are to hold a replica make their files for it first.
+const CHANGE: Duration = Duration::from_secs(30);
+
+/// JetStream of an account, asked to change something.
+pub(super) fn changing(connection: &Connection) -> jetstream::Context {
+    jetstream::ContextBuilder::new().timeout(CHANGE).build(connection.clone())
+}
+
 /// Creates a stream or bucket, or changes it into what the catalog asks. Doing it twice does no harm.
 pub async fn put_stream(
     connection: &Connection,
     stored: Stored<'_>,
     exists: bool,
 ) -> Result<(), StreamError> {
-    let context = jetstream::new(connection.clone());
+    let context = changing(connection);
     let config = stored.config();
     let name = config.name.clone();
     let outcome = if exists {
@@ -197,7 +207,7 @@ pub async fn put_stream(
 
 /// Deletes a stream with all of its messages. One that is gone already is no failure.
 pub async fn delete_stream(connection: &Connection, name: &str) -> Result<(), StreamError> {
-    match jetstream::new(connection.clone()).delete_stream(name).await {
+    match changing(connection).delete_stream(name).await {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             DeleteStreamErrorKind::JetStream(refusal)

@@ -28,8 +28,8 @@ use crate::plan::{Action, Kind, Plan};
 use crate::provider::Provider;
 use crate::secrets::{Document, Index};
 
-/// How long claims or streams may stay hidden on a healthy cluster: an election, and some.
-const UNSEEN: Duration = Duration::from_secs(20);
+/// How long claims or streams may stay hidden on a healthy cluster: an election, and what a busy machine adds.
+const UNSEEN: Duration = Duration::from_secs(60);
 
 /// How often is looked again.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -56,6 +56,9 @@ impl NodeHealth {
     }
 }
 
+/// What is said of a server whose monitoring port does not answer.
+pub(super) const SILENT: &str = "it does not answer";
+
 /// What is said of a server that is not ready.
 const RESTORES: &str = "it restores its streams, and lets nobody in yet";
 
@@ -105,7 +108,7 @@ pub async fn look<P: Provider>(site: &Site<'_, P>) -> Vec<NodeHealth> {
             Ok(Health::Good) => None,
             Ok(Health::Bad(reason)) if reason.starts_with(NOT_READY) => Some(RESTORES.to_owned()),
             Ok(Health::Bad(reason)) => Some(reason),
-            Err(_) => Some("it does not answer".to_owned()),
+            Err(_) => Some(SILENT.to_owned()),
         };
         NodeHealth { varz: varz.ok(), jetstream: jetstream.ok(), problem }
     }))

@@ -16,10 +16,10 @@ use crate::model::{NodeName, Redis, RedisNode};
 use crate::secrets::Secret;
 
 /// How long a server may take to let somebody in, or to answer.
-const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a bus that does not encrypt waits for the rest of a message.
-const SILENCE: Duration = Duration::from_millis(500);
+/// How long a bus has to hang up on a message in the clear. One that does not encrypt waits for the rest of it for ever.
+const SILENCE: Duration = TIMEOUT;
 
 /// An open connection; clones share it.
 pub type Connection = redis::aio::MultiplexedConnection;

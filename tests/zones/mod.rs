@@ -183,8 +183,8 @@ fn who_comes_from_elsewhere_is_not_tried(stage: &Stage) {
     stage.run(&["apply", "prod", "--yes", "--require-checks"]).expect(0);
 }
 
-/// What is told of a cluster whose zones have found each other: the nodes are well at once, leaders may be chosen once more,
-/// and what was written without a zone takes its time to get there.
+/// What is told of a cluster that has everything again: the nodes are well at once, leaders may be chosen once more, and what
+/// was written without a zone takes its time to get there.
 fn healed(stage: &Stage) -> Value {
     stage.run(&["status", "prod", "--wait", "120"]).expect(0);
     let begin = Instant::now();

@@ -21,7 +21,10 @@ struct Knock<'a> {
 /// A peer that does not encrypt its route.
 pub async fn plain_route<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
     let port = scene.site.cluster.ports.cluster;
-    let doors = join_all(scene.site.cluster.nodes.iter().map(async |node| {
+    let doors = join_all(scene.doors().map(async |(node, gone)| {
+        if let Some(reason) = gone {
+            return Door::Gone(reason);
+        }
         match Probe::answers_in_clear(SocketAddr::from((node.address, port))).await {
             Ok(true) => Door::Open,
             Ok(false) => Door::Shut,
@@ -97,7 +100,11 @@ enum Door {
 
 async fn knock_everywhere<P: Provider>(scene: &Scene<'_, '_, P>, knock: &Knock<'_>) -> Vec<Door> {
     let port = scene.site.cluster.ports.client;
-    join_all(scene.site.cluster.nodes.iter().map(|node| try_door(node, port, knock))).await
+    join_all(scene.doors().map(async |(node, gone)| match gone {
+        Some(reason) => Door::Gone(reason),
+        None => try_door(node, port, knock).await,
+    }))
+    .await
 }
 
 /// A door is open when the server still talks after the stranger has introduced itself.

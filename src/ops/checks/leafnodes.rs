@@ -40,10 +40,11 @@ pub async fn doors<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         guest("without certificate", &bare, Some(&user), false),
         guest("without creds", &encrypted, None, false),
     ];
-    let tried = site.cluster.nodes.iter().map(|node| problem(scene, node, &guests));
-    let outcomes = site.cluster.nodes.iter().zip(join_all(tried).await);
-    let wrong: Vec<(&str, String)> =
-        outcomes.filter_map(|(node, problem)| Some((node.name.as_str(), problem?))).collect();
+    let tried = scene.doors().map(async |(node, gone)| match gone {
+        Some(reason) => Some((node.name.as_str(), reason)),
+        None => Some((node.name.as_str(), problem(scene, node, &guests).await?)),
+    });
+    let wrong: Vec<(&str, String)> = join_all(tried).await.into_iter().flatten().collect();
     let all = site.cluster.nodes.len();
     if wrong.is_empty() {
         return Ok(format!(
@@ -93,10 +94,10 @@ pub async fn passes<P: Provider>(scene: &Scene<'_, '_, P>) -> Finding {
         edge.map_err(|error| (error.to_string(), "nats-server on this machine".to_owned()))?;
     let run = hub.new_inbox();
     let run = run.rsplit('.').next().unwrap_or_default();
-    let crossings = links.iter().zip(&scene.nodes).map(async |(link, health)| {
-        let outcome = match health.varz {
-            Some(_) => through(&hub, edge.clients(), link, run).await,
-            None => Err("it does not answer".to_owned()),
+    let crossings = links.iter().zip(scene.doors()).map(async |(link, (_, gone))| {
+        let outcome = match gone {
+            None => through(&hub, edge.clients(), link, run).await,
+            Some(reason) => Err(reason),
         };
         (link.node.clone(), outcome)
     });

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::execute::StopSign;
-use super::gate::{self, NodeHealth};
+use super::gate::{self, NodeHealth, SILENT};
 use super::{Event, OpsError, Site, quorum};
+use crate::model::Node;
 use crate::nats::Access;
 use crate::provider::Provider;
 use crate::secrets::Index;
@@ -65,6 +66,16 @@ struct Scene<'s, 'a, P> {
     index: &'s Index,
     access: Access,
     nodes: Vec<NodeHealth>,
+}
+
+impl<'a, P> Scene<'_, 'a, P> {
+    /// Every node, with the reason why its doors can't be tried, if there is one.
+    fn doors(&self) -> impl Iterator<Item = (&'a Node, Option<String>)> {
+        self.site.cluster.nodes.iter().zip(&self.nodes).map(|(node, health)| {
+            let gone = health.varz.is_none().then(|| health.problem.clone());
+            (node, gone.map(|problem| problem.unwrap_or_else(|| SILENT.to_owned())))
+        })
+    }
 }
 
 /// Runs every check, and tells each outcome. Fails when one of them did.

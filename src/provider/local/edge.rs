@@ -16,7 +16,7 @@ use crate::provider::{Edge, ProviderError};
 use crate::secrets::private_folder;
 
 /// How long a server may take from its start to its first answer.
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(60);
 
 /// How long a server may take to be gone when it is killed.
 const END: Duration = Duration::from_secs(2);

@@ -29,7 +29,7 @@ use crate::plan::{Action, ActionKind, Effect, Kind, OnChange, Record, RecordId};
 use crate::render::ConfigTree;
 
 /// How long a server may take from its start to its first answer.
-const START: Duration = Duration::from_secs(15);
+const START: Duration = Duration::from_secs(60);
 
 /// How long the ports of a process outlive it at most.
 const LINGERING: Duration = Duration::from_secs(1);

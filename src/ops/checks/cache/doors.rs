@@ -53,19 +53,24 @@ fn strangers<P: Provider>(scene: &Scene<'_, '_, P>) -> Result<Vec<Stranger>, Ops
 async fn at(node: &RedisNode, strangers: &[Stranger]) -> Vec<String> {
     let address = SocketAddr::from((node.address, Redis::PORT));
     let untried = |reason: RedisFailure| format!("{} can't be tried: {reason}", node.name);
-    let knocks =
-        join_all(strangers.iter().map(async |(who, pass)| match enter(address, pass).await {
-            Ok(_) => Some(format!("{} lets in a client {who}", node.name)),
-            Err(RedisFailure::Silent(address, reason)) => {
-                Some(untried(RedisFailure::Silent(address, reason)))
-            }
-            Err(_) => None,
-        }));
+    let mut problems = Vec::new();
+    let knocks = join_all(strangers.iter().map(|(_, pass)| enter(address, pass)));
     let (knocks, bus) = tokio::join!(knocks, bus_answers_in_clear(node));
-    let bus = match bus {
-        Ok(false) => None,
-        Ok(true) => Some(format!("{} listens to a peer in the clear", node.name)),
-        Err(reason) => Some(untried(reason)),
-    };
-    knocks.into_iter().flatten().chain(bus).collect()
+    for ((who, _), outcome) in strangers.iter().zip(knocks) {
+        match outcome {
+            Ok(_) => problems.push(format!("{} lets in a client {who}", node.name)),
+            // Whoever answers nobody has not listened to the peer either.
+            Err(silent @ RedisFailure::Silent(..)) => {
+                problems.push(untried(silent));
+                return problems;
+            }
+            Err(_) => {}
+        }
+    }
+    match bus {
+        Ok(false) => {}
+        Ok(true) => problems.push(format!("{} listens to a peer in the clear", node.name)),
+        Err(reason) => problems.push(untried(reason)),
+    }
+    problems
 }
