@@ -1,6 +1,5 @@
 //! The life of a machine: it boots, stores, loses its power, is replaced, and refuses what is not its own.
 
-use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +10,7 @@ use natsops::nats::{Connection, Health, Monitor};
 use tokio::runtime::Runtime;
 
 use super::cluster::{ADDRESS, NODE, Prod, ZONE};
-use super::machine::{BOOT, Disk, Machine};
+use super::machine::{Attached, BOOT, Disk, Machine};
 use super::network::{Network, Place, alone};
 use super::root::Root;
 use super::shell::Shell;
@@ -88,18 +87,19 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     /// A fresh root, with what AWS would tell such an instance.
-    fn launch(&mut self, prod: &Prod, instance: &str, disk: &Disk) -> Machine {
+    fn launch(&mut self, prod: &Prod, instance: &str, disk: (&Disk, Attached)) -> Machine {
         self.network.serve(self.folder, self.root, &prod.aws, (instance, &place(prod)));
         Machine::launch(&self.folder.join(instance), self.root, &place(prod), disk)
     }
 
     fn first_boot(&mut self, prod: &Prod, disk: &Disk) -> Machine {
-        let mut machine = self.launch(prod, "i-00000000000000001", disk);
+        let mut machine = self.launch(prod, "i-00000000000000001", (disk, Attached::Before));
         machine.hear("wait for volume", BOOT);
         let before = machine.times();
         machine.hear("up ", BOOT);
         told("an empty disk", &machine);
         assert!(machine.said().iter().any(|line| line.ends_with("is empty and is formatted")));
+        assert_eq!(machine.other.parts(), [], "it has written to a disk that is not the node's");
         within_limit(&machine, before);
         machine
     }
@@ -112,12 +112,21 @@ impl Scene<'_> {
         println!("power cut: healthy again after {seconds} s");
         assert_eq!(runtime.block_on(stored(prod)), 200);
         assert_eq!(machine.said(), Vec::<String>::new());
+        // A server that ends by itself is told on the console, and comes back.
+        let (code, said) = Shell::of(&machine).run("systemctl kill --signal KILL nats");
+        assert_eq!((code, said.as_str()), (0, ""));
+        let said = machine.hear("failed: ", BOOT);
+        assert!(said.starts_with("failed: the server has ended (killed KILL) at 2"), "{said}");
+        wait_healthy(runtime, &machine);
         machine.stop();
     }
 
-    /// Another instance, another root, the same disk.
+    /// Another instance, another root, the same disk, which it gets when it runs already.
     fn replacement(&mut self, runtime: &Runtime, prod: &Prod, disk: &Disk) {
-        let mut machine = self.launch(prod, "i-00000000000000002", disk);
+        let mut machine = self.launch(prod, "i-00000000000000002", (disk, Attached::Later));
+        let said = machine.hear("volume ", BOOT);
+        assert_eq!(said, format!("volume {} is not attached yet", prod.volume()));
+        machine.attach(disk);
         machine.hear("up ", BOOT);
         told("a replaced machine", &machine);
         assert!(!machine.said().iter().any(|line| line.contains("formatted")));
@@ -132,8 +141,8 @@ impl Scene<'_> {
         let disk = Disk::empty(self.folder.join("foreign.img"), &prod.volume());
         let file = std::fs::OpenOptions::new().write(true).open(&disk.file).unwrap();
         file.write_all_at(b"somebody else's work", 3 << 30).unwrap();
-        let before = parts(&disk);
-        let mut machine = self.launch(prod, "i-00000000000000003", &disk);
+        let before = disk.parts();
+        let mut machine = self.launch(prod, "i-00000000000000003", (&disk, Attached::Before));
         let said = machine.hear("failed: ", BOOT);
         told("a foreign disk", &machine);
         let volume = prod.volume();
@@ -142,29 +151,14 @@ impl Scene<'_> {
         );
         assert_eq!(said, format!("failed: {words}"));
         assert_eq!(Shell::of(&machine).run("cat /var/lib/natsops/failed"), (0, words));
-        assert_eq!(parts(&disk), before, "the disk has changed");
+        assert_eq!(disk.parts(), before, "the disk has changed");
         file.write_all_at(&[0; 64], 3 << 30).unwrap();
         machine.power_cut();
         machine.hear("up ", BOOT);
         told("the disk is empty now", &machine);
-        assert_ne!(parts(&disk), before);
+        assert_ne!(disk.parts(), before);
         machine.stop();
     }
-}
-
-/// Every part of the disk that holds something, with what it holds.
-fn parts(disk: &Disk) -> Vec<(u64, Vec<u8>)> {
-    let mut file = std::fs::File::open(&disk.file).unwrap();
-    let (mut part, empty) = (vec![0; 1 << 20], vec![0; 1 << 20]);
-    let mut found = Vec::new();
-    for at in 0..file.metadata().unwrap().len() >> 20 {
-        file.read_exact(&mut part).unwrap();
-        // As a whole: byte by byte, an unoptimised test would take minutes.
-        if part != empty {
-            found.push((at, part.clone()));
-        }
-    }
-    found
 }
 
 fn holds(disk: &Disk, text: &str) -> bool {

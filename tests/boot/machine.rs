@@ -1,10 +1,12 @@
 //! A machine: qemu in software, with a root of its own, the data disk, one interface, and a console that is read.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::network::{Ended, Place, run};
 use super::root::Root;
@@ -29,6 +31,30 @@ impl Disk {
         std::fs::File::create(&file).unwrap().set_len(8 << 30).unwrap();
         Self { file, serial: volume.replace('-', "") }
     }
+
+    /// Every part of it that holds something, with what it holds.
+    pub fn parts(&self) -> Vec<(u64, Vec<u8>)> {
+        let mut file = std::fs::File::open(&self.file).unwrap();
+        let (mut part, empty) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+        let mut found = Vec::new();
+        for at in 0..file.metadata().unwrap().len() >> 20 {
+            file.read_exact(&mut part).unwrap();
+            // As a whole: byte by byte, an unoptimised test would take minutes.
+            if part != empty {
+                found.push((at, part.clone()));
+            }
+        }
+        found
+    }
+}
+
+/// When a machine gets its data disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// Before it is switched on.
+    Before,
+    /// By `Machine::attach`, as AWS does it to a machine that runs.
+    Later,
 }
 
 /// A running machine.
@@ -36,6 +62,8 @@ pub struct Machine {
     process: Option<Ended>,
     folder: PathBuf,
     node: String,
+    /// A disk that is none of the node's, empty, and the first that the machine finds.
+    pub other: Disk,
     /// How much of the console belongs to former boots.
     read: usize,
     pub began: Instant,
@@ -43,7 +71,12 @@ pub struct Machine {
 
 impl Machine {
     /// Switches a machine on; `folder` holds what is its own.
-    pub fn launch(folder: &Path, root: &Root, place: &Place<'_>, disk: &Disk) -> Self {
+    pub fn launch(
+        folder: &Path,
+        root: &Root,
+        place: &Place<'_>,
+        (disk, attached): (&Disk, Attached),
+    ) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let image = folder.join("root.ext4");
         if !image.exists() {
@@ -54,11 +87,21 @@ impl Machine {
             process: None,
             folder: folder.to_owned(),
             node: place.node.to_owned(),
+            other: Disk::empty(folder.join("other.img"), "vol-0other"),
             read: 0,
             began: Instant::now(),
         };
         machine.start(root, place, disk);
+        if attached == Attached::Before {
+            machine.attach(disk);
+        }
         machine
+    }
+
+    /// Attaches the data disk.
+    pub fn attach(&self, disk: &Disk) {
+        let device = json!({"driver": "nvme", "drive": "data", "serial": disk.serial, "bus": "slot", "id": "data-disk"});
+        self.order(&json!({"execute": "device_add", "arguments": device}));
     }
 
     fn start(&mut self, root: &Root, place: &Place<'_>, disk: &Disk) {
@@ -78,8 +121,10 @@ impl Machine {
             .args(["-append", "root=LABEL=root ro console=ttyS0 net.ifnames=0 quiet"])
             .args(["-smbios", &format!("type=1,manufacturer=Amazon EC2,product=m6i.large,serial={identity},uuid={identity}")])
             .args(["-drive", &drive("root", path("root.ext4")), "-device", "virtio-blk-pci,drive=root"])
+            .args(["-drive", &drive("other", self.other.file.display().to_string())])
+            .args(["-device", &format!("nvme,drive=other,serial={}", self.other.serial)])
+            .args(["-device", "pcie-root-port,id=slot"])
             .args(["-drive", &drive("data", disk.file.display().to_string())])
-            .args(["-device", &format!("nvme,drive=data,serial={}", disk.serial)])
             .args(["-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"])
             .args(["-device", &format!("virtio-net-pci,netdev=net,mac={},romfile=", place.mac)])
             .args(["-device", "virtio-rng-pci"])
@@ -152,13 +197,13 @@ impl Machine {
         let text = std::fs::read(self.folder.join("console")).unwrap();
         self.read = text.len();
         self.began = Instant::now();
-        self.order("system_reset");
+        self.order(&json!({"execute": "system_reset"}));
     }
 
     /// Presses the power button, as a stop of an instance does, and waits until the machine is off.
     #[track_caller]
     pub fn stop(mut self) {
-        self.order("system_powerdown");
+        self.order(&json!({"execute": "system_powerdown"}));
         let begin = Instant::now();
         let process = self.process.as_mut().unwrap();
         while matches!(process.0.try_wait(), Ok(None)) {
@@ -169,13 +214,20 @@ impl Machine {
     }
 
     /// Tells qemu something, and reads its answer.
-    fn order(&self, command: &str) {
-        let mut monitor = UnixStream::connect(self.folder.join("qmp")).unwrap();
+    fn order(&self, command: &Value) {
+        let begin = Instant::now();
+        let mut monitor = loop {
+            match UnixStream::connect(self.folder.join("qmp")) {
+                Ok(monitor) => break monitor,
+                Err(error) => assert!(begin.elapsed().as_secs() < 10, "no qemu: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
         monitor.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut lines = BufReader::new(monitor.try_clone().unwrap()).lines();
         lines.next().unwrap().unwrap();
-        for command in ["qmp_capabilities", command] {
-            writeln!(monitor, "{{\"execute\": \"{command}\"}}").unwrap();
+        for command in [&json!({"execute": "qmp_capabilities"}), command] {
+            writeln!(monitor, "{command}").unwrap();
             let answer = lines.find(|line| !line.as_ref().unwrap().contains("\"event\"")).unwrap();
             let answer = answer.unwrap();
             assert!(answer.contains("\"return\""), "{command}: {answer}");

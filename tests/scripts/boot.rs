@@ -8,7 +8,7 @@ use crate::support::Project;
 /// A boot whose steps are over, but for the last.
 const STARTED: &str = r#"
 device() { echo disk; }
-for step in prepare_disk prepare_folders look renew download install_generation switch write_unit take prune; do
+for step in prepare_disk prepare_user prepare_folders look renew download install_generation switch write_unit take prune; do
   eval "$step() { :; }"
 done
 generation=g-2.15.1 step='' command=boot
@@ -44,6 +44,34 @@ fn a_server_that_finds_no_cluster_is_no_boot_either() {
     let said = tool.run(&format!("{STARTED}\n{healthy}\nboot")).expect(0).stdout;
     assert!(said.contains(": up ") && tool.path("state/booted").exists(), "{said}");
     assert!(!tool.path("state/failed").exists());
+}
+
+/// AWS attaches a volume to a machine that runs already. What has not come is told, so that nobody waits for nothing.
+#[test]
+fn a_volume_that_comes_late_is_waited_for_and_one_that_does_not_come_is_told() {
+    let tool = Tool::new();
+    tool.program("systemctl", "#!/bin/sh\nexit 1\n");
+    let late = r#"
+device() { echo >>asked; [ "$(wc -l <asked)" -lt 3 ] || echo disk; }
+healthz() { echo '{"status":"ok"}'; }
+patience=60"#;
+    let said = tool.run(&format!("{STARTED}\n{late}\nboot")).expect(0).stdout;
+    let waits = "natsops: nats-1: volume vol-0123456789abcdef0 is not attached yet\n";
+    assert!(said.starts_with(waits) && said.contains(": up "), "{said}");
+    let said = tool.run(&format!("{STARTED}\ndevice() {{ :; }}\nboot")).expect(1).stdout;
+    let words = "failed: boot: wait for volume vol-0123456789abcdef0: it has not come in 1 s\n";
+    assert!(said.starts_with(waits) && said.ends_with(words), "{said}");
+}
+
+/// It is made beside the file system, and is missed no less for that.
+#[test]
+fn a_user_that_can_not_be_made_is_no_boot() {
+    let tool = Tool::new();
+    let said = tool.run(&format!("{STARTED}\nprepare_user() {{ false; }}\nboot")).expect(1).stdout;
+    assert!(
+        said.ends_with("failed: boot: prepare folders: the user root can't be made\n"),
+        "{said}"
+    );
 }
 
 /// Longer than anything else may take.

@@ -63,6 +63,23 @@ fn a_download_that_fails_leaves_nothing_that_holds_the_lock() {
     assert!(lock.unwrap().success(), "something still holds the lock");
 }
 
+/// The unit has systemd tell the tool how the server ended.
+#[test]
+fn a_server_that_ends_by_itself_is_told_and_one_that_was_stopped_is_not() {
+    let tool = Tool::new();
+    tool.program("systemctl", SYSTEMCTL);
+    tool.run("work=$state; mkdir -p \"$work\"; write_unit; work=''").expect(0);
+    let unit = tool.read("units/nats.service");
+    assert!(unit.contains("/natsops-node ended\n"), "{unit}");
+    std::fs::write(tool.path("home/log/nats.log"), "[INF] ready\n[FTL] no disk\n").unwrap();
+    let ended = |result: &str| tool.run(&format!("{result}\nended")).expect(0).stdout;
+    let said = ended("SERVICE_RESULT=exit-code EXIT_CODE=exited EXIT_STATUS=1");
+    let (before, after) = said.split_once(" at ").unwrap();
+    assert_eq!(before, "natsops: nats-1: failed: the server has ended (exited 1)");
+    assert!(after.ends_with(": [FTL] no disk\n"), "{said}");
+    assert_eq!(ended("SERVICE_RESULT=success EXIT_CODE=exited EXIT_STATUS=0"), "");
+}
+
 #[test]
 fn a_configuration_that_the_server_refuses_is_told_in_its_own_words() {
     let tool = Tool::new();
