@@ -131,7 +131,7 @@ impl LeaseObject {
         Ok(Some((found["holder"].as_str().unwrap_or("somebody").to_owned(), tag)))
     }
 
-    /// Takes a lease whose holder does not renew it; refused as soon as it does.
+    /// Takes a lease whose holder does not renew it; refused when it does.
     async fn take_over(&self, told: &(dyn Fn(&str) + Sync)) -> Result<String, CloudError> {
         let Some((holder, tag)) = self.read().await? else {
             return self.write(None).await;
@@ -147,16 +147,18 @@ impl LeaseObject {
                 format!("{holder} is changing this environment"),
             )
         };
-        for _ in 0..LOOKS {
+        let mut watch = Watch { tag, looks: 0, renewed: false };
+        while !watch.is_over() {
             told(&format!("{holder} has the lease; looking whether it lives"));
             pause(LOOK).await;
             match self.read().await? {
                 None => return self.write(None).await,
-                Some((_, now)) if now != tag => return Err(held()),
+                Some((_, now)) if watch.lives(&now) => return Err(held()),
                 Some(_) => {}
             }
         }
-        self.write(Some(&tag)).await.map_err(|error| if is_taken(&error) { held() } else { error })
+        let taken = self.write(Some(&watch.tag)).await;
+        taken.map_err(|error| if is_taken(&error) { held() } else { error })
     }
 
     async fn renew(self, tag: Arc<Mutex<String>>, lost: Arc<AtomicBool>) {
@@ -177,5 +179,63 @@ impl LeaseObject {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// What a candidate has seen of a holder.
+struct Watch {
+    /// The last renewal.
+    tag: String,
+    /// How many times it was looked at in vain since.
+    looks: u32,
+    renewed: bool,
+}
+
+impl Watch {
+    /// Whether another look shows that the holder lives. One renewal may have been on its way when it died.
+    fn lives(&mut self, now: &str) -> bool {
+        if now == self.tag {
+            self.looks += 1;
+            return false;
+        }
+        let lives = self.renewed;
+        *self = Self { tag: now.to_owned(), looks: 0, renewed: true };
+        lives
+    }
+
+    /// Whether the holder would have renewed it, if it lived.
+    fn is_over(&self) -> bool {
+        self.looks >= LOOKS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After how many looks the holder lives; none when it is dead.
+    fn lives_after(tags: impl IntoIterator<Item = &'static str>) -> Option<usize> {
+        let mut watch = Watch { tag: "a".to_owned(), looks: 0, renewed: false };
+        for (number, tag) in tags.into_iter().enumerate() {
+            if watch.lives(tag) {
+                return Some(number + 1);
+            }
+            if watch.is_over() {
+                return None;
+            }
+        }
+        panic!("nothing came of it")
+    }
+
+    #[test]
+    fn a_holder_lives_that_renews_twice() {
+        assert_eq!(lives_after(["a", "b", "b", "c"]), Some(4));
+    }
+
+    #[test]
+    fn a_renewal_that_was_on_its_way_is_no_sign_of_life() {
+        let tags = ["a", "b"].into_iter().chain(std::iter::repeat("b"));
+        assert_eq!(lives_after(tags), None);
+        assert_eq!(lives_after(std::iter::repeat("a")), None);
     }
 }
