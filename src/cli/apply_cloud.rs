@@ -177,5 +177,5 @@ async fn carry_out(
 ) -> Result<Done, Failure> {
     let platform = grounds.ground.platform;
     platform.anchor().await.map_err(OpsError::from)?;
-    cloud.under_lease(platform, ("apply", progress), grounds.apply(stop)).await
+    cloud.under_lease(platform, ("apply", progress, stop), grounds.apply(stop)).await
 }

@@ -1,6 +1,7 @@
 //! Environments on AWS: clients, store and what an apply hands over, put together.
 
 use std::path::PathBuf;
+use std::pin::pin;
 
 use super::context::{Context, engineer};
 use super::exit;
@@ -9,6 +10,7 @@ use super::progress::Progress;
 use crate::artifacts::{Content, archive, client_file};
 use crate::lease;
 use crate::model::{AwsSettings, Cluster, Placement};
+use crate::ops::execute::StopSign;
 use crate::ops::platform::Ground;
 use crate::ops::{Allowed, Reporter, Site};
 use crate::provider::Supply;
@@ -112,28 +114,36 @@ impl Cloud {
             .await?)
     }
 
-    /// Takes the lease for `command`, works, and gives it back however that ended. Whoever has lost it meanwhile is told.
+    /// Takes the lease for `command`, works, and gives it back however that ended. Whoever loses it meanwhile begins nothing
+    /// more, and is told.
     pub async fn under_lease<T, E>(
         &self,
         platform: &AwsProvider<'_>,
-        (command, progress): (&str, &Progress),
+        (command, progress, stop): (&str, &Progress, &StopSign),
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Failure>
     where
         Failure: From<E>,
     {
-        let lease = self.lease(platform, command, progress).await?;
-        let outcome = work.await;
+        let mut lease = self.lease(platform, command, progress).await?;
+        let mut work = pin!(work);
+        let outcome = tokio::select! {
+            outcome = &mut work => outcome,
+            () = lease.lost() => {
+                stop.raise();
+                work.await
+            }
+        };
         let lost = lease.is_lost();
         let given = lease.give_back().await;
-        let done = outcome?;
-        given?;
         if lost {
             return Err(Failure::new(exit::LEASE, "somebody else took the lease over meanwhile")
                 .safe(
                     "what was done stands, and nothing was done twice; the same command goes on",
                 ));
         }
+        let done = outcome?;
+        given?;
         Ok(done)
     }
 }

@@ -316,7 +316,7 @@ impl Ahead {
     }
 }
 
-/// Whether to go on: where the steps are only to be seen, they are shown. Whoever is asked is told first who would be cut off.
+/// Whether to go on: where the steps are only to be seen, they are shown. In any case it is told first who would be cut off.
 fn agreed(
     context: &Context,
     args: &Args,
@@ -331,8 +331,11 @@ fn agreed(
         }
         return Ok(false);
     }
-    if !args.yes {
-        ahead()?.cut().iter().for_each(|line| eprintln!("{line}"));
+    match ahead() {
+        Ok(ahead) => ahead.cut().iter().for_each(|line| eprintln!("{line}")),
+        // What has leaked does not wait for a look at whom that cuts off.
+        Err(failure) if args.yes => eprintln!("who is cut off can't be seen: {}", failure.what),
+        Err(failure) => return Err(failure),
     }
     let environment = &args.environment;
     let question = match (args.now, what) {

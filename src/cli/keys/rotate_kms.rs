@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     }
     let cloud = Cloud::open(cluster)?.signed_by(author(args));
     let progress = Progress::new();
-    let outcome = block_on(async |_| {
+    let outcome = block_on(async |stop| {
         let platform = cloud.provider().await?;
         let before = turns(&platform).await?;
         let fresh = before.last.is_some_and(|last| {
@@ -56,7 +56,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             log(&cloud)?;
             Ok::<Turns, Failure>(after)
         };
-        let after = cloud.under_lease(&platform, ("keys rotate kms", &progress), work).await?;
+        let after =
+            cloud.under_lease(&platform, ("keys rotate kms", &progress, stop), work).await?;
         progress.finish();
         Ok((before, after))
     });

@@ -34,7 +34,7 @@ pub fn on_servers<T>(
             delivered(&site, &done)?;
             Ok::<T, OpsError>(done)
         };
-        let done = cloud.under_lease(&provider, (command, &progress), work).await?;
+        let done = cloud.under_lease(&provider, (command, &progress, stop), work).await?;
         progress.finish();
         Ok(done)
     })
@@ -51,7 +51,7 @@ pub fn on_platform<T>(
         let provider = cloud.provider().await?;
         let ground = cloud.ground(&provider, &progress, false);
         let work = work(&ground, stop);
-        let done = cloud.under_lease(&provider, (command, &progress), work).await?;
+        let done = cloud.under_lease(&provider, (command, &progress, stop), work).await?;
         progress.finish();
         Ok(done)
     })

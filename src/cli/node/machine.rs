@@ -75,7 +75,7 @@ fn on_machine(
     let (cloud, progress) = (Cloud::open(cluster)?, Progress::new());
     let node = lookup::node(&cloud.cluster, wish.node)?;
     let changes = agreed(wish)?;
-    block_on(async |_| {
+    block_on(async |stop| {
         let aws = cloud.provider().await?;
         let site = cloud.site(context.edges(wish.environment), &progress, allowed(wish));
         let shell = AwsShell::new(&aws);
@@ -89,7 +89,7 @@ fn on_machine(
         }
         let command = format!("node {}", operation.name());
         let work = perform(&site, &shell, node, &operation);
-        cloud.under_lease(&aws, (&command, &progress), work).await
+        cloud.under_lease(&aws, (&command, &progress, stop), work).await
     })
 }
 

@@ -87,7 +87,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             let next = replace::replace(&ground, &site, order, &outlook, stop).await?;
             Ok::<_, Failure>((next, outlook.is_reached()))
         };
-        let done = cloud.under_lease(&platform, ("node replace", &progress), work).await?;
+        let done = cloud.under_lease(&platform, ("node replace", &progress, stop), work).await?;
         progress.finish();
         Ok(done)
     });

@@ -221,7 +221,14 @@ fn reviewed_claims(
     newer: &Newer,
 ) -> Result<(), OpsError> {
     let plan = review(cluster, index, now, newer);
-    refuse(cluster, plan.changes().find(|action| action.id.kind != Kind::Certificate))
+    let environment = &cluster.environment;
+    match plan.changes().find(|action| action.id.kind != Kind::Certificate) {
+        None => Ok(()),
+        Some(action) => Err(OpsError::Unready(format!(
+            "{} is not as the files say, and would be signed as well; revoke from the files that were applied, or: natsops apply {environment}",
+            action.id
+        ))),
+    }
 }
 
 fn refuse(cluster: &Cluster, action: Option<&Action>) -> Result<(), OpsError> {

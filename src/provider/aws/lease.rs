@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
+use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -40,6 +41,8 @@ struct LeaseObject {
     clients: Clients,
     bucket: String,
     holder: String,
+    /// What no other run has: machines of the same make may run the same command with the same number of a process.
+    run: String,
 }
 
 impl CloudLease {
@@ -50,7 +53,8 @@ impl CloudLease {
         holder: String,
         told: &(dyn Fn(&str) + Sync),
     ) -> Result<Self, CloudError> {
-        let object = LeaseObject { clients: clients.clone(), bucket, holder };
+        let run = jiff::Timestamp::now().as_nanosecond().to_string();
+        let object = LeaseObject { clients: clients.clone(), bucket, holder, run };
         let tag = match object.write(None).await {
             Err(error) if is_taken(&error) => object.take_over(told).await?,
             outcome => outcome?,
@@ -64,6 +68,12 @@ impl CloudLease {
     /// Whether somebody else has taken it over, which happens to a holder that was asleep.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody else has taken it over.
+    pub async fn lost(&mut self) {
+        // Renewals end with nothing else.
+        (&mut self.renewal).await.ok();
     }
 
     /// Gives it back.
@@ -97,12 +107,11 @@ impl LeaseObject {
     async fn write(&self, on: Option<&str>) -> Result<String, CloudError> {
         // Each version differs, so that a tag names one renewal and no other.
         let renewed = jiff::Timestamp::now().to_string();
-        let text =
-            serde_json::json!({"format": 1, "holder": self.holder, "renewed": renewed}).to_string();
+        let text = json!({"format": 1, "holder": self.holder, "run": self.run, "renewed": renewed});
         let call = self.clients.s3.put_object().bucket(&self.bucket).key(OBJECT);
         // Whoever may plan may know who holds it, without a right to decrypt.
         let call = call.server_side_encryption(ServerSideEncryption::Aes256);
-        let call = call.body(ByteStream::from(text.into_bytes()));
+        let call = call.body(ByteStream::from(text.to_string().into_bytes()));
         let call = match on {
             Some(tag) => call.if_match(tag),
             None => call.if_none_match("*"),
@@ -110,8 +119,8 @@ impl LeaseObject {
         Ok(call.send().await.of("PutObject")?.e_tag.unwrap_or_default())
     }
 
-    /// Who holds it, and the tag of the last renewal; none where nobody does.
-    async fn read(&self) -> Result<Option<(String, String)>, CloudError> {
+    /// Who holds it, and the last renewal; none where nobody does.
+    async fn read(&self) -> Result<Option<Held>, CloudError> {
         let answer = self
             .clients
             .s3
@@ -128,16 +137,21 @@ impl LeaseObject {
         let tag = answer.e_tag().unwrap_or_default().to_owned();
         let body = answer.body.collect().await.map(|body| body.into_bytes()).unwrap_or_default();
         let found: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        Ok(Some((found["holder"].as_str().unwrap_or("somebody").to_owned(), tag)))
+        let holder = found["holder"].as_str().unwrap_or("somebody").to_owned();
+        Ok(Some(Held {
+            ours: (&holder, &found["run"]) == (&self.holder, &json!(self.run)),
+            holder,
+            tag,
+        }))
     }
 
     /// Takes a lease whose holder does not renew it; refused when it does.
     async fn take_over(&self, told: &(dyn Fn(&str) + Sync)) -> Result<String, CloudError> {
-        let Some((holder, tag)) = self.read().await? else {
+        let Some(Held { holder, tag, ours }) = self.read().await? else {
             return self.write(None).await;
         };
         // The answer of our own first write was lost.
-        if holder == self.holder {
+        if ours {
             return Ok(tag);
         }
         let held = || {
@@ -153,7 +167,7 @@ impl LeaseObject {
             pause(LOOK).await;
             match self.read().await? {
                 None => return self.write(None).await,
-                Some((_, now)) if watch.lives(&now) => return Err(held()),
+                Some(now) if watch.lives(&now.tag) => return Err(held()),
                 Some(_) => {}
             }
         }
@@ -169,7 +183,7 @@ impl LeaseObject {
                 Ok(new) => *tag = new,
                 Err(error) if is_taken(&error) || error.is_missing() => match self.read().await {
                     // The answer of our own last write was lost, and it was repeated.
-                    Ok(Some((holder, now))) if holder == self.holder => *tag = now,
+                    Ok(Some(now)) if now.ours => *tag = now.tag,
                     _ => {
                         lost.store(true, Ordering::Relaxed);
                         return;
@@ -180,6 +194,15 @@ impl LeaseObject {
             }
         }
     }
+}
+
+/// A lease that is held.
+struct Held {
+    holder: String,
+    /// The last renewal.
+    tag: String,
+    /// Whether this run holds it.
+    ours: bool,
 }
 
 /// What a candidate has seen of a holder.
