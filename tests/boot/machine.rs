@@ -91,25 +91,28 @@ impl Machine {
             read: 0,
             began: Instant::now(),
         };
-        machine.start(root, place, disk);
-        if attached == Attached::Before {
-            machine.attach(disk);
-        }
+        machine.start(root, place, disk, attached);
         machine
     }
 
     /// Attaches the data disk.
     pub fn attach(&self, disk: &Disk) {
-        let device = json!({"driver": "nvme", "drive": "data", "serial": disk.serial, "bus": "slot", "id": "data-disk"});
+        let device =
+            json!({"driver": "nvme", "drive": "data", "serial": disk.serial, "bus": "door"});
         self.order(&json!({"execute": "device_add", "arguments": device}));
     }
 
-    fn start(&mut self, root: &Root, place: &Place<'_>, disk: &Disk) {
+    fn start(&mut self, root: &Root, place: &Place<'_>, disk: &Disk, attached: Attached) {
         let path = |name: &str| self.folder.join(name).display().to_string();
         let drive =
             |id: &str, file: String| format!("file={file},if=none,id={id},format=raw,cache=unsafe");
         // As an instance of EC2 says of itself: that is how cloud-init knows where it is.
         let identity = "ec2b3c4d-0000-4000-8000-000000000001";
+        let data = format!("nvme,drive=data,serial={},bus=door", disk.serial);
+        let data = match attached {
+            Attached::Before => vec!["-device", &data],
+            Attached::Later => vec![],
+        };
         let process = Command::new("qemu-system-x86_64")
             // In software everywhere: /dev/kvm may be there and not work.
             .args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"])
@@ -123,8 +126,9 @@ impl Machine {
             .args(["-drive", &drive("root", path("root.ext4")), "-device", "virtio-blk-pci,drive=root"])
             .args(["-drive", &drive("other", self.other.file.display().to_string())])
             .args(["-device", &format!("nvme,drive=other,serial={}", self.other.serial)])
-            .args(["-device", "pcie-root-port,id=slot"])
+            .args(["-device", "pcie-root-port,id=door"])
             .args(["-drive", &drive("data", disk.file.display().to_string())])
+            .args(data)
             .args(["-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"])
             .args(["-device", &format!("virtio-net-pci,netdev=net,mac={},romfile=", place.mac)])
             .args(["-device", "virtio-rng-pci"])
