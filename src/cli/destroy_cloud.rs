@@ -74,12 +74,20 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
         eprint!("{}", view(&plan, false));
         if !plan.is_empty() {
             confirm(&format!("Destroy {environment}?"), environment, wish.yes)?;
-            let lease = cloud.lease(&platform, "destroy", &progress).await?;
+            // Where an interrupted run has deleted the bucket, there is nowhere to keep a lease, and no apply that could go on.
+            let lease = match seen.records.iter().any(|found| found.id.kind == Kind::S3Bucket) {
+                true => Some(cloud.lease(&platform, "destroy", &progress).await?),
+                false => None,
+            };
             let outcome = destroy(&ground, &index, &plan, snapshot(wish), stop).await;
-            // With the bucket, the lease has gone.
-            let given = lease.give_back().await;
-            outcome?;
-            given.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
+            if let Some(lease) = lease {
+                // With the bucket, the lease has gone.
+                let given = lease.give_back().await;
+                outcome?;
+                given.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
+            } else {
+                outcome?;
+            }
         }
         Ok(plan)
     });

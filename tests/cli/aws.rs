@@ -5,7 +5,7 @@ use crate::support::Project;
 /// A change of `prod.yaml`, the place that is named, the code, and what is said.
 type Breakage = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const BREAKAGES: [Breakage; 20] = [
+const BREAKAGES: [Breakage; 26] = [
     ("account: \"123456789012\"", "account: \"1234\"", "9:14", "malformed", "twelve digits"),
     ("region: us-east-1", "region: virginia", "10:13", "malformed", "such as `us-east-1`"),
     ("image: ami-0a1b2c3d4e5f60718", "image: al2023", "12:12", "malformed", "al2023-ami-kernel"),
@@ -28,6 +28,28 @@ const BREAKAGES: [Breakage; 20] = [
     ("node_type: cache.r6g", "node_type: r6g", "60:14", "malformed", "`cache.r6g.large`"),
     ("size: 500 GiB", "size: 500 GB", "20:13", "volume-size", "`466 GiB`"),
     ("throughput: 125 MiB/s", "throughput: 100 MiB/s", "23:19", "volume-throughput", "125 to 2000"),
+    (
+        "throughput: 125 MiB/s",
+        "throughput: 1000 MiB/s",
+        "23:19",
+        "volume-throughput",
+        "`iops: 4000`",
+    ),
+    (
+        "size: 500 GiB\n      # The base of gp3, which is already above what an m6i.large sustains (81 MB/s).\n      iops: 3000",
+        "size: 600 GiB\n      iops: 400000",
+        "21:13",
+        "out-of-range",
+        "80000",
+    ),
+    (
+        "size: 500 GiB\n      # The base of gp3, which is already above what an m6i.large sustains (81 MB/s).\n      iops: 3000",
+        "size: 10 GiB\n      iops: 6000",
+        "21:13",
+        "volume-iops",
+        "5000 at most",
+    ),
+    ("vpc: game-platform", "vpc: \"\"", "15:10", "malformed", "its Name tag"),
     ("zone: us-east-1c", "zone: eu-west-1c", "36:28", "zone-elsewhere", "`us-east-1a`"),
     (", address: 10.0.3.13", "", "36:14", "address-missing", "nats-3 has no address"),
     ("10.0.3.13", "8.8.8.8", "36:49", "malformed", "not a private address"),
@@ -56,6 +78,20 @@ const BREAKAGES: [Breakage; 20] = [
         "use 1 to 5",
     ),
     ("monitoring: {allow: []}", "monitoring: {allow: [10.0.0.0]}", "27:26", "malformed", "CIDR"),
+    (
+        "monitoring: {allow: []}",
+        "monitoring: {allow: [10.0.0.0/8, 10.9.8.7/8]}",
+        "27:38",
+        "repeated",
+        "`10.0.0.0/8` stands here already",
+    ),
+    (
+        "names: [nats.prod.internal]",
+        "names: [nats.prod.internal, nats.prod.internal]",
+        "54:31",
+        "repeated",
+        "take one out",
+    ),
 ];
 
 #[test]

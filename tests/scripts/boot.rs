@@ -43,6 +43,8 @@ fn a_server_that_finds_no_cluster_is_no_boot_either() {
     let healthy = r#"healthz() { echo '{"status":"ok"}'; }"#;
     let said = tool.run(&format!("{STARTED}\n{healthy}\nboot")).expect(0).stdout;
     assert!(said.contains(": up ") && tool.path("state/booted").exists(), "{said}");
+    // Each step has a time, that of waiting as well.
+    assert!(said.contains("healthy ") && !said.contains("healthy -"), "{said}");
     assert!(!tool.path("state/failed").exists());
 }
 

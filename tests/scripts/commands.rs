@@ -70,7 +70,9 @@ fn a_server_that_ends_by_itself_is_told_and_one_that_was_stopped_is_not() {
     tool.program("systemctl", SYSTEMCTL);
     tool.run("work=$state; mkdir -p \"$work\"; write_unit; work=''").expect(0);
     let unit = tool.read("units/nats.service");
-    assert!(unit.contains("/natsops-node ended\n"), "{unit}");
+    for line in ["/natsops-node ended\n", "\nDeviceAllow=/dev/console w\n"] {
+        assert!(unit.contains(line), "{unit}");
+    }
     std::fs::write(tool.path("home/log/nats.log"), "[INF] ready\n[FTL] no disk\n").unwrap();
     let ended = |result: &str| tool.run(&format!("{result}\nended")).expect(0).stdout;
     let said = ended("SERVICE_RESULT=exit-code EXIT_CODE=exited EXIT_STATUS=1");

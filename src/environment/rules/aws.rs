@@ -75,6 +75,10 @@ fn forms(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut 
                     parameter /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64 of SSM";
         wrong("image", &aws.image, "a machine image", help);
     }
+    if aws.vpc.trim().is_empty() {
+        let help = "write its id, such as `vpc-0a1b2c3d4e5f60718`, or its Name tag";
+        wrong("vpc", &aws.vpc, "a network", help);
+    }
     for (index, subnet) in aws.subnets.iter().enumerate() {
         if !identifier(subnet, "subnet-") {
             let help = "write an id, such as `subnet-0a1b2c3d4e5f60718`";
@@ -138,6 +142,31 @@ fn volume(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut
         let message = format!("no volume has {}", aws.volume.throughput);
         let problem = Diagnostic::error("volume-throughput", at, message);
         problems.push(problem.help("gp3 has 125 to 2000 MiB/s, in whole MiB/s"));
+    }
+    operations(environment, aws, problems);
+}
+
+/// What else EC2's CreateVolume asks of a gp3 volume.
+fn operations(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Diagnostics) {
+    let (iops, size) = (u64::from(aws.volume.iops), aws.volume.size);
+    let most = (size.bytes() >> 30).saturating_mul(500).max(3000);
+    if iops > most {
+        let at = environment.at("provider.aws.volume.iops");
+        let message = format!("no volume of {size} has {iops} operations per second");
+        let problem = Diagnostic::error("volume-iops", at, message);
+        problems.push(problem.help(format!("gp3 has 500 for each GiB: {most} at most")));
+    }
+    let rate = aws.volume.throughput.bytes_per_second() >> 20;
+    let needed = rate.saturating_mul(4);
+    if THROUGHPUT.contains(&rate) && needed > iops {
+        let at = environment.at("provider.aws.volume.throughput");
+        let message =
+            format!("no volume with {iops} operations per second has {}", aws.volume.throughput);
+        let problem = Diagnostic::error("volume-throughput", at, message);
+        problems.push(problem.help(format!(
+            "gp3 has 1 MiB/s for each 4 of them: `iops: {needed}`, or `throughput: {} MiB/s`",
+            iops / 4
+        )));
     }
 }
 
@@ -220,6 +249,9 @@ fn dns(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Di
             "a standard parameter of SSM holds {LARGEST_PARAMETER}: use fewer or shorter names"
         )));
     }
+    let paths = names.iter().enumerate();
+    let paths = paths.map(|(index, name)| (name, format!("identity.names[{index}]")));
+    unrepeated(environment, paths, problems);
     for (index, name) in names.iter().enumerate() {
         let inside = name.strip_suffix(zone.as_str()).and_then(|rest| rest.strip_suffix('.'));
         if !is_dns_name(name) || inside.is_none_or(str::is_empty) {
@@ -232,12 +264,39 @@ fn dns(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Di
 }
 
 fn networks(environment: &Document<EnvironmentSpec>, aws: &AwsSpec, problems: &mut Diagnostics) {
+    let mut networks = Vec::new();
     for (index, network) in aws.monitoring.allow.iter().enumerate() {
-        if network.parse::<ipnet::Ipv4Net>().is_err() {
-            let at = environment.at(&format!("provider.aws.monitoring.allow[{index}]"));
-            let problem =
-                Diagnostic::error("malformed", at, format!("`{network}` is not a network"));
-            problems.push(problem.help("write a CIDR block, for example `10.0.0.0/16`"));
+        let path = format!("provider.aws.monitoring.allow[{index}]");
+        match network.parse::<ipnet::Ipv4Net>() {
+            // AWS knows a network by its first address, whichever of it is written.
+            Ok(network) => networks.push((network.trunc(), path)),
+            Err(_) => {
+                let message = format!("`{network}` is not a network");
+                let problem = Diagnostic::error("malformed", environment.at(&path), message);
+                problems.push(problem.help("write a CIDR block, for example `10.0.0.0/16`"));
+            }
+        }
+    }
+    unrepeated(environment, networks, problems);
+}
+
+/// Refuses what a list has twice: AWS has it once, so that a plan would always want the second.
+fn unrepeated<T: Ord + std::fmt::Display>(
+    environment: &Document<EnvironmentSpec>,
+    entries: impl IntoIterator<Item = (T, String)>,
+    problems: &mut Diagnostics,
+) {
+    let mut seen: BTreeMap<T, String> = BTreeMap::new();
+    for (entry, path) in entries {
+        if let Some(first) = seen.get(&entry) {
+            let problem = Diagnostic::error(
+                "repeated",
+                environment.at(&path),
+                format!("`{entry}` stands here already"),
+            );
+            problems.push(problem.other(environment.at(first), "first here").help("take one out"));
+        } else {
+            seen.insert(entry, path);
         }
     }
 }

@@ -58,12 +58,9 @@ pub fn desired(names: Names<'_>, settings: &AwsSettings) -> Record {
 /// Looks at the bucket.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError> {
     let (s3, name) = (&aws.clients.s3, aws.names.bucket());
-    let tags = match s3.get_bucket_tagging().bucket(&name).send().await.of("GetBucketTagging") {
-        Ok(tags) => tags.tag_set,
-        Err(error) if error.is("NoSuchTagSet") => Vec::new(),
-        Err(error) if error.is("NoSuchBucket") => return Ok(None),
-        // Names of buckets are unique in the world: somebody else's answers with a refusal.
-        Err(error) => return Err(error),
+    // A run that died between two calls has left one without tags: it is made as if it were not there.
+    let Some(tags) = tags(aws).await?.filter(|tags| !tags.is_empty()) else {
+        return Ok(None);
     };
     let (versioning, block, encryption, policy) = tokio::join!(
         s3.get_bucket_versioning().bucket(&name).send(),
@@ -129,6 +126,17 @@ fn or_none<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
 
 /// Makes the bare bucket, unless it is there: what the lease lies in. Nothing secret is in it yet.
 pub async fn anchor(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
+    let tags = tags(aws).await?;
+    if tags.is_none() {
+        create(aws).await?;
+    }
+    if tags.is_none_or(|tags| tags.is_empty()) {
+        tag(aws).await?;
+    }
+    block(aws).await
+}
+
+async fn create(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
     let (s3, name, region) = (&aws.clients.s3, aws.names.bucket(), &aws.settings.region);
     let mut call = s3.create_bucket().bucket(&name);
     if region != HOME {
@@ -137,27 +145,25 @@ pub async fn anchor(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
             CreateBucketConfiguration::builder().location_constraint(location).build(),
         );
     }
-    let fresh = match call.send().await.of("CreateBucket") {
-        Ok(_) => true,
-        Err(error) if error.is("BucketAlreadyOwnedByYou") => false,
+    match call.send().await.of("CreateBucket") {
+        // Another run was first, or the answer of this one was lost.
+        Err(error) if error.is("BucketAlreadyOwnedByYou") => Ok(()),
         Err(error) if error.is("BucketAlreadyExists") => {
             let message = format!("the bucket {name} belongs to another account");
-            return Err(CloudError::found("CreateBucket", CloudClass::World, message));
+            Err(CloudError::found("CreateBucket", CloudClass::World, message))
         }
-        Err(error) => return Err(error),
-    };
-    if fresh || untagged(aws).await? {
-        tag(aws).await?;
+        outcome => outcome.map(drop),
     }
-    block(aws).await
 }
 
-/// Whether the bucket has no tags yet: a run that died between two calls left it so.
-async fn untagged(aws: &AwsProvider<'_>) -> Result<bool, CloudError> {
+/// The tags of the bucket; none where there is no bucket. Names of buckets are unique in the world, and somebody else's
+/// answers with a refusal.
+async fn tags(aws: &AwsProvider<'_>) -> Result<Option<Vec<Tag>>, CloudError> {
     let answer = aws.clients.s3.get_bucket_tagging().bucket(aws.names.bucket()).send().await;
     match answer.of("GetBucketTagging") {
-        Ok(answer) => Ok(answer.tag_set.is_empty()),
-        Err(error) if error.is("NoSuchTagSet") => Ok(true),
+        Ok(answer) => Ok(Some(answer.tag_set)),
+        Err(error) if error.is("NoSuchTagSet") => Ok(Some(Vec::new())),
+        Err(error) if error.is("NoSuchBucket") => Ok(None),
         Err(error) => Err(error),
     }
 }
