@@ -1,9 +1,9 @@
 //! Streams: what they no longer store, and what they keep for less long.
 
 use super::{Change, Effect, Sides};
-use crate::contract::who;
+use crate::contract::{Party, who};
 use crate::model::matching::{covers, overlaps};
-use crate::model::{ByteSize, Cluster, Discard, Period, Retention, Stream};
+use crate::model::{ByteSize, Cluster, Discard, Passage, PassageKind, Period, Retention, Stream};
 
 /// Streams that went or came, and the settings of those that stayed.
 pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -58,12 +58,23 @@ fn pullers<'a>(cluster: &'a Cluster, stream: &'a Stream) -> impl Iterator<Item =
     own.map(|(service, _)| service.name.to_string())
 }
 
-/// Services of the account whose messages a stream stores.
+/// Services whose messages a stream stores.
 fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<String> {
     let all = stream.subjects.iter().flat_map(|pattern| who(cluster, pattern.as_str()).publishes);
-    all.filter(|party| *party.account == stream.account)
+    all.filter(|party| reaches(cluster, party, stream))
         .map(|party| party.holder.to_string())
         .collect()
+}
+
+/// Whether what a party publishes comes to the account of a stream: it is at home there, or its audit records are kept there.
+fn reaches(cluster: &Cluster, party: &Party<'_>, stream: &Stream) -> bool {
+    let kept = |passage: &Passage| {
+        passage.kind == PassageKind::Audit
+            && passage.owner == stream.account
+            && passage.user == *party.account
+            && covers(passage.subject.as_str(), &party.subject)
+    };
+    *party.account == stream.account || cluster.passages.iter().any(kept)
 }
 
 fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
@@ -75,7 +86,7 @@ fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Cha
         let losers: Vec<_> = who(sides.after, pattern.as_str())
             .publishes
             .into_iter()
-            .filter(|party| *party.account == old.account && lost(&party.subject))
+            .filter(|party| reaches(sides.before, party, old) && lost(&party.subject))
             .collect();
         let others = sides.after.streams_of(&old.account).filter(|other| other.name != old.name);
         let mut others = others.filter(|other| losers.iter().all(|l| stores(other, &l.subject)));
@@ -104,18 +115,23 @@ fn retention(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Ch
     let mut add = |effect, code, what: String, affects: Vec<String>| {
         changes.push(Change::new(effect, code, &new.account, &new.name, what).affecting(affects));
     };
+    // What is kept for less long may be gone before whoever pulls has it.
+    let felt = |shorter: bool| -> Vec<String> {
+        if shorter { pullers(sides.before, old).collect() } else { Vec::new() }
+    };
     let age = |age: Option<Period>| age.map_or_else(|| "any age".to_owned(), |age| age.to_string());
     let limit = |age: Option<Period>| age.unwrap_or(Period::seconds(u64::from(u32::MAX)));
     if old.max_age != new.max_age {
         let shorter = limit(new.max_age) < limit(old.max_age);
         let (effect, code) = direction(shorter);
         let what = format!("keeps messages to {}, before {}", age(new.max_age), age(old.max_age));
-        add(effect, code, what, Vec::new());
+        add(effect, code, what, felt(shorter));
     }
     if old.max_bytes != new.max_bytes {
-        let (effect, code) = direction(new.max_bytes < old.max_bytes);
+        let shorter = new.max_bytes < old.max_bytes;
+        let (effect, code) = direction(shorter);
         let what = format!("is full at {}, before {}", new.max_bytes, old.max_bytes);
-        add(effect, code, what, Vec::new());
+        add(effect, code, what, felt(shorter));
     }
     let largest = |size: Option<ByteSize>| size.unwrap_or(ByteSize::new(u64::MAX));
     if largest(new.max_message_size) < largest(old.max_message_size) {
@@ -130,14 +146,15 @@ fn retention(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Ch
         let count =
             |most: Option<u32>| most.map_or_else(|| "any number of".to_owned(), |n| n.to_string());
         if before != after {
-            let (effect, code) = direction(after.unwrap_or(u32::MAX) < before.unwrap_or(u32::MAX));
+            let shorter = after.unwrap_or(u32::MAX) < before.unwrap_or(u32::MAX);
+            let (effect, code) = direction(shorter);
             let what = format!("keeps {} {unit}, before {}", count(after), count(before));
-            add(effect, code, what, Vec::new());
+            add(effect, code, what, felt(shorter));
         }
     }
     if old.retention != new.retention {
         let what = format!("{}, before {}", kept(new.retention), kept(old.retention));
-        add(Effect::Breaking, "retention-changed", what, Vec::new());
+        add(Effect::Breaking, "retention-changed", what, felt(true));
     }
     if (old.discard, new.discard) == (Discard::Old, Discard::New) {
         let what = "refuses new messages when it is full".to_owned();

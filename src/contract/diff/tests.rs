@@ -211,6 +211,39 @@ fn a_consumer_of_another_account_feels_what_happens_to_its_stream() {
     assert_eq!(moved, ["Breaking stream-moved EVENTS till"]);
 }
 
+/// Publishers of audit records live in other accounts than the streams that keep them.
+#[test]
+fn an_audit_trail_that_is_lost_breaks_whoever_writes_it() {
+    let before = || {
+        let mut clerk = service("clerk", "GAME");
+        clerk.publishes = vec!["audit.x.paid.v1.*".parse().unwrap()];
+        let mut cluster =
+            cluster(vec![clerk], vec![stream("TRAIL", "AUDIT", &["audit.x.>", "audit.y.>"])]);
+        cluster.passages = passages(&cluster.accounts, &cluster.services, &cluster.streams);
+        cluster
+    };
+    let change = |change: fn(&mut Cluster)| {
+        let mut after = before();
+        change(&mut after);
+        after.passages = passages(&after.accounts, &after.services, &after.streams);
+        told(&before(), &after)
+    };
+    let lost = change(|after| drop(after.streams[0].subjects.remove(0)));
+    assert_eq!(lost, ["Breaking subject-unstored TRAIL clerk"]);
+    let unused = change(|after| drop(after.streams[0].subjects.remove(1)));
+    assert_eq!(unused, ["Notable subject-unstored TRAIL"]);
+    let gone = change(|after| after.streams.clear());
+    assert_eq!(gone, ["Breaking stream-gone TRAIL clerk"]);
+}
+
+#[test]
+fn what_a_stream_keeps_for_less_long_is_felt_by_whoever_pulls() {
+    let told = with_stores(|after| after.streams[0].max_age = Some(crate::model::Period::days(1)));
+    assert_eq!(told, ["Notable retention-shorter EVENTS client"]);
+    let told = with_stores(|after| after.streams[0].retention = crate::model::Retention::WorkQueue);
+    assert_eq!(told, ["Breaking retention-changed EVENTS client"]);
+}
+
 #[test]
 fn a_stream_that_moves_without_consumers_breaks_nobody() {
     let told = changed(|after| after.streams[0].account = "AUDIT".parse().unwrap());
