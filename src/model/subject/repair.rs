@@ -17,7 +17,7 @@ pub(super) fn subject(text: &str) -> String {
     if Shape::read(text).is_ok() {
         return text.to_owned();
     }
-    let tokens = clean(text);
+    let tokens = with_version(clean(text));
     let (category, rest) = split(&tokens);
     compose(category, &rest).unwrap_or_else(|| Subject::EXAMPLE.to_owned())
 }
@@ -57,6 +57,30 @@ fn clean(text: &str) -> Vec<String> {
         .filter(|token| !token.is_empty())
         .take(ENOUGH)
         .collect()
+}
+
+/// The same with the last word that means a version written as one, where none is. A number at the end is an entity.
+fn with_version(mut tokens: Vec<String>) -> Vec<String> {
+    let is_number = |token: &String| token.bytes().all(|byte| byte.is_ascii_digit());
+    let words = tokens.len() - usize::from(tokens.last().is_some_and(is_number));
+    if !tokens.iter().any(|token| is_version(token)) {
+        let words = tokens.iter().enumerate().take(words).rev();
+        if let Some((at, version)) = { words }.find_map(|(at, token)| Some((at, meant(token)?))) {
+            tokens[at] = version;
+        }
+    }
+    tokens
+}
+
+/// The version that is meant by a word such as `1`, `version1`, `v-1` or `v1-beta`.
+fn meant(word: &str) -> Option<String> {
+    let bare = ["version", "ver", "v"].iter().find_map(|prefix| word.strip_prefix(prefix));
+    let rest = bare.unwrap_or(word).trim_start_matches(['-', '_']);
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, more) = rest.split_at(end);
+    let ends = more.is_empty() || bare.is_some() && more.starts_with(['-', '_']);
+    let number = number.parse::<u32>().ok().filter(|number| ends && *number > 0)?;
+    Some(format!("v{number}"))
 }
 
 /// The category that was meant, and the tokens beside it.
@@ -189,6 +213,9 @@ mod tests {
     #[test]
     fn the_nearest_form_is_what_was_meant() {
         for (text, nearest) in [
+            ("svc.ai.llm.1.infer", "svc.ai.llm.v1.infer"),
+            ("svc.ai.llm.version2.infer", "svc.ai.llm.v2.infer"),
+            ("svc.ai.llm.v1-beta.infer", "svc.ai.llm.v1.infer"),
             ("svc.ai.llm.infer", "svc.ai.llm.v1.infer"),
             ("evt.ai.model.selected", "evt.ai.model.selected.v1"),
             ("evt.state.player.updated.42", "evt.state.player.updated.v1.42"),
