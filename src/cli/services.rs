@@ -110,6 +110,10 @@ fn show(context: &Context, args: &ShowArgs) -> Result<u8, Failure> {
     println!("{}", granted(&cluster, holder));
     println!();
     println!("{}", held(holder));
+    if let Some(service) = holder.service() {
+        println!();
+        println!("{}", bounds(service));
+    }
     Ok(exit::DONE)
 }
 
@@ -214,6 +218,7 @@ fn stored(cluster: &Cluster, service: &Service) -> Vec<Vec<String>> {
     rows.extend(read);
     let written = service.writes.iter();
     rows.extend(written.map(|b| row("writes", b.to_string(), &others(b, |s| &s.reads))));
+    rows.extend(service.caches.iter().map(|keys| row("caches", keys.to_string(), &[])));
     rows
 }
 
@@ -238,6 +243,32 @@ fn held(holder: Holder<'_>) -> String {
     });
     if permissions.replies {
         table.add_row(vec!["reply", "once to each request, within two minutes"]);
+    }
+    tables::trimmed(&table)
+}
+
+/// What a connection of a service may use, and where it may come from.
+fn bounds(service: &Service) -> String {
+    let mut table = tables::table(&["CONNECTION", "BOUND"]);
+    let account = || "that of the account".to_owned();
+    let limits = &service.limits;
+    let networks: Vec<&str> = service.networks.iter().map(String::as_str).collect();
+    let kinds = service
+        .connections
+        .iter()
+        .filter_map(|kind| Some(serde_json::to_value(kind).ok()?.as_str()?.to_owned()));
+    let rows = [
+        ("payload", limits.payload.map_or_else(account, |size| size.to_string())),
+        ("subscriptions", limits.subscriptions.map_or_else(account, |most| most.to_string())),
+        (
+            "networks",
+            if networks.is_empty() { "everywhere".to_owned() } else { networks.join(", ") },
+        ),
+        ("kinds", kinds.collect::<Vec<_>>().join(", ")),
+        ("inbox", service.inbox_prefix()),
+    ];
+    for (name, bound) in rows {
+        table.add_row(vec![name.to_owned(), bound]);
     }
     tables::trimmed(&table)
 }
@@ -290,7 +321,7 @@ fn value(cluster: &Cluster, service: &Service) -> Value {
         "serves": pairs(Verb::Serves), "calls": service.calls,
         "publishes": service.publishes, "subscribes": pairs(Verb::Subscribes),
         "consumes": service.consumes.iter().map(consumer_value).collect::<Vec<_>>(),
-        "reads": service.reads, "writes": service.writes,
+        "reads": service.reads, "writes": service.writes, "caches": service.caches,
         "networks": service.networks, "connections": service.connections,
         "limits": {
             "subscriptions": service.limits.subscriptions, "payload": service.limits.payload,

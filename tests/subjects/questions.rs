@@ -163,6 +163,9 @@ fn services_and_streams_are_listed_and_shown() {
     assert_eq!(list.lines().count(), 24);
     let shown = project.run(&["services", "show", "local", "llm-gateway"]).expect(0).stdout;
     assert!(shown.contains("subscribe   svc.ai.llm.v1.infer q.ai.llm.infer"), "{shown}");
+    assert!(shown.contains("caches      llm:*"), "{shown}");
+    let shown = project.run(&["services", "show", "local", "wallet"]).expect(0).stdout;
+    assert!(shown.contains("payload        32 KiB"), "{shown}");
     let list = project.run(&["streams", "list", "local", "--json"]).expect(0).json();
     assert_eq!(list["streams"].as_array().unwrap().len(), 10);
     let shown = project.run(&["streams", "show", "local", "GAME_AI"]).expect(0).stdout;
