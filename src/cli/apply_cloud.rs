@@ -176,6 +176,9 @@ async fn carry_out(
     progress: &Progress,
 ) -> Result<Done, Failure> {
     let platform = grounds.ground.platform;
+    if stop.is_raised() {
+        return Err(OpsError::Interrupted.into());
+    }
     platform.anchor().await.map_err(OpsError::from)?;
     cloud.under_lease(platform, ("apply", progress, stop), grounds.apply(stop)).await
 }

@@ -251,5 +251,18 @@ print(role['AssumeRolePolicyDocument']['Statement'][0]['Principal']['Service'])
 print(iam.list_role_policies(RoleName='natsops-prod-us-east-1-nats-1')['PolicyNames'])",
     );
     assert_eq!(found, "ecs-tasks.amazonaws.com\n[]");
+    stage.begin_again();
+    let name = "InstanceProfileName='natsops-prod-us-east-1-nats-1'";
+    stage.by_hand(&format!("iam.create_instance_profile({name})"));
+    let output = stage.apply().expect(1);
+    says(
+        &output,
+        &[
+            "somebody else's instance profile is called natsops-prod-us-east-1-nats-1",
+            "not touched",
+        ],
+    );
+    let roles = format!("print(iam.get_instance_profile({name})['InstanceProfile']['Roles'])");
+    assert_eq!(stage.by_hand(&roles), "[]");
     stage.aws.trusted();
 }

@@ -81,7 +81,7 @@ const HEAD: &str = "\
 # Rotations under load
 
 Written by `make rotations`: keys of a five-node cluster and its cache are rotated on one machine, again and again, then with
-the program killed (SIGKILL) in the middle of every step and started again; a rotation that was faster than its kill counts as one without. In two accounts, services publish with message ids to
+the program killed (SIGKILL) at the moment that was the middle of each step in the run before, and started again; a rotation that was faster than its kill counts as one without. In two accounts, services publish with message ids to
 streams of three replicas, consume durably, ask and answer; half of them make a new connection before they drain the
 old one, the others restart one instance after the other. One of them uses the cache.
 

@@ -251,9 +251,14 @@ async fn is_ours(aws: &AwsProvider<'_>, name: &str) -> Result<(), CloudError> {
     Err(CloudError::found("CreateRole", CloudClass::World, message))
 }
 
+/// Whether an instance profile has its role. Names of profiles are unique like those of roles, so one may be somebody else's.
 async fn holds_its_role(aws: &AwsProvider<'_>, name: &str) -> Result<bool, CloudError> {
     let call = aws.clients.iam.get_instance_profile().instance_profile_name(name);
     let profile = call.send().await.of("GetInstanceProfile")?.instance_profile;
+    if profile.as_ref().is_some_and(|profile| profile.path() != aws.names.path()) {
+        let message = format!("somebody else's instance profile is called {name}");
+        return Err(CloudError::found("GetInstanceProfile", CloudClass::World, message));
+    }
     Ok(profile.is_some_and(|profile| profile.roles().iter().any(|role| role.role_name() == name)))
 }
 
