@@ -56,7 +56,8 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let saved = args.plan.as_ref().map(|path| SavedPlan::read(path, environment)).transpose()?;
     if let Some(cluster) = on_aws(context, environment)? {
         let agree = |plan: &Plan| permit(args, saved.as_ref(), plan);
-        let (json, deep, require_checks) = (context.json, args.deep, args.require_checks);
+        let (json, require_checks) = (context.json, args.require_checks);
+        let deep = args.deep || saved.as_ref().is_some_and(|saved| saved.deep);
         let allow = saved.as_ref().map_or(&args.allow, |saved| &saved.allow);
         let allowed = allow.allowed(&cluster);
         let (reach, edges) = (args.reach, context.edges(environment));

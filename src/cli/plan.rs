@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (environment, plan) = (&args.environment, &foreseen.plan);
     show(&foreseen.shown(environment), context.json, args);
     if let Some(out) = &args.out {
-        SavedPlan::new(environment, &args.allow, plan).write(out)?;
+        SavedPlan::new(environment, &args.allow, args.deep, plan).write(out)?;
         let out = out.display();
         eprintln!("{} natsops apply {environment} --plan {out}", paint::bold("apply it:"));
     }

@@ -23,6 +23,9 @@ pub struct SavedPlan {
     environment: String,
     /// What was allowed when it was made, and is when it is applied.
     pub allow: AllowArgs,
+    /// Whether it was made with a look at everything.
+    #[serde(default)]
+    pub deep: bool,
     plan: Value,
 }
 
@@ -39,9 +42,9 @@ fn substance(plan: &Plan) -> Value {
 
 impl SavedPlan {
     /// A plan to be saved.
-    pub fn new(environment: &str, allow: &AllowArgs, plan: &Plan) -> Self {
+    pub fn new(environment: &str, allow: &AllowArgs, deep: bool, plan: &Plan) -> Self {
         let environment = environment.to_owned();
-        Self { format: FORMAT, environment, allow: allow.clone(), plan: substance(plan) }
+        Self { format: FORMAT, environment, allow: allow.clone(), deep, plan: substance(plan) }
     }
 
     /// Writes it. It holds no secret: a plan never does.
