@@ -241,7 +241,7 @@ async fn a_trail_that_moves_to_the_audit_account_is_kept_where_it_was() {
 type Breakage = (&'static str, &'static str, &'static str, &'static str, &'static str, Place);
 type Place = (&'static str, &'static str);
 
-const BREAKAGES: [Breakage; 14] = [
+const BREAKAGES: [Breakage; 15] = [
     (
         "commerce.yaml",
         "      - {subject: svc.inventory.v1.grant, with: [GAME]}\n",
@@ -345,6 +345,14 @@ const BREAKAGES: [Breakage; 14] = [
         "stream-misplaced",
         "to PLAYERS",
         ("game.yaml", "subjects: [evt.chat.>]"),
+    ),
+    (
+        "game.yaml",
+        "subjects: [evt.state.>]",
+        "subjects: [evt.>]",
+        "stream-misplaced",
+        "`evt.>` also stores `",
+        ("game.yaml", "subjects: [evt.>]"),
     ),
     (
         "players.yaml",

@@ -26,5 +26,8 @@ pub fn check(documents: &[Document<CatalogSpec>], problems: &mut Diagnostics) {
     taken::calls(&catalog, &served, &serves, &offers, problems);
     taken::subscriptions(&catalog, &publishes, (&offers, &trails), problems);
     trails.check(&published, problems);
-    trails::streams_at_home(&catalog, &publishes, problems);
+    let taken: Vec<_> = all_uses(&catalog, "subscribes")
+        .filter(|used| offers.to(&used.service.spec.account, used.subject).is_some())
+        .collect();
+    trails::streams_at_home(&catalog, &publishes, &by_account(&taken), problems);
 }

@@ -112,20 +112,36 @@ impl<'a> Trails<'a> {
     }
 }
 
-/// A stream hears what is published in its own account. Audit records come from all of them.
+/// A stream stores what is published in its own account, and nothing that comes from another. Audit records come from all of
+/// them. `taken` is what services of an account subscribe and others share with it.
 pub fn streams_at_home<'a>(
     catalog: &'a Catalog<'a>,
     publishes: &ByAccount<'a, &Use<'a>>,
+    taken: &ByAccount<'a, &Use<'a>>,
     problems: &mut Diagnostics,
 ) {
     for stream in &catalog.streams {
         let account = &stream.spec.account;
         for (index, pattern) in patterns(stream).filter(|(_, pattern)| !is_audit(pattern)) {
-            let heard = |owner: &AccountName| {
-                let index = publishes.get(owner)?;
+            let among = |uses: &ByAccount<'a, &Use<'a>>, account: &AccountName| {
+                let index = uses.get(account)?;
                 index.overlapping(pattern.as_str()).first().map(|used| ***used)
             };
+            let heard = |owner: &AccountName| among(publishes, owner);
             if heard(account).is_some() {
+                if let Some(used) = among(taken, account) {
+                    let message = format!(
+                        "`{pattern}` also stores `{}`, which another account shares with {account}",
+                        used.subject
+                    );
+                    problems.push(
+                        Diagnostic::error("stream-misplaced", pattern_at(stream, index), message)
+                            .other(used.at(), "what is subscribed here comes to every stream")
+                            .help(
+                                "a stream lives in the account that publishes its subjects: leave this one out",
+                            ),
+                    );
+                }
                 continue;
             }
             let Some(used) = publishes.keys().find_map(|owner| heard(owner)) else {
