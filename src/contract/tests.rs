@@ -174,6 +174,36 @@ fn what_is_pulled_read_and_written_has_rules_of_its_own() {
     assert_eq!(basis.path(&gateway).unwrap(), "services.gateway.writes[0]");
 }
 
+/// A pattern may be wider than what ever comes to its account.
+#[test]
+fn what_does_not_cross_is_neither_stored_nor_pulled_elsewhere() {
+    let mut one = service("one", "GAME");
+    one.publishes = vec!["evt.a.done.v1".parse().unwrap()];
+    let mut other = service("other", "SHOP");
+    other.publishes = vec!["evt.b.done.v1".parse().unwrap()];
+    let pulled = samples::consumer("SHOP", "ALL", &["evt.>"]);
+    other.consumes = vec![Consumer { account: "SHOP".parse().unwrap(), ..pulled }];
+    let streams = vec![stream("OWN", "GAME", &["evt.a.>"]), stream("ALL", "SHOP", &["evt.>"])];
+    let mut cluster = cluster(vec![one, other], streams);
+    let stored = |cluster: &Cluster, subject: &str| {
+        let who = who(cluster, subject);
+        let streams: Vec<String> = who.stored.iter().map(|store| store.stream.clone()).collect();
+        (streams.join(" "), who.consumes.len())
+    };
+    assert_eq!(stored(&cluster, "evt.a.done.v1"), ("OWN".to_owned(), 0));
+    assert_eq!(stored(&cluster, "evt.b.done.v1"), ("ALL".to_owned(), 1));
+    // Nobody publishes it yet.
+    assert_eq!(stored(&cluster, "evt.c.done.v1"), ("ALL".to_owned(), 1));
+    cluster.passages = vec![Passage {
+        owner: "GAME".parse().unwrap(),
+        user: "SHOP".parse().unwrap(),
+        kind: PassageKind::Events,
+        subject: "evt.a.done.v1".parse().unwrap(),
+        exported: "evt.a.done.v1".parse().unwrap(),
+    }];
+    assert_eq!(stored(&cluster, "evt.a.done.v1"), ("OWN ALL".to_owned(), 1));
+}
+
 #[test]
 fn who_pulls_a_subject_is_told_with_its_consumer() {
     let mut publisher = service("publisher", "GAME");

@@ -93,6 +93,19 @@ impl Who<'_> {
         let further = self.consumes.is_empty() && self.stored.is_empty() && self.crosses.is_empty();
         parties.into_iter().all(Vec::is_empty) && further
     }
+
+    /// Whether anything of a pattern comes to an account: somebody publishes it there, or it crosses into it. Where nobody
+    /// publishes it anywhere, whoever does will do so in the account that he asks about.
+    fn comes_to(&self, account: &AccountName, pattern: &str) -> bool {
+        let of_party =
+            |party: &Party<'_>| party.account == account && overlaps(&party.subject, pattern);
+        let of_crossing = |crossing: &Crossing<'_>| {
+            crossing.to == account && overlaps(crossing.subject.as_str(), pattern)
+        };
+        self.publishes.is_empty()
+            || self.publishes.iter().any(of_party)
+            || self.crosses.iter().any(of_crossing)
+    }
 }
 
 /// Everybody whose subject shares a message with `asked`, which may be a pattern and any subject of NATS.
@@ -121,10 +134,12 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
         }
         beyond_the_contract(holder, asked, &mut who);
     }
-    who.consumes = pullers(cluster, asked);
-    who.stored = stored(cluster, asked);
     who.crosses = crosses(cluster, asked);
-    who
+    let mut consumes = pullers(cluster, asked);
+    consumes.retain(|puller| who.comes_to(puller.owner, puller.pattern));
+    let mut stored = stored(cluster, asked);
+    stored.retain(|store| who.comes_to(store.account, &store.pattern));
+    Who { consumes, stored, ..who }
 }
 
 fn crosses<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Crossing<'a>> {
