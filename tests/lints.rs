@@ -19,7 +19,7 @@ struct Provocation {
     says: &'static str,
 }
 
-const PROVOCATIONS: [Provocation; 35] = [
+const PROVOCATIONS: [Provocation; 36] = [
     Provocation {
         lint: "uneven-zones",
         environment: "prod",
@@ -197,6 +197,20 @@ const PROVOCATIONS: [Provocation; 35] = [
             "    discard: old\n    max_age: 1d\n    max_bytes: 4 GB",
         )],
         says: "`GAME_ASSET_JOBS` is a queue of work, and at 4 GB",
+    },
+    Provocation {
+        lint: "audit-unguarded",
+        environment: "local",
+        expose: &[],
+        edits: &[
+            (
+                "catalog/audit.yaml",
+                "    max_age: 365d\n    max_bytes: 30 GB",
+                "    max_age: 30d\n    max_bytes: 30 GB",
+            ),
+            ("catalog/audit.yaml", "    deny_purge: true\n", ""),
+        ],
+        says: "audit records of `GAME_AUDIT` are forgotten after 30d, can be purged",
     },
     Provocation {
         lint: "service-without-grants",

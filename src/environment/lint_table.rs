@@ -3,7 +3,7 @@
 use crate::model::Lint;
 
 /// Every lint, in the order of the documentation.
-pub const LINTS: [Lint; 35] = [
+pub const LINTS: [Lint; 36] = [
     Lint {
         id: "uneven-zones",
         about: "a zone has fewer nodes than another, and holds a copy of every stream",
@@ -199,6 +199,17 @@ full every publication to it fails, and goes on failing.",
 A work queue holds what has not been done yet. With `discard: old` a full queue silently drops the jobs that have \
 waited longest, and the sender was told that they were stored.",
         remedy: "Use `discard: new`: the sender is refused and can wait or say so.",
+    },
+    Lint {
+        id: "audit-unguarded",
+        about: "a stream of audit records that forgets them soon, or lets somebody remove them",
+        why: "\
+An audit trail answers for what was done long after it was done, also to somebody who would rather have it gone. \
+Records that any client with the right may delete or purge, that go when they were read, or that make way for newer \
+ones when the stream is full, are no proof of anything.",
+        remedy: "\
+Use `retention: limits`, `discard: new`, a max_age of a year or more, `deny_delete: true` and `deny_purge: true`, or \
+accept it with what the records are for.",
     },
     Lint {
         id: "service-without-grants",

@@ -3,7 +3,10 @@
 use super::super::catalog::{Catalog, Entry};
 use crate::environment::Diagnostics;
 use crate::environment::spec::StreamSpec;
-use crate::model::{Discard, Retention, StreamName};
+use crate::model::{Category, Discard, Period, Retention, StreamName};
+
+/// How long audit records are kept at least, unless somebody says why not.
+const RECORDS: Period = Period::days(365);
 
 const SLOWER_TOO: &str = "use 3 replicas; one copy is the slower choice too, since every publication waits for its fsync";
 
@@ -17,6 +20,7 @@ pub fn check(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
         single_replica(stream, problems);
         full_for_good(stream, problems);
         drops_work(stream, problems);
+        forgets_records(stream, problems);
     }
 }
 
@@ -60,5 +64,30 @@ fn drops_work(stream: &Entry<'_, StreamName, StreamSpec>, problems: &mut Diagnos
     );
     problems.push(stream.document.lint("queue-drops-work", &path, message).help(
         "with `discard: new` a full queue refuses further jobs, and whoever sends one knows",
+    ));
+}
+
+fn forgets_records(stream: &Entry<'_, StreamName, StreamSpec>, problems: &mut Diagnostics) {
+    let spec = stream.spec;
+    let audit = |subject: &str| Category::of_subject(subject) == Some(Category::Audit);
+    if !spec.subjects.iter().any(|pattern| audit(pattern.as_str())) {
+        return;
+    }
+    let soon = spec.max_age.filter(|age| *age < RECORDS);
+    let faults = [
+        (spec.retention != Retention::Limits).then(|| "go when they were read".to_owned()),
+        (spec.discard == Discard::Old).then(|| "make way for newer ones".to_owned()),
+        soon.map(|age| format!("are forgotten after {age}")),
+        (!spec.deny_delete).then(|| "can be deleted".to_owned()),
+        (!spec.deny_purge).then(|| "can be purged".to_owned()),
+    ];
+    let faults: Vec<String> = faults.into_iter().flatten().collect();
+    if faults.is_empty() {
+        return;
+    }
+    let path = format!("streams.{}.subjects", stream.name);
+    let message = format!("audit records of `{}` {}", stream.name, faults.join(", "));
+    problems.push(stream.document.lint("audit-unguarded", &path, message).help(
+        "keep them by `retention: limits`, `discard: new`, a max_age of a year or more, `deny_delete` and `deny_purge`",
     ));
 }
