@@ -12,7 +12,8 @@ use crate::jwt::{
 };
 use crate::model::matching::has_wildcard;
 use crate::model::{
-    Account, Cluster, ConnectionKind, OWN_ROLE, Placement, SYSTEM_ACCOUNT, Service,
+    Account, Cluster, ConnectionKind, OWN_ROLE, OwnRights, Placement, SYSTEM_ACCOUNT, Service,
+    own_rights,
 };
 use crate::secrets::{Index, KeyName};
 
@@ -62,11 +63,7 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
         leaf: NO_LIMIT,
         tiered_limits: BTreeMap::new(),
     };
-    let own = Template {
-        publish: Allow::only(vec!["$SYS.REQ.>".to_owned(), "$JS.API.>".to_owned()]),
-        subscribe: Allow::only(vec![own_inbox(), "$SYS.>".to_owned()]),
-        ..closed_template()
-    };
+    let own = own_template(SYSTEM_ACCOUNT);
     let body = AccountBody {
         imports: Vec::new(),
         exports: Vec::new(),
@@ -94,11 +91,7 @@ pub fn system(index: &Index) -> Claims<AccountBody> {
 /// An account's claims: one scoped key per service and per leafnode, and one for natsops to manage its streams.
 pub fn account(cluster: &Cluster, account: &Account, index: &Index) -> Claims<AccountBody> {
     let name = account.name.as_str();
-    let own = Template {
-        publish: Allow::only(vec!["$JS.API.>".to_owned()]),
-        subscribe: Allow::only(vec![own_inbox()]),
-        ..closed_template()
-    };
+    let own = own_template(name);
     let mut signing_keys =
         scoped(index, name, OWN_ROLE, own, "The tool that operates this cluster.");
     signing_keys.extend(cluster.services_of(&account.name).flat_map(|service| {
@@ -135,8 +128,14 @@ pub fn user(service: &Service, index: &Index) -> Claims<UserBody> {
     )
 }
 
-pub(super) fn own_inbox() -> String {
-    format!("_INBOX.{OWN_ROLE}.>")
+/// What natsops itself may do in an account.
+pub(super) fn own_template(account: &str) -> Template {
+    let OwnRights { publish, subscribe } = own_rights(account);
+    Template {
+        publish: Allow::only(publish),
+        subscribe: Allow::only(subscribe),
+        ..closed_template()
+    }
 }
 
 /// A role, with its key; with both keys while one takes the place of the other.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claims::{NO_LIMIT, closed_template, counted, own_inbox, scoped, unsigned};
+use super::claims::{NO_LIMIT, closed_template, counted, own_template, scoped, unsigned};
 use super::paper::public;
 use super::passing::role_signer;
 use crate::jwt::{AccountBody, AccountLimitsClaim, Allow, Claims, SigningKey, Template, UserBody};
@@ -49,12 +49,7 @@ pub fn user(leafnode: &Leafnode, index: &Index) -> Claims<UserBody> {
 
 /// The claims of natsops' own account. What crosses a leafnode there is what a check sends, and nothing else.
 pub fn own(cluster: &Cluster, index: &Index) -> Claims<AccountBody> {
-    let everything = || Allow::only(vec!["natsops.probe.>".to_owned()]);
-    let hub = Template {
-        publish: everything(),
-        subscribe: Allow::only(vec![own_inbox(), "natsops.probe.>".to_owned()]),
-        ..closed_template()
-    };
+    let hub = own_template(OWN_ACCOUNT);
     let edge = leafnode_template(
         vec!["natsops.probe.into.>".to_owned()],
         vec!["natsops.probe.out.>".to_owned()],

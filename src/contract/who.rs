@@ -8,8 +8,8 @@ use super::grant::{consumers, handed_out};
 use super::{Borders, Grant, Holder, Verb, each_grant, grants, holders, pulled};
 use crate::model::matching::overlaps;
 use crate::model::{
-    AccountName, Category, Cluster, ConsumerName, PassageKind, ServiceName, Stem, StreamName,
-    Subject,
+    AccountName, Category, Cluster, ConsumerName, OWN_ACCOUNT, OwnRights, PassageKind,
+    SYSTEM_ACCOUNT, ServiceName, Stem, StreamName, Subject, own_rights,
 };
 
 /// Everybody who has to do with a subject or pattern.
@@ -29,6 +29,19 @@ pub struct Who<'a> {
     pub stored: Vec<Store<'a>>,
     /// Where it goes from one account into another.
     pub crosses: Vec<Crossing<'a>>,
+    /// What natsops itself may do with it.
+    pub natsops: Vec<OwnRight<'a>>,
+}
+
+/// A permission of natsops' own role, which manages streams and asks the servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnRight<'a> {
+    /// The account in which it signs in.
+    pub account: &'a str,
+    /// `publishes` or `subscribes`.
+    pub verb: Verb,
+    /// The subject or pattern.
+    pub subject: String,
 }
 
 /// A subject with the way that its messages go between accounts.
@@ -91,7 +104,7 @@ impl Who<'_> {
     pub fn is_empty(&self) -> bool {
         let parties = [&self.serves, &self.calls, &self.publishes, &self.subscribes];
         let further = self.consumes.is_empty() && self.stored.is_empty() && self.crosses.is_empty();
-        parties.into_iter().all(Vec::is_empty) && further
+        parties.into_iter().all(Vec::is_empty) && further && self.natsops.is_empty()
     }
 
     /// Whether anything of a pattern comes to an account: somebody publishes it there, or it crosses into it. Where nobody
@@ -139,7 +152,22 @@ pub fn who<'a>(cluster: &'a Cluster, asked: &str) -> Who<'a> {
     consumes.retain(|puller| who.comes_to(puller.owner, puller.pattern));
     let mut stored = stored(cluster, asked);
     stored.retain(|store| who.comes_to(store.account, &store.pattern));
-    Who { consumes, stored, ..who }
+    Who { consumes, stored, natsops: own(cluster, asked), ..who }
+}
+
+/// None of it has a category, so most questions need not look.
+fn own<'a>(cluster: &'a Cluster, asked: &str) -> Vec<OwnRight<'a>> {
+    if Category::of_subject(asked).is_some() {
+        return Vec::new();
+    }
+    let accounts = cluster.accounts.keys().map(AccountName::as_str);
+    let rights = [SYSTEM_ACCOUNT, OWN_ACCOUNT].into_iter().chain(accounts).flat_map(|account| {
+        let OwnRights { publish, subscribe } = own_rights(account);
+        let of = move |verb| move |subject| OwnRight { account, verb, subject };
+        let publish = publish.into_iter().map(of(Verb::Publishes));
+        publish.chain(subscribe.into_iter().map(of(Verb::Subscribes))).collect::<Vec<_>>()
+    });
+    rights.filter(|right| overlaps(&right.subject, asked)).collect()
 }
 
 fn crosses<'a>(cluster: &'a Cluster, asked: &str) -> Vec<Crossing<'a>> {

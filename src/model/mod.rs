@@ -13,6 +13,7 @@ mod lane;
 mod leafnode;
 mod lint;
 mod name;
+mod own_role;
 mod passage;
 mod permissions;
 mod quantity;
@@ -39,6 +40,7 @@ pub use name::{
     AccountName, BucketName, ClusterName, ConsumerName, EnvironmentName, LeafnodeName, NodeName,
     QueueName, ServiceName, StreamName, TagName, ZoneName,
 };
+pub use own_role::{OwnRights, own_rights};
 pub use passage::{Passage, PassageKind, exporters_first, passages};
 pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};

@@ -1,5 +1,7 @@
 //! The questions as a user asks them: words, JSON, exit codes.
 
+use serde_json::json;
+
 use crate::support::{Project, generated};
 
 #[test]
@@ -87,6 +89,14 @@ fn who_tells_every_role_for_subjects_and_patterns() {
     let output = project.run(&["subjects", "who", "local", "svc.ai.llm.v1.infre"]).expect(0);
     assert!(output.stderr.contains("did you mean `svc.ai.llm.v1.infer`?"), "{}", output.stderr);
     project.run(&["subjects", "who", "local", "a..b"]).expect(64);
+    // The tool has rights as well.
+    let answer = &who("$JS.API.STREAM.DELETE.GAME_STATE")["who"]["natsops"];
+    let publishes =
+        |account: &str| json!({"account": account, "verb": "publishes", "subject": "$JS.API.>"});
+    assert_eq!(*answer, json!(["SYS", "AUDIT", "COMMERCE", "GAME", "PLAYERS"].map(publishes)));
+    let told =
+        project.run(&["subjects", "who", "local", "$SYS.ACCOUNT.X.CONNECT"]).expect(0).stdout;
+    assert!(told.contains("subscribes  natsops itself  SYS      $SYS.>"), "{told}");
 }
 
 /// A question and what is answered.

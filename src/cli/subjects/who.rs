@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{exit, paint, tables};
 use crate::contract::{Who, subjects, who};
 use crate::environment::nearest;
-use crate::model::{Cluster, PassageKind, matching};
+use crate::model::{Cluster, OWN_ROLE, PassageKind, matching};
 
 /// Tell who serves, calls, publishes, subscribes and consumes a subject, and which stream or bucket stores it
 #[derive(Debug, clap::Args)]
@@ -91,6 +91,15 @@ fn shown(answer: &Who<'_>) -> String {
             crossing.from.to_string(),
             crossing.subject.to_string(),
             if crossing.kind == PassageKind::Stored { "pulled".to_owned() } else { "-".to_owned() },
+        ]);
+    }
+    for right in &answer.natsops {
+        table.add_row(vec![
+            right.verb.key().to_owned(),
+            format!("{OWN_ROLE} itself"),
+            right.account.to_owned(),
+            right.subject.clone(),
+            "-".to_owned(),
         ]);
     }
     tables::trimmed(&table)
