@@ -281,6 +281,21 @@ fn a_run_that_finds_something_beginning_waits_for_it() {
     }
 }
 
+/// A volume that AWS has promised and takes away again, as it does where it may not use the key.
+#[test]
+fn a_volume_that_is_gone_again_is_told_and_made_anew() {
+    let stage = Stage::new();
+    stage.aws.post("fail-change", &json!({"thing": "volume", "reason": "no right"}));
+    let failed = stage.apply().expect(1).stderr;
+    assert!(
+        failed.contains("ended: AWS does not have it; look at the rights of its key"),
+        "{failed}"
+    );
+    stage.apply().expect(0);
+    stage.in_sync();
+    is_whole(&stage);
+}
+
 /// A change of a volume that AWS takes and then does not make is told with its reason, and tried again.
 #[test]
 fn a_volume_that_does_not_change_after_all_is_told() {

@@ -124,6 +124,10 @@ pub fn seen(aws: &AwsProvider<'_>, volumes: &[Volume]) -> Vec<Record> {
     records
 }
 
+/// How many looks may find nothing of a volume that was just made. AWS takes one whose key it may not use away again, and says
+/// so nowhere.
+const MISSES: u32 = 6;
+
 /// Makes a volume and waits until it is there: a bad key shows only then.
 pub async fn create(
     aws: &AwsProvider<'_>,
@@ -133,6 +137,7 @@ pub async fn create(
     let id = make(aws, node).await?;
     aws.known.keep(Kind::Volume, node.name.as_str(), &id);
     let what = format!("the volume of {}", node.name);
+    let mut misses = 0;
     until(&what, Duration::from_secs(30), told, async || {
         let answer =
             aws.clients.ec2.describe_volumes().volume_ids(&id).send().await.of("DescribeVolumes");
@@ -147,9 +152,12 @@ pub async fn create(
             Some(VolumeState::Error | VolumeState::Deleting | VolumeState::Deleted) => {
                 Look::Ended("AWS could not make it; look at the rights of its key".to_owned())
             }
-            state => Look::NotYet(
-                state.map_or("not seen yet".to_owned(), |state| state.as_str().to_owned()),
-            ),
+            Some(state) => Look::NotYet(state.as_str().to_owned()),
+            None if misses < MISSES => {
+                misses += 1;
+                Look::NotYet("not seen yet".to_owned())
+            }
+            None => Look::Ended("AWS does not have it; look at the rights of its key".to_owned()),
         })
     })
     .await

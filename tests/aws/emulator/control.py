@@ -7,7 +7,7 @@
     POST faults         a rule or a list of them, as in faults.py; `GET faults` shows them, `POST clear-faults` ends them
     POST deny           patterns of IAM actions that are refused from now on, and denied by SimulatePrincipalPolicy
     POST unhealthy      ids or addresses of targets that fail the load balancer's checks from now on
-    POST fail-change    a `thing` fails next time with a `reason`: a volume when it is changed, a cache when it is made
+    POST fail-change    a `thing` fails next time with a `reason`: a volume when it is changed, a cache or `volume` when it is made
     POST advance        so many seconds of AWS pass at once
     POST agent          an agent of a machine asks for a command; `POST agent-end` tells how it ended, `GET agents` who has asked
     GET  commands       every command of Systems Manager, with how it ended

@@ -48,6 +48,7 @@ def create_volume(call: Call) -> dict[str, Any] | None:
         volume.kms_key_id = key.arn if key else params["KmsKeyId"]
     volume.held_status = "creating"
     good = not params.get("KmsKeyId") or usable(key)
+    good = good and not call.world.keep("failing changes").pop("volume", None)
     call.world.clock.later(clock.VOLUME_READY, lambda: ready(call.world, volume, good))
     tokens.remember(call, volume.id)
     return dict(call.world.ask("ec2", "DescribeVolumes", VolumeIds=[volume.id])["Volumes"][0])
