@@ -108,7 +108,9 @@ impl Cloud {
         progress: &Progress,
     ) -> Result<CloudLease, Failure> {
         let purpose = format!("{command} {}", self.cluster.environment);
-        let holder = lease::holder(&purpose, engineer().as_deref());
+        let system = rustix::system::uname();
+        let host = system.nodename().to_string_lossy();
+        let holder = format!("{} on {host}", lease::holder(&purpose, engineer().as_deref()));
         let bucket = names(&self.cluster).bucket();
         Ok(CloudLease::take(&platform.clients, bucket, holder, &|words| progress.wait(words))
             .await?)

@@ -31,9 +31,7 @@ pub enum LeaseError {
 /// What a holder says of itself.
 pub fn holder(purpose: &str, engineer: Option<&str>) -> String {
     let engineer = engineer.map(|name| format!(" of {name}")).unwrap_or_default();
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy();
-    format!("`natsops {purpose}`{engineer} (process {} on {host})", std::process::id())
+    format!("`natsops {purpose}`{engineer} (process {})", std::process::id())
 }
 
 /// Takes the lease of the environment whose state is in `state`, for the command that `purpose` names and the
