@@ -24,8 +24,8 @@ fn one_byte_anywhere_that_is_looked_at_is_found() {
     let file = disk(&tool);
     assert!(blank(SIZE));
     // The ends, and both sides of a border of two parts. A line's end is a byte as any.
-    let border = SIZE / 16;
-    let near = [border * 5, border * 11 - 32_768, border * 15 + 32_767];
+    let border = SIZE / 64;
+    let near = [border * 5, border * 47 - 32_768, border * 63 + 32_767];
     for at in [0, (16 << 20) - 1, SIZE - 1, SIZE - (1 << 20)].into_iter().chain(near) {
         file.write_all_at(b"\n", at).unwrap();
         assert!(!blank(SIZE), "the byte at {at} is not seen");
