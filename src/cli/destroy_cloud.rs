@@ -80,14 +80,13 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
                 false => None,
             };
             let outcome = destroy(&ground, &index, &plan, snapshot(wish), stop).await;
-            if let Some(lease) = lease {
-                // With the bucket, the lease has gone.
-                let given = lease.give_back().await;
-                outcome?;
-                given.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
-            } else {
-                outcome?;
-            }
+            let given = match lease {
+                Some(lease) => lease.give_back().await,
+                None => Ok(()),
+            };
+            outcome?;
+            // With the bucket, the lease has gone.
+            given.or_else(|error| if error.is_missing() { Ok(()) } else { Err(error) })?;
         }
         Ok(plan)
     });

@@ -1,9 +1,9 @@
 //! Streams: what they no longer store, and what they keep for less long.
 
 use super::{Change, Effect, Sides};
-use crate::contract::{Party, who};
+use crate::contract::{meet, who};
 use crate::model::matching::{covers, overlaps};
-use crate::model::{ByteSize, Cluster, Discard, Passage, PassageKind, Period, Retention, Stream};
+use crate::model::{ByteSize, Cluster, Discard, Period, Retention, Stream};
 
 /// Streams that went or came, and the settings of those that stayed.
 pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -61,20 +61,9 @@ fn pullers<'a>(cluster: &'a Cluster, stream: &'a Stream) -> impl Iterator<Item =
 /// Services whose messages a stream stores.
 fn publishers(cluster: &Cluster, stream: &Stream) -> Vec<String> {
     let all = stream.subjects.iter().flat_map(|pattern| who(cluster, pattern.as_str()).publishes);
-    all.filter(|party| reaches(cluster, party, stream))
+    all.filter(|party| meet(cluster, party.account, &stream.account, &party.subject))
         .map(|party| party.holder.to_string())
         .collect()
-}
-
-/// Whether what a party publishes comes to the account of a stream: it is at home there, or its audit records are kept there.
-fn reaches(cluster: &Cluster, party: &Party<'_>, stream: &Stream) -> bool {
-    let kept = |passage: &Passage| {
-        passage.kind == PassageKind::Audit
-            && passage.owner == stream.account
-            && passage.user == *party.account
-            && covers(passage.subject.as_str(), &party.subject)
-    };
-    *party.account == stream.account || cluster.passages.iter().any(kept)
 }
 
 fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
@@ -86,7 +75,10 @@ fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Cha
         let losers: Vec<_> = who(sides.after, pattern.as_str())
             .publishes
             .into_iter()
-            .filter(|party| reaches(sides.before, party, old) && lost(&party.subject))
+            .filter(|party| {
+                meet(sides.before, party.account, &old.account, &party.subject)
+                    && lost(&party.subject)
+            })
             .collect();
         let others = sides.after.streams_of(&old.account).filter(|other| other.name != old.name);
         let mut others = others.filter(|other| losers.iter().all(|l| stores(other, &l.subject)));

@@ -24,10 +24,10 @@ pub fn check(documents: &[Document<CatalogSpec>], problems: &mut Diagnostics) {
     shares::check(&catalog, &serves, &publishes, problems);
     offers.check(&serves, &publishes, problems);
     taken::calls(&catalog, &served, &serves, &offers, problems);
-    taken::subscriptions(&catalog, &publishes, (&offers, &trails), problems);
+    let subscribed: Vec<_> = all_uses(&catalog, "subscribes").collect();
+    taken::subscriptions(&catalog, (&subscribed, &publishes), (&offers, &trails), problems);
     trails.check(&published, problems);
-    let taken: Vec<_> = all_uses(&catalog, "subscribes")
-        .filter(|used| offers.to(&used.service.spec.account, used.subject).is_some())
-        .collect();
+    let mut taken = subscribed;
+    taken.retain(|used| offers.to(&used.service.spec.account, used.subject).is_some());
     trails::streams_at_home(&catalog, &publishes, &by_account(&taken), problems);
 }

@@ -210,7 +210,8 @@ pub(super) fn reviewed(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<(), OpsError> {
-    refuse(cluster, review(cluster, index, now, newer).changes().next())
+    let remedy = format!("; natsops apply {}", cluster.environment);
+    refuse(review(cluster, index, now, newer).changes().next(), &remedy)
 }
 
 /// The same of what a revocation would sign as well: a certificate that is about to end holds up no leaked key.
@@ -221,23 +222,19 @@ fn reviewed_claims(
     newer: &Newer,
 ) -> Result<(), OpsError> {
     let plan = review(cluster, index, now, newer);
-    let environment = &cluster.environment;
-    match plan.changes().find(|action| action.id.kind != Kind::Certificate) {
-        None => Ok(()),
-        Some(action) => Err(OpsError::Unready(format!(
-            "{} is not as the files say, and would be signed as well; revoke from the files that were applied, or: natsops apply {environment}",
-            action.id
-        ))),
-    }
+    let remedy = format!(
+        ", and would be signed as well; revoke from the files that were applied, or: natsops apply {}",
+        cluster.environment
+    );
+    refuse(plan.changes().find(|action| action.id.kind != Kind::Certificate), &remedy)
 }
 
-fn refuse(cluster: &Cluster, action: Option<&Action>) -> Result<(), OpsError> {
+fn refuse(action: Option<&Action>, remedy: &str) -> Result<(), OpsError> {
     match action {
         None => Ok(()),
-        Some(action) => Err(OpsError::Unready(format!(
-            "{} is not as the files say; natsops apply {}",
-            action.id, cluster.environment
-        ))),
+        Some(action) => {
+            Err(OpsError::Unready(format!("{} is not as the files say{remedy}", action.id)))
+        }
     }
 }
 

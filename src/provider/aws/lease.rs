@@ -5,7 +5,6 @@
 //! well; it keeps two people from surprising each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -31,7 +30,7 @@ const LOOKS: u32 = 12;
 pub struct CloudLease {
     object: LeaseObject,
     tag: Arc<Mutex<String>>,
-    lost: Arc<AtomicBool>,
+    /// It ends by itself only when the lease is lost.
     renewal: JoinHandle<()>,
 }
 
@@ -60,19 +59,17 @@ impl CloudLease {
             outcome => outcome?,
         };
         let tag = Arc::new(Mutex::new(tag));
-        let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(object.clone().renew(Arc::clone(&tag), Arc::clone(&lost)));
-        Ok(Self { object, tag, lost, renewal })
+        let renewal = tokio::spawn(object.clone().renew(Arc::clone(&tag)));
+        Ok(Self { object, tag, renewal })
     }
 
     /// Whether somebody else has taken it over, which happens to a holder that was asleep.
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.renewal.is_finished()
     }
 
     /// Waits until somebody else has taken it over.
     pub async fn lost(&mut self) {
-        // Renewals end with nothing else.
         (&mut self.renewal).await.ok();
     }
 
@@ -139,7 +136,7 @@ impl LeaseObject {
         let found: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         let holder = found["holder"].as_str().unwrap_or("somebody").to_owned();
         Ok(Some(Held {
-            ours: (&holder, &found["run"]) == (&self.holder, &json!(self.run)),
+            ours: holder == self.holder && found["run"] == self.run.as_str(),
             holder,
             tag,
         }))
@@ -175,7 +172,7 @@ impl LeaseObject {
         taken.map_err(|error| if is_taken(&error) { held() } else { error })
     }
 
-    async fn renew(self, tag: Arc<Mutex<String>>, lost: Arc<AtomicBool>) {
+    async fn renew(self, tag: Arc<Mutex<String>>) {
         loop {
             pause(RENEWAL).await;
             let mut tag = tag.lock().await;
@@ -184,10 +181,7 @@ impl LeaseObject {
                 Err(error) if is_taken(&error) || error.is_missing() => match self.read().await {
                     // The answer of our own last write was lost, and it was repeated.
                     Ok(Some(now)) if now.ours => *tag = now.tag,
-                    _ => {
-                        lost.store(true, Ordering::Relaxed);
-                        return;
-                    }
+                    _ => return,
                 },
                 // No answer: the next renewal tells.
                 Err(_) => {}

@@ -42,11 +42,11 @@ fn unserved(used: &Use<'_>, served: &[Use<'_>]) -> Diagnostic {
 /// Subscriptions to what another account publishes and does not share. Where nobody publishes, it is a lint.
 pub fn subscriptions<'a>(
     catalog: &'a Catalog<'a>,
-    publishes: &ByAccount<'a, &Use<'a>>,
+    (subscribed, publishes): (&[Use<'a>], &ByAccount<'a, &Use<'a>>),
     (offers, trails): (&Offers<'a>, &Trails<'a>),
     problems: &mut Diagnostics,
 ) {
-    for used in all_uses(catalog, "subscribes") {
+    for used in subscribed {
         let (account, subject) = (&used.service.spec.account, used.subject);
         let speaks = |owner: &AccountName| {
             let index = publishes.get(owner);
@@ -60,8 +60,8 @@ pub fn subscriptions<'a>(
             continue;
         };
         problems.push(match subject.category() {
-            Category::Audit => out_of_reach(&used, owner, trails),
-            Category::Event | Category::Service => unshared(catalog, &used, owner, "published"),
+            Category::Audit => out_of_reach(used, owner, trails),
+            Category::Event | Category::Service => unshared(catalog, used, owner, "published"),
         });
     }
 }
