@@ -9,12 +9,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 
+use super::connection::REQUEST;
 use super::{Control, Varz};
 use crate::jwt::{AccountBody, Claims, OperatorBody, TokenError, decode};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
-/// How long to wait for a further server's answer. Answers of a healthy cluster arrive within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a further server's answer. Those of a healthy cluster arrive within milliseconds, and all that are
+/// asked have just been seen to answer.
+const PATIENCE: Duration = REQUEST;
 
 const UPDATE: &str = "$SYS.REQ.CLAIMS.UPDATE";
 

@@ -8,8 +8,9 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use serde::Deserialize;
 
 use super::Connection;
+use super::lists::list;
 use super::stream_config::{figure, period, word};
-use super::streams::{Refusal, StreamError, changing, nothing_is_empty};
+use super::streams::{StreamError, changing};
 use crate::model::{AccountName, Ack, Consumer, Deliver};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
@@ -25,19 +26,6 @@ pub fn consumer_id(account: &AccountName, stream: &str, name: &str) -> RecordId 
     RecordId::new(Kind::Consumer, format!("{account}/{stream}/{name}"))
 }
 
-/// One page of the answer to `$JS.API.CONSUMER.LIST`.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    total: usize,
-    #[serde(default, deserialize_with = "nothing_is_empty")]
-    consumers: Vec<Found>,
-    /// Consumers that exist and whose leader did not answer.
-    #[serde(default, deserialize_with = "nothing_is_empty")]
-    missing: Vec<String>,
-    error: Option<Refusal>,
-}
-
 #[derive(Deserialize)]
 struct Found {
     name: String,
@@ -50,31 +38,15 @@ pub async fn found_consumers(
     account: &AccountName,
     stream: &str,
 ) -> Result<Vec<Record>, StreamError> {
-    let failed = |reason: String| StreamError::new(format!("consumers of {stream}"), reason);
-    let (mut found, mut seen) = (Vec::new(), 0);
-    loop {
-        let offset = serde_json::json!({ "offset": seen }).to_string();
-        let answer = connection
-            .request(format!("$JS.API.CONSUMER.LIST.{stream}"), offset.into())
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let page: Page =
-            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.to_string()))?;
-        if let Some(refusal) = page.error {
-            return Err(failed(refusal.description));
-        }
-        let before = seen;
-        seen += page.consumers.len() + page.missing.len();
-        let durable = page.consumers.into_iter().filter(|c| c.config.durable_name.is_some());
-        found.extend(durable.map(|consumer| {
-            record(consumer_id(account, stream, &consumer.name), &consumer.config).complete()
-        }));
-        let missing = page.missing.into_iter();
-        found.extend(missing.map(|name| Record::new(consumer_id(account, stream, &name))));
-        if seen >= page.total || seen == before {
-            return Ok(found);
-        }
-    }
+    let listed = list::<Found>(connection, &format!("$JS.API.CONSUMER.LIST.{stream}")).await;
+    let listed =
+        listed.map_err(|reason| StreamError::new(format!("consumers of {stream}"), reason))?;
+    let durable = listed.found.into_iter().filter(|found| found.config.durable_name.is_some());
+    let found = durable.map(|consumer| {
+        record(consumer_id(account, stream, &consumer.name), &consumer.config).complete()
+    });
+    let missing = listed.missing.iter().map(|name| Record::new(consumer_id(account, stream, name)));
+    Ok(found.chain(missing).collect())
 }
 
 /// Creates a consumer, or changes it into what the catalog asks. Doing it twice does no harm.

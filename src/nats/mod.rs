@@ -7,6 +7,7 @@ mod consumers;
 mod control;
 mod crossing;
 mod handshake;
+mod lists;
 mod monitor;
 mod pages;
 mod probe;

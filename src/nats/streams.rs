@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_nats::jetstream::context::{CreateStreamErrorKind, DeleteStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{self, ErrorCode};
-use serde::Deserialize;
 
 use super::Connection;
+use super::lists::list;
 use super::stream_config::{bucket_config, stream_config, stream_id, stream_record};
 use crate::model::{Bucket, Stream};
 use crate::plan::{Kind, Record, RecordId};
@@ -111,34 +111,6 @@ impl Stored<'_> {
     }
 }
 
-/// One page of the answer to `$JS.API.STREAM.LIST`.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    total: usize,
-    #[serde(default, deserialize_with = "nothing_is_empty")]
-    streams: Vec<Info>,
-    /// Streams that exist and whose leader did not answer, most often because it has just died.
-    #[serde(default, deserialize_with = "nothing_is_empty")]
-    missing: Vec<String>,
-    error: Option<Refusal>,
-}
-
-/// The error of an answer of the API.
-#[derive(Deserialize)]
-pub(super) struct Refusal {
-    pub(super) description: String,
-}
-
-/// Go writes an empty list as null.
-pub(super) fn nothing_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// The streams of an account, with their records and their places.
 ///
 /// A stream without a leader exists, and nothing more can be said of it: it must not look like one to create.
@@ -146,32 +118,18 @@ pub async fn found_streams(
     connection: &Connection,
     account: &str,
 ) -> Result<Vec<(Record, PlacedStream)>, StreamError> {
-    let failed = |reason: String| StreamError::new(format!("streams of {account}"), reason);
-    let mut found = Vec::new();
-    loop {
-        let offset = serde_json::json!({ "offset": found.len() }).to_string();
-        let answer = connection
-            .request("$JS.API.STREAM.LIST", offset.into())
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let page: Page =
-            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.to_string()))?;
-        if let Some(refusal) = page.error {
-            return Err(failed(refusal.description));
-        }
-        let before = found.len();
-        found.extend(page.streams.into_iter().map(|info| {
-            let record = stream_record(account, &info.config).complete();
-            (record, placed(&info))
-        }));
-        found.extend(page.missing.into_iter().map(|name| {
-            let record = Record::new(stream_id(account, &name));
-            (record, PlacedStream { name, ..PlacedStream::default() })
-        }));
-        if found.len() >= page.total || found.len() == before {
-            return Ok(found);
-        }
-    }
+    let listed = list::<Info>(connection, "$JS.API.STREAM.LIST").await;
+    let listed =
+        listed.map_err(|reason| StreamError::new(format!("streams of {account}"), reason))?;
+    let found = listed.found.into_iter().map(|info| {
+        let record = stream_record(account, &info.config).complete();
+        (record, placed(&info))
+    });
+    let missing = listed.missing.into_iter().map(|name| {
+        let record = Record::new(stream_id(account, &name));
+        (record, PlacedStream { name, ..PlacedStream::default() })
+    });
+    Ok(found.chain(missing).collect())
 }
 
 /// How long servers may take over a change: all that are to hold a replica make their files for it first.
