@@ -1,6 +1,9 @@
 //! Changes that need a word more than `apply`: saved plans, streams that go, restarts that interrupt.
 
+use std::time::Duration;
+
 use async_nats::jetstream;
+use futures_util::StreamExt as _;
 
 use crate::cluster::Keys;
 use crate::support::{Cluster, changes};
@@ -123,4 +126,52 @@ async fn a_restart_that_stops_a_stream_is_refused_before_anything_changes() {
     project.run(&["plan", "local", "--allow-interruption"]).expect(0);
     project.run(&["apply", "local", "--yes", "--allow-interruption"]).expect(0);
     assert_eq!(changes(&cluster.plan()), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_is_served_beside_the_old_one_and_each_caller_reaches_its_own() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = "      - {subject: svc.quest.v1.generate, queue: q.quest}\n";
+    let new = old.replace(".v1.", ".v2.");
+    project.edit("catalog/game.yaml", old, &format!("{old}{new}"));
+    let linted = || {
+        let output = project.run(&["lint", "local"]);
+        format!("{}{}", output.stdout, output.stderr)
+    };
+    let lint = linted();
+    assert!(lint.contains("svc.quest.v2.generate") && lint.contains("serve-uncalled"), "{lint}");
+    // Its caller begins to move on.
+    let npc = "      - svc.quest.v1.generate\n";
+    project.edit("catalog/game.yaml", npc, &format!("{npc}{}", npc.replace(".v1.", ".v2.")));
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    let lint = linted();
+    assert!(!lint.contains("svc.quest.v2.generate"), "{lint}");
+
+    let quests = crate::cluster::client(project, "quest-generator").await;
+    let npc = crate::cluster::client(project, "npc-dialogue").await;
+    for version in ["v1", "v2"] {
+        let subject = format!("svc.quest.{version}.generate");
+        let mut requests = quests.queue_subscribe(subject, "q.quest".to_owned()).await.unwrap();
+        let answering = quests.clone();
+        tokio::spawn(async move {
+            while let Some(request) = requests.next().await {
+                answering.publish(request.reply.unwrap(), version.into()).await.unwrap();
+            }
+        });
+    }
+    quests.flush().await.unwrap();
+    for version in ["v1", "v2"] {
+        let subject = format!("svc.quest.{version}.generate");
+        let answer = async {
+            loop {
+                // Other nodes hear of a subscription a moment later.
+                if let Ok(answer) = npc.request(subject.clone(), "".into()).await {
+                    return answer;
+                }
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap();
+        assert_eq!(answer.payload, version);
+    }
 }

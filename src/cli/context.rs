@@ -9,10 +9,10 @@ use super::progress::Progress;
 use super::{exit, paint};
 use crate::artifacts::{Bundle, RedisSecrets, bundle, prepare_node, prepare_redis, redis_bundle};
 use crate::environment::{
-    Addresses, Diagnostics, LoadError, Loaded, Places, Snapshot, glance, load,
+    Addresses, Diagnostics, Glimpse, LoadError, Loaded, Places, Snapshot, glance, load,
 };
 use crate::lease::{self, Lease};
-use crate::model::{Cluster, Placement, Service};
+use crate::model::{Cluster, Placement};
 use crate::ops::execute::StopSign;
 use crate::ops::{Allowed, Site};
 use crate::provider::local::{LocalProvider, RedisSupply, network};
@@ -148,12 +148,12 @@ impl Context {
         })
     }
 
-    /// One service of a large catalog with its places, of which only its own entry is read.
+    /// One service or leafnode of a large catalog with its places, of which only its own entry is read.
     pub fn glance(
         &self,
         environment: &str,
         name: &str,
-    ) -> Result<Option<(Service, Places)>, Failure> {
+    ) -> Result<Option<(Glimpse, Places)>, Failure> {
         Ok(glance(&self.project, environment, name)?)
     }
 

@@ -48,10 +48,14 @@ pub fn client<'a>(cluster: &'a Cluster, name: &str) -> Result<Client<'a>, Failur
     })
 }
 
+/// The name of a holder of grants, who may be a leafnode called by its role.
+pub fn plain(name: &str) -> &str {
+    name.strip_prefix("leafnode/").unwrap_or(name)
+}
+
 /// The same as a holder of grants; a leafnode also by its role.
 pub fn holder<'a>(cluster: &'a Cluster, name: &str) -> Result<Holder<'a>, Failure> {
-    let name = name.strip_prefix("leafnode/").unwrap_or(name);
-    Ok(match client(cluster, name)? {
+    Ok(match client(cluster, plain(name))? {
         Client::Service(service) => service.into(),
         Client::Leafnode(leafnode) => leafnode.into(),
     })

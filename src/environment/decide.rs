@@ -273,7 +273,7 @@ pub(super) fn service(name: ServiceName, spec: ServiceSpec) -> Service {
     }
 }
 
-fn leafnode(name: LeafnodeName, spec: LeafnodeSpec) -> Leafnode {
+pub(super) fn leafnode(name: LeafnodeName, spec: LeafnodeSpec) -> Leafnode {
     let LeafnodeSpec { account, description, calls, publishes, subscribes } = spec;
     Leafnode { name, account, description, calls, publishes, subscribes }
 }

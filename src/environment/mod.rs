@@ -23,7 +23,7 @@ mod spec;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
-pub use glance::glance;
+pub use glance::{Glimpse, glance};
 pub use lint_table::LINTS;
 pub use load::{Addresses, LoadError, Loaded, list, load};
 pub use places::{Line, Places};

@@ -53,6 +53,15 @@ pub fn check_alone(document: &Document<CatalogSpec>, problems: &mut Diagnostics)
     services::check(documents, problems);
 }
 
+/// Checks what a leafnode says by itself.
+pub fn check_leafnode(
+    document: &Document<EnvironmentSpec>,
+    name: &str,
+    problems: &mut Diagnostics,
+) {
+    leafnodes::check_alone(document, name, problems);
+}
+
 /// Checks everything that the schema can't.
 pub fn check(
     environment: &Document<EnvironmentSpec>,

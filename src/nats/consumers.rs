@@ -86,9 +86,16 @@ fn refused(consumer: &str, error: &ConsumerError) -> StreamError {
     StreamError::refused(format!("consumer {consumer}"), code, error)
 }
 
+/// What a filter says that lets everything pass.
+const EVERYTHING: &str = ">";
+
 /// The consumer as the API has it.
 fn wire(consumer: &Consumer) -> Config {
     let mut filters: Vec<String> = consumer.filter.iter().map(ToString::to_string).collect();
+    // Of which subjects the last messages are meant, the server wants to hear, also where it is all (seen on 2.15.1).
+    if filters.is_empty() && consumer.deliver == Deliver::LastPerSubject {
+        filters.push(EVERYTHING.to_owned());
+    }
     let single = if filters.len() == 1 { filters.remove(0) } else { String::new() };
     let mut config = Config {
         durable_name: Some(consumer.name.to_string()),
@@ -128,7 +135,8 @@ const NEW_CONSUMER: &str = "the server can't change this: pull from a consumer o
 /// The fields of a consumer, the same for what is asked and what is found.
 fn record(id: RecordId, config: &Config) -> Record {
     let mut filters = config.filter_subjects.clone();
-    filters.extend(Some(config.filter_subject.clone()).filter(|filter| !filter.is_empty()));
+    filters.push(config.filter_subject.clone());
+    filters.retain(|filter| !filter.is_empty() && filter != EVERYTHING);
     filters.sort();
     let list = |items: Vec<String>, none: &str| {
         if items.is_empty() { none.to_owned() } else { items.join(", ") }

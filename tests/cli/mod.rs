@@ -65,7 +65,7 @@ struct Breakage {
     says: &'static [&'static str],
 }
 
-const BREAKAGES: [Breakage; 26] = [
+const BREAKAGES: [Breakage; 27] = [
     Breakage {
         file: "catalog/game.yaml",
         from: "duplicate_window: 15m",
@@ -180,7 +180,7 @@ const BREAKAGES: [Breakage; 26] = [
         from: "subject: svc.ai.model.v1.get",
         to: "subject: svc.ai.llm.v1.infer",
         place: "catalog/game.yaml:47:",
-        says: &["is also served by `llm-gateway`"],
+        says: &["is also served by `llm-gateway`", "here, in queue group q.ai.llm.infer"],
     },
     Breakage {
         file: "catalog/game.yaml",
@@ -188,6 +188,13 @@ const BREAKAGES: [Breakage; 26] = [
         to: "subjects: [evt.state.>, evt.ai.llm.>]",
         place: "catalog/game.yaml:228:",
         says: &["overlaps `evt.ai.>` of GAME_AI", "the other stream"],
+    },
+    Breakage {
+        file: "catalog/game.yaml",
+        from: "subjects: [evt.state.>]",
+        to: "subjects: [evt.state.>, evt.state.changed.>]",
+        place: "catalog/game.yaml:228:",
+        says: &["overlaps `evt.state.>` of the same stream", "the other pattern"],
     },
     Breakage {
         file: "catalog/game.yaml",

@@ -225,6 +225,24 @@ fn a_large_catalog_is_valid_and_answers_the_same() {
         "{}",
         output.stderr
     );
+    // A comment beside its name, or that it is a leafnode, makes no difference.
+    project.edit("generated/part-1.yaml", "  service-39-4:\n", "  service-39-4: # the last one\n");
+    for (who, may) in
+        [("service-39-4", "svc.d39.s0.v1.op0"), ("leafnode/edge-eu", "svc.d0.s0.v1.op0")]
+    {
+        let ask = |subject, code| {
+            project.run(&["subjects", "can", "large", who, "publish", subject]).expect(code)
+        };
+        let yes = ask(may, 0);
+        assert!(yes.stderr.contains("was checked"), "{}", yes.stderr);
+        assert!(yes.stdout.contains(&format!("calls {may} (environments/")), "{}", yes.stdout);
+        ask("svc.d1.s0.v1.op0", 5);
+    }
+    project.edit("generated/part-1.yaml", "  service-39-4: # the last one\n", "  service-39-4:\n");
+    project.edit("large.yaml", "calls: [svc.d0", "calls: [evt.d0");
+    let wrong = project.run(&["subjects", "can", "large", "edge-eu", "publish", "x"]).expect(3);
+    assert!(wrong.stderr.contains("error[wrong-category]"), "{}", wrong.stderr);
+    project.edit("large.yaml", "calls: [evt.d0", "calls: [svc.d0");
     for (from, to, says) in [
         ("    account: ACCOUNT_39\n", "    account: ACCOUNT_93\n", "unknown-account"),
         ("      - svc.d39.s0.v1.op0\n", "      - evt.d39.s0.v1.op0\n", "wrong-category"),

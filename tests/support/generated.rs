@@ -39,6 +39,8 @@ nats:
     - {name: nats-2, zone: zone-b}
     - {name: nats-3, zone: zone-c}
   jetstream: {max_file: 80 GB, max_memory: 64 MiB}
+leafnodes:
+  edge-eu: {account: ACCOUNT_0, description: A server at the edge., calls: [svc.d0.s0.v1.op0]}
 ";
 
 fn file(accounts: &[usize], total: usize) -> String {

@@ -7,13 +7,13 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{exit, lookup, paint};
 use crate::contract::{Answer, Ask, Basis, Grant, Holder, Rule, can};
-use crate::environment::{Line, Places};
+use crate::environment::{Glimpse, Line, Places};
 use crate::model::matching;
 
 /// Tell whether a service or leafnode may publish or subscribe a subject, and by which rule
 ///
 /// The answer is that of a server that holds its permissions. Exit code 0 is yes, 5 is no. Of a large catalog only
-/// the service's own entry is read and checked, and a note says so; `natsops validate` checks all of it.
+/// its own entry is read and checked, and a note says so; `natsops validate` checks all of it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The environment
@@ -45,13 +45,18 @@ enum Direction {
 /// Runs it.
 pub fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let ask = ask(args)?;
-    if let Some((service, places)) = context.glance(&args.environment, &args.service)? {
+    let name = lookup::plain(&args.service);
+    if let Some((glimpse, places)) = context.glance(&args.environment, name)? {
         let Args { environment, service: name, .. } = args;
         eprintln!(
             "{} only the entry of {name} was checked; `natsops validate {environment}` checks all",
             paint::faint("note:")
         );
-        return Ok(tell(context, args, (&service).into(), ask, &places));
+        let holder = match &glimpse {
+            Glimpse::Service(service) => service.as_ref().into(),
+            Glimpse::Leafnode(leafnode) => leafnode.into(),
+        };
+        return Ok(tell(context, args, holder, ask, &places));
     }
     let (cluster, places) = context.contract(&args.environment)?;
     Ok(tell(context, args, lookup::holder(&cluster, &args.service)?, ask, &places))

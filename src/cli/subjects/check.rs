@@ -1,10 +1,10 @@
 //! `natsops subjects check SUBJECT`
 
-use anstream::println;
+use anstream::{eprintln, println};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::{exit, tables};
+use crate::cli::{exit, paint, tables};
 use crate::model::{Category, Malformed, Parts, Subject, SubjectPattern, matching};
 
 /// Name the parts of a subject, or say what is wrong with it and what is nearest to it
@@ -23,7 +23,13 @@ pub fn run(json: bool, args: &Args) -> Result<u8, Failure> {
     match text.parse::<Subject>() {
         Ok(subject) => show(json, text, "subject", rows(&subject.parts())),
         Err(_) if matching::has_wildcard(text) => match text.parse::<SubjectPattern>() {
-            Ok(pattern) => show(json, text, "pattern", pattern_rows(&pattern)),
+            Ok(pattern) => {
+                eprintln!(
+                    "{} streams and filters take patterns; a service or leafnode names its subjects",
+                    paint::faint("note:")
+                );
+                show(json, text, "pattern", pattern_rows(&pattern))
+            }
             Err(error) => refuse(json, text, &error, SubjectPattern::nearest(text)),
         },
         Err(error) => refuse(json, text, &error, Subject::nearest(text)),

@@ -26,6 +26,7 @@ pub fn consumers(sides: &Sides<'_>, changes: &mut Vec<Change>) {
             Some((_, new)) => {
                 filters(sides, service, old, new, changes);
                 settings(service, old, new, changes);
+                copies(sides, service, (old, new), changes);
             }
         }
     }
@@ -104,5 +105,24 @@ fn settings(service: &Service, old: &Consumer, new: &Consumer, changes: &mut Vec
     if old.ack == new.ack && old.redelivery != new.redelivery {
         let what = format!("is handed unacknowledged messages of {path} again by other rules");
         changes.push(change(Effect::Notable, "redelivery-changed", service, what));
+    }
+}
+
+/// The copies of how far it has come. Those of one that follows its stream are told of the stream.
+fn copies(
+    sides: &Sides<'_>,
+    service: &Service,
+    (old, new): (&Consumer, &Consumer),
+    changes: &mut Vec<Change>,
+) {
+    let copies = |cluster: &Cluster, consumer: &Consumer| {
+        let mut streams = cluster.streams_of(&consumer.account);
+        let stream = streams.find(|stream| stream.name == consumer.stream);
+        consumer.replicas.or(stream.map(|stream| stream.replicas)).unwrap_or_default()
+    };
+    let (before, after) = (copies(sides.before, old), copies(sides.after, new));
+    if old.replicas != new.replicas && after < before {
+        let what = format!("{} has {after} replicas, before {before}", new.path());
+        changes.push(change(Effect::Notable, "guard-weaker", service, what));
     }
 }

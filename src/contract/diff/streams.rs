@@ -3,7 +3,9 @@
 use super::{Change, Effect, Sides};
 use crate::contract::{meet, who};
 use crate::model::matching::{covers, overlaps};
-use crate::model::{ByteSize, Cluster, Discard, Period, Retention, Stream};
+use crate::model::{
+    ByteSize, Category, Cluster, Discard, Period, Retention, Stream, SubjectPattern,
+};
 
 /// Streams that went or came, and the settings of those that stayed.
 pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -22,7 +24,7 @@ pub fn streams(sides: &Sides<'_>, changes: &mut Vec<Change>) {
                 }
                 subjects(sides, old, new, changes);
                 retention(sides, old, new, changes);
-                guards(old, new, changes);
+                guards(sides, old, new, changes);
             }
         }
     }
@@ -173,23 +175,34 @@ fn kept(retention: Retention) -> &'static str {
     }
 }
 
-/// What protects the messages.
-fn guards(old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
-    let mut weaker = |what: String| {
-        let (account, name) = (&new.account, &new.name);
-        changes.push(Change::new(Effect::Notable, "guard-weaker", account, name, what));
+/// Whether a stream is an audit trail.
+fn keeps_records(stream: &Stream) -> bool {
+    let of = |pattern: &SubjectPattern| Category::of_subject(pattern.as_str());
+    stream.subjects.iter().any(|pattern| of(pattern) == Some(Category::Audit))
+}
+
+/// What protects the messages. A trail that may be changed afterwards is none any more, for all who write it.
+fn guards(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Change>) {
+    let mut weaker = |effect, what: String| {
+        let change = Change::new(effect, "guard-weaker", &new.account, &new.name, what);
+        changes.push(match effect {
+            Effect::Breaking => change.affecting(publishers(sides.after, new)),
+            Effect::Notable | Effect::Addition => change,
+        });
     };
     if new.replicas < old.replicas {
-        weaker(format!("has {} replicas, before {}", new.replicas, old.replicas));
+        let what = format!("has {} replicas, before {}", new.replicas, old.replicas);
+        weaker(Effect::Notable, what);
     }
     if new.duplicate_window < old.duplicate_window {
         let (to, from) = (new.duplicate_window, old.duplicate_window);
-        weaker(format!("remembers message ids for {to}, before {from}"));
+        weaker(Effect::Notable, format!("remembers message ids for {to}, before {from}"));
     }
+    let effect = if keeps_records(new) { Effect::Breaking } else { Effect::Notable };
     if old.deny_delete && !new.deny_delete {
-        weaker("lets messages be deleted".to_owned());
+        weaker(effect, "lets messages be deleted".to_owned());
     }
     if old.deny_purge && !new.deny_purge {
-        weaker("lets itself be purged".to_owned());
+        weaker(effect, "lets itself be purged".to_owned());
     }
 }

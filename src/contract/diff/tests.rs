@@ -234,6 +234,13 @@ fn an_audit_trail_that_is_lost_breaks_whoever_writes_it() {
     assert_eq!(unused, ["Notable subject-unstored TRAIL"]);
     let gone = change(|after| after.streams.clear());
     assert_eq!(gone, ["Breaking stream-gone TRAIL clerk"]);
+    let guarded = |deny| {
+        let mut cluster = before();
+        cluster.streams[0].deny_purge = deny;
+        cluster
+    };
+    let open = told(&guarded(true), &guarded(false));
+    assert_eq!(open, ["Breaking guard-weaker TRAIL clerk"]);
 }
 
 #[test]
@@ -290,6 +297,8 @@ fn a_consumer_that_goes_or_hands_out_less_breaks_its_service() {
     assert_eq!(pulled(|c| c.filter.clear()), Vec::<String>::new(), "the stream stores no more");
     assert_eq!(pulled(|c| c.ack = Ack::None), ["Breaking consumer-remade client"]);
     assert_eq!(pulled(|c| c.deliver = Deliver::New), ["Notable consumer-remade client"]);
+    assert_eq!(pulled(|c| c.replicas = Some(1)), ["Notable guard-weaker client"]);
+    assert_eq!(pulled(|c| c.replicas = Some(3)), Vec::<String>::new(), "the stream has three");
 }
 
 #[test]

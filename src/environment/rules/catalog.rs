@@ -308,7 +308,8 @@ fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
                     used.at(),
                     format!("`{}` is also served by `{other}`", used.subject),
                 )
-                .other(first.at(), "first here")
+                .label(group(used))
+                .other(first.at(), format!("first here, {}", group(first)))
                 .help("one service answers a subject; its instances share a queue group"),
             );
             continue;
@@ -329,6 +330,11 @@ fn served_once(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
     }
 }
 
+/// The queue group of who serves, in words.
+fn group(used: &Use<'_>) -> String {
+    used.queue().map(|queue| format!("in queue group {queue}")).unwrap_or_default()
+}
+
 /// A pattern of a stream, with the path to where it stands.
 type Claim<'a> = (&'a Entry<'a, StreamName, StreamSpec>, &'a SubjectPattern, String);
 
@@ -347,16 +353,17 @@ fn streams_apart(catalog: &Catalog<'_>, problems: &mut Diagnostics) {
         let (stream, pattern, path) = claim;
         let index = seen.entry(&stream.spec.account).or_default();
         for (other, earlier, first) in index.overlapping(pattern.as_str()).into_iter().copied() {
+            let (whose, place) = match other.name == stream.name {
+                true => ("of the same stream".to_owned(), "the other pattern"),
+                false => (format!("of {}", other.name), "the other stream"),
+            };
             problems.push(
                 Diagnostic::error(
                     "stream-overlap",
                     stream.document.at(path),
-                    format!(
-                        "`{pattern}` of {} overlaps `{earlier}` of {}",
-                        stream.name, other.name
-                    ),
+                    format!("`{pattern}` of {} overlaps `{earlier}` {whose}", stream.name),
                 )
-                .other(other.document.at(first), "the other stream")
+                .other(other.document.at(first), place)
                 .help("a message belongs to one stream of its account"),
             );
         }

@@ -68,6 +68,17 @@ pub fn check(
     }
 }
 
+/// Checks what one leafnode says by itself.
+pub fn check_alone(
+    environment: &Document<EnvironmentSpec>,
+    name: &str,
+    problems: &mut Diagnostics,
+) {
+    if let Some((name, spec)) = environment.spec.leafnodes.get_key_value(name) {
+        grants(&Entry { environment, name, spec, services: Vec::new() }, problems);
+    }
+}
+
 /// A leafnode's inboxes bear its name, as those of a service do.
 fn names(entry: &Entry<'_>, documents: &[Document<CatalogSpec>], problems: &mut Diagnostics) {
     let at = entry.environment.key(&entry.key(""));
