@@ -1,5 +1,6 @@
 //! What goes wrong in the middle: the program dies, two run at once, keys can't be opened. The next run converges.
 
+use std::io::Read as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -114,4 +115,32 @@ fn a_missing_server_program_is_told_with_the_way_to_get_it() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("nats-server 2.15.1 is needed") && said.contains("make tools"), "{said}");
+}
+
+#[test]
+fn whoever_is_asked_may_leave_without_an_answer() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let keyboard = std::fs::File::open(name).unwrap();
+    let cluster = Cluster::idle();
+    let mut command = cluster.project.command(&["apply", "local"]);
+    let mut child = command.stdin(keyboard).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    let mut stderr = child.stderr.take().unwrap();
+    while !said.ends_with(b"to go on: ") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte).unwrap();
+        said.extend(byte);
+    }
+    // The question is out before its answer is listened for.
+    std::thread::sleep(Duration::from_millis(300));
+    crate::support::signal(i32::try_from(child.id()).unwrap(), rustix::process::Signal::INT);
+    stderr.read_to_end(&mut said).unwrap();
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("error: stopped\n safe: nothing was changed\n"), "{said}");
+    assert_eq!(cluster.project.run(&["status", "local"]).code, 8);
 }

@@ -104,16 +104,16 @@ impl Cloud {
     pub async fn lease(
         &self,
         platform: &AwsProvider<'_>,
-        command: &str,
-        progress: &Progress,
+        (command, progress, stop): (&str, &Progress, &StopSign),
     ) -> Result<CloudLease, Failure> {
         let purpose = format!("{command} {}", self.cluster.environment);
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
         let holder = format!("{} on {host}", lease::holder(&purpose, engineer().as_deref()));
         let bucket = names(&self.cluster).bucket();
-        Ok(CloudLease::take(&platform.clients, bucket, holder, &|words| progress.wait(words))
-            .await?)
+        let told = |words: &str| progress.wait(words);
+        let taken = CloudLease::take(&platform.clients, bucket, holder, &told, stop.raised()).await;
+        taken.or_else(|error| stop.heed().map_err(Failure::from).and(Err(error.into())))
     }
 
     /// Takes the lease for `command`, works, and gives it back however that ended. Whoever loses it meanwhile begins nothing
@@ -127,7 +127,7 @@ impl Cloud {
     where
         Failure: From<E>,
     {
-        let mut lease = self.lease(platform, command, progress).await?;
+        let mut lease = self.lease(platform, (command, progress, stop)).await?;
         let mut work = pin!(work);
         let outcome = tokio::select! {
             outcome = &mut work => outcome,

@@ -76,7 +76,7 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
             confirm(&format!("Destroy {environment}?"), environment, wish.yes)?;
             // Where an interrupted run has deleted the bucket, there is nowhere to keep a lease, and no apply that could go on.
             let lease = match seen.records.iter().any(|found| found.id.kind == Kind::S3Bucket) {
-                true => Some(cloud.lease(&platform, "destroy", &progress).await?),
+                true => Some(cloud.lease(&platform, ("destroy", &progress, stop)).await?),
                 false => None,
             };
             let outcome = destroy(&ground, &index, &plan, snapshot(wish), stop).await;

@@ -82,7 +82,11 @@ impl From<&CloudError> for Failure {
         let failure = |code| Self::new(code, what.clone());
         match error.class {
             CloudClass::Credentials => failure(exit::PERMISSION)
-                .safe("what is there is untouched")
+                .safe(match error.call {
+                    // The first call of every command.
+                    "GetCallerIdentity" => "what is there is untouched",
+                    _ => "what was done stays, and the same command goes on from there",
+                })
                 .next("aws sts get-caller-identity, to see who you are; then aws sso login, or set AWS_PROFILE"),
             CloudClass::Permission => failure(exit::PERMISSION)
                 .safe("what was done stays, and is found by the next apply"),

@@ -50,7 +50,11 @@ impl SavedPlan {
     /// Writes it. It holds no secret: a plan never does.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
-        Ok(fs_err::write(path, text + "\n")?)
+        fs_err::write(path, text + "\n").map_err(|error| {
+            let next =
+                format!("natsops plan {} --out FILE, in a folder that is there", self.environment);
+            Failure::from(error).safe("nothing was changed").next(next)
+        })
     }
 
     /// Reads it.

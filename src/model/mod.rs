@@ -14,6 +14,7 @@ mod leafnode;
 mod lint;
 mod name;
 mod own_role;
+mod partition;
 mod passage;
 mod permissions;
 mod quantity;
@@ -41,6 +42,7 @@ pub use name::{
     QueueName, ServiceName, StreamName, TagName, ZoneName,
 };
 pub use own_role::{OwnRights, own_rights};
+pub use partition::Partition;
 pub use passage::{Passage, PassageKind, exporters_first, passages};
 pub use permissions::{Permissions, Refusal, Subscription};
 pub use quantity::{ByteRate, ByteSize, Period};

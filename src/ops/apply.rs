@@ -171,9 +171,7 @@ pub async fn look_again<P: Provider>(
         let Some(unseen) = plan.not_observed.iter().find(|unseen| unseen.kind == kind) else {
             return Ok((world, plan));
         };
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         if begin.elapsed() > UNSEEN {
             return Err(ClaimsError::Connection(unseen.reason.clone()).into());
         }

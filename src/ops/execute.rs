@@ -29,6 +29,18 @@ impl StopSign {
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Waits until it is asked.
+    pub async fn raised(&self) {
+        while !self.is_raised() {
+            tokio::time::sleep(LOOK_UP).await;
+        }
+    }
+
+    /// Fails where it was asked: the next step of a sequence is not begun.
+    pub fn heed(&self) -> Result<(), OpsError> {
+        if self.is_raised() { Err(OpsError::Interrupted) } else { Ok(()) }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -168,9 +168,7 @@ pub async fn wait_healthy<P: Provider>(
         let Some(missing) = missing.or_else(|| streams_problem(&nodes, &whole)) else {
             return Ok(nodes);
         };
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         patience.check(&nodes, &missing)?;
         site.reporter.event(&Event::Waiting(&missing));
         tokio::time::sleep(PAUSE).await;

@@ -169,7 +169,9 @@ pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Resu
         perform(ground, &index, &Only::Kinds(&SEAL), stop).await
     })
     .await?;
+    stop.heed()?;
     let index = phase(ground.reporter, "identity", async || identity(ground, index)).await?;
+    stop.heed()?;
     phase(ground.reporter, "platform", async || perform(ground, &index, &Only::All, stop).await)
         .await?;
     phase(ground.reporter, "checks", async || {

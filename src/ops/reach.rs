@@ -49,9 +49,7 @@ pub async fn wait<P: Provider>(site: &Site<'_, P>, stop: &StopSign) -> Result<()
         if silent == 0 {
             return Ok(());
         }
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         let missing = format!("{silent} of {} servers do not answer", nodes.len());
         if begin.elapsed() > BOOT {
             return Err(OpsError::Unhealthy { seconds: BOOT.as_secs(), missing });

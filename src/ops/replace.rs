@@ -161,7 +161,7 @@ pub async fn replace<M: Machinery, P: Provider>(
         let leave = async || leave(ground, site, node, outlook, &index).await;
         phase(site.reporter, "leave", leave).await?;
     }
-    go_on(stop)?;
+    stop.heed()?;
     if platform.has_former_disk(node, next) {
         platform.set_disk_aside(node, next).await?;
     }
@@ -195,10 +195,6 @@ async fn leave<M: Machinery, P: Provider>(
     Ok(ground.platform.terminate(node, &told).await?)
 }
 
-fn go_on(stop: &StopSign) -> Result<(), OpsError> {
-    if stop.is_raised() { Err(OpsError::Interrupted) } else { Ok(()) }
-}
-
 /// Makes what the machine stands on what it should be, and the machine.
 async fn make<M: Machinery>(
     ground: &Ground<'_, M>,
@@ -226,7 +222,7 @@ async fn wait<P: Provider>(
         let Some(missing) = lacking(&names, &nodes, node, &mut whole) else {
             return Ok(());
         };
-        go_on(stop)?;
+        stop.heed()?;
         if begin.elapsed() > CATCHING_UP {
             return Err(OpsError::Unhealthy { seconds: CATCHING_UP.as_secs(), missing });
         }

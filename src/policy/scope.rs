@@ -1,6 +1,6 @@
 //! What an environment's things are called, as ARNs.
 
-use crate::model::{Cluster, Placement};
+use crate::model::{Cluster, Partition, Placement};
 
 /// The environment that policies are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,8 @@ impl Scope {
         })
     }
 
-    /// The part of AWS that the region belongs to, which ARNs and names of services carry.
-    fn partition(&self) -> (&'static str, &'static str) {
-        if self.region.starts_with("cn-") {
-            ("aws-cn", "amazonaws.com.cn")
-        } else if self.region.starts_with("us-gov-") {
-            ("aws-us-gov", "amazonaws.com")
-        } else {
-            ("aws", "amazonaws.com")
-        }
+    fn partition(&self) -> Partition {
+        Partition::of(&self.region)
     }
 
     /// What every name begins with; also the name of what there is once.
@@ -51,29 +44,29 @@ impl Scope {
     /// Something in the environment's region and account.
     pub(super) fn arn(&self, service: &str, thing: &str) -> String {
         let Self { account, region, .. } = self;
-        format!("arn:{}:{service}:{region}:{account}:{thing}", self.partition().0)
+        format!("arn:{}:{service}:{region}:{account}:{thing}", self.partition().arn)
     }
 
     /// A document of Systems Manager that AWS itself has in every region. Nobody else's can begin with `AWS-`.
     pub(super) fn document(&self, name: &str) -> String {
-        format!("arn:{}:ssm:{}:*:document/{name}", self.partition().0, self.region)
+        format!("arn:{}:ssm:{}:*:document/{name}", self.partition().arn, self.region)
     }
 
     /// The images of machines, which belong to no account.
     pub(super) fn images(&self) -> String {
-        format!("arn:{}:ec2:{}::image/*", self.partition().0, self.region)
+        format!("arn:{}:ec2:{}::image/*", self.partition().arn, self.region)
     }
 
     /// Something of a service that knows no regions, such as a role.
     pub(super) fn global_arn(&self, service: &str, account: &str, thing: &str) -> String {
-        format!("arn:{}:{service}::{account}:{thing}", self.partition().0)
+        format!("arn:{}:{service}::{account}:{thing}", self.partition().arn)
     }
 
     /// The bucket, or what is in it.
     pub(super) fn bucket(&self, inside: &str) -> String {
         let Self { account, region, .. } = self;
         let name = format!("{}-{account}-{region}{inside}", self.stem());
-        format!("arn:{}:s3:::{name}", self.partition().0)
+        format!("arn:{}:s3:::{name}", self.partition().arn)
     }
 
     /// The roles of the nodes.
@@ -104,7 +97,7 @@ impl Scope {
 
     /// The name of a service in this region, as conditions know it.
     pub(super) fn endpoint(&self, service: &str) -> String {
-        format!("{service}.{}.{}", self.region, self.partition().1)
+        format!("{service}.{}.{}", self.region, self.partition().domain)
     }
 
     /// The zones of the names, each once.

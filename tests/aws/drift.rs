@@ -249,17 +249,6 @@ advance(60)",
     ),
     drift(
         "instance",
-        "nats-3",
-        &["type"],
-        "machine = instance('nats-3')
-ec2.stop_instances(InstanceIds=[machine])
-advance(60)
-ec2.modify_instance_attribute(InstanceId=machine, InstanceType={'Value': 'm6i.xlarge'})
-ec2.start_instances(InstanceIds=[machine])
-advance(60)",
-    ),
-    drift(
-        "instance",
         "nats-4",
         &["volume"],
         "ec2.detach_volume(VolumeId=volume('nats-4'))

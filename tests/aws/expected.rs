@@ -110,6 +110,17 @@ fn key() -> Value {
                 "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
             },
             {
+                "Sid": "VolumesAndCache", "Effect": "Allow", "Resource": "*", "Principal": {"AWS": "*"},
+                "Action": [
+                    "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
+                    "kms:ReEncrypt*",
+                ],
+                "Condition": {"StringEquals": {
+                    "kms:CallerAccount": "123456789012",
+                    "kms:ViaService": ["ec2.us-east-1.amazonaws.com", "elasticache.us-east-1.amazonaws.com"],
+                }},
+            },
+            {
                 "Sid": "NodesThroughS3", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
                 "Principal": {"AWS": "*"},
                 "Condition": {

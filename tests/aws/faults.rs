@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::drift::{about, fields};
 use super::expected::resources;
 use super::stage::Stage;
-use crate::support::{Dice, Output, signal};
+use crate::support::{Dice, Output, changes, signal};
 
 /// Cases of the whole matrix that are tried in a run of all tests; `NATSOPS_FAULTS=all` tries every one.
 const SAMPLE: usize = 3;
@@ -260,6 +260,29 @@ fn a_cache_that_aws_could_not_make_is_told_and_made_anew() {
     stage.caches_are_reached();
 }
 
+/// Hardware fails without a call: the next plan tells, with the way out, and no apply takes it for whole.
+#[test]
+fn a_volume_whose_hardware_failed_and_a_load_balancer_that_was_not_made_are_told() {
+    let stage = Stage::applied();
+    let volume = stage.by_hand("print(volume('nats-2'))");
+    stage.aws.post("break", &json!({"volume": volume, "balancer": "natsops-prod"}));
+    let plan = stage.plan();
+    for (kind, name, way) in [
+        ("volume", "nats-2", "natsops node replace prod nats-2 --empty-disk"),
+        ("load-balancer", "natsops-prod", "delete it in AWS's console"),
+    ] {
+        let found = about(&plan, kind, name);
+        assert_eq!(fields(found), ["state"].into());
+        assert!(found["blocked"].as_str().unwrap().contains(way), "{found}");
+    }
+    stage.apply().expect(5);
+
+    let replace = ["node", "replace", "prod", "nats-2", "--empty-disk", "--yes"];
+    stage.run(&[&replace[..], &["--allow-interruption"]].concat()).expect(0);
+    let kinds: Vec<String> = changes(&stage.plan());
+    assert_eq!(kinds, ["update load-balancer natsops-prod"]);
+}
+
 /// A machine that has just begun takes no volume, and a cache takes no users whose group has just begun: the next run waits
 /// for both.
 #[test]
@@ -306,7 +329,7 @@ fn a_volume_that_does_not_change_after_all_is_told() {
     stage.project.edit("prod.yaml", "size: 500 GiB\n", "size: 600 GiB\n");
     let failed = stage.apply().expect(1);
     assert!(failed.stderr.contains(reason), "{}", failed.stderr);
-    let changes = crate::support::changes(&stage.plan());
+    let changes = changes(&stage.plan());
     assert_eq!(changes.len(), 1, "{changes:?}");
     stage.apply().expect(0);
     stage.in_sync();

@@ -19,6 +19,8 @@ const FIXED: &[(&str, &str, &str)] = &[
         "ModifyInstanceAttribute has no image; another machine has it, which is tried in `replace`",
     ),
     ("instance", "interface", "the first interface can not be detached"),
+    ("load-balancer", "state", "no call sets it; what AWS could not make is tried in `faults`"),
+    ("volume", "state", "no call sets it; hardware that failed is tried in `faults`"),
     ("listener", "protocol", "it must be that of the target group, and that is fixed"),
     ("replication-group", "failover", "in cluster mode AWS refuses to switch it off"),
     (

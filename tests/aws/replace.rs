@@ -25,7 +25,7 @@ def facts(node):
     protected = ec2.describe_instance_attribute(InstanceId=machine['InstanceId'], Attribute='disableApiTermination')
     attached = [one['Ebs']['VolumeId'] for one in machine['BlockDeviceMappings'] if one['DeviceName'] == '/dev/sdf']
     return {
-        'machine': machine['InstanceId'], 'image': machine['ImageId'], 'state': machine['State']['Name'],
+        'machine': machine['InstanceId'], 'image': machine['ImageId'], 'type': machine['InstanceType'], 'state': machine['State']['Name'],
         'profile': machine['IamInstanceProfile']['Arn'], 'generation': tags(machine).get('natsops:generation'),
         'interface': nic['NetworkInterfaceId'], 'address': nic['PrivateIpAddress'],
         'of_interface': nic['Attachment']['InstanceId'], 'noted': tags(nic).get('natsops:generation'),
@@ -140,7 +140,7 @@ fn a_dead_machine_is_replaced() {
 }
 
 #[test]
-fn another_image_comes_by_one_node_after_the_other() {
+fn another_image_and_type_come_by_one_node_after_the_other() {
     let stage = Stage::applied();
     let other = stage.by_hand(&format!(
         "every = [one['ImageId'] for one in ec2.describe_images()['Images'] if one['RootDeviceName'] == '/dev/xvda']\n\
@@ -148,6 +148,7 @@ fn another_image_comes_by_one_node_after_the_other() {
         stage.image
     ));
     stage.project.edit("prod.yaml", &stage.image, &other);
+    stage.project.edit("prod.yaml", "instance_type: m6i.large", "instance_type: m6i.xlarge");
     for node in ["nats-1", "nats-2", "nats-3", "nats-4", "nats-5"] {
         let blocked = stage.plan();
         let actions = blocked["plan"]["actions"].as_array().unwrap();
@@ -155,7 +156,8 @@ fn another_image_comes_by_one_node_after_the_other() {
         let told = actions.iter().any(|a| a["blocked"].as_str().is_some_and(|b| b.contains(&way)));
         assert!(told, "{:?}", changes(&blocked));
         stage.replace(node, &[]).expect(0);
-        assert_eq!(stage.facts(node)["image"], other.as_str());
+        let facts = stage.facts(node);
+        assert_eq!((&facts["image"], &facts["type"]), (&json!(other), &json!("m6i.xlarge")));
     }
     stage.in_sync();
     stage.aws.trusted();

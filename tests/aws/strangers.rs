@@ -77,6 +77,18 @@ cache.create_user(
     assert_eq!(found, expected);
 
     stage.release();
+    let stranger = |action: &str| {
+        stage.by_hand(&format!(
+            "own = {{'Name': 'game.prod.internal', 'Type': 'A', 'TTL': 60, 'ResourceRecords': [{{'Value': '10.0.1.99'}}]}}
+batch = {{'Changes': [{{'Action': '{action}', 'ResourceRecordSet': own}}]}}
+dns.change_resource_record_sets(HostedZoneId=zone(), ChangeBatch=batch)"
+        ))
+    };
+    stranger("CREATE");
+    let kept = stage.run(&["destroy", "prod", "--yes"]).expect(1);
+    let words = "records that are not ours: game.prod.internal A";
+    assert!(kept.stderr.contains(words), "{}", kept.stderr);
+    stranger("DELETE");
     stage.run(&["destroy", "prod", "--yes"]).expect(0);
     let left = stage.by_hand(
         "path = {'Key': 'Path', 'Option': 'Recursive', 'Values': ['/natsops']}

@@ -15,7 +15,7 @@ use crate::secrets::SecretStore as _;
 
 /// Give a node another machine (environments on AWS)
 ///
-/// For a machine that is dead, and for another image. Address, data and rights stay; the machine of now leaves by lame duck
+/// For a machine that is dead, and for another image or instance type. Address, data and rights stay; the machine of now leaves by lame duck
 /// where it lives, and another is made of the image in the file. One node at a time: the command waits until the node has
 /// everything again, where the servers can be reached. An interrupted replacement is continued by the same command.
 #[derive(Debug, clap::Args)]

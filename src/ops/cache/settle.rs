@@ -75,9 +75,7 @@ impl<P: Provider> Work<'_, '_, P> {
             let Some(missing) = missing(&views) else {
                 return Ok(());
             };
-            if self.stop.is_raised() {
-                return Err(OpsError::Interrupted);
-            }
+            self.stop.heed()?;
             let refused = self.take(steps(self.redis, &views)).await;
             if begin.elapsed() > LIMIT {
                 let missing =

@@ -142,9 +142,7 @@ pub async fn examine<P: Provider>(
     add("client-certificate", doors::no_certificate(&scene).await);
     add("client-creds", doors::no_creds(&scene).await);
     add("leafnode-doors", leafnodes::doors(&scene).await);
-    if stop.is_raised() {
-        return Err(OpsError::Interrupted);
-    }
+    stop.heed()?;
     add("leafnode-passes", leafnodes::passes(&scene).await);
     add("grants", grants::grants(&scene).await);
     add("borders", borders::borders(&scene).await);

@@ -97,9 +97,7 @@ pub(super) async fn rotate<P: Provider>(
     let mut begun = false;
     let mut pair = Pair::default();
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         pair.learn(&run.index);
         match authority_stage(&run.index) {
             AuthorityStage::Settled if begun => return Ok(finished(run, pair)),

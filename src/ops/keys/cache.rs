@@ -117,9 +117,7 @@ pub(super) async fn rotate<P: Provider>(
     let mut old = None;
     let mut waiting = None;
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         old = old_of(&name, &run.index).or(old);
         match stage(&name, &run.index) {
             Stage::Settled if begun => break,

@@ -57,9 +57,7 @@ pub async fn rotate_managed<P: Platform>(
     let mut waiting = None;
     let mut begun = false;
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         old = old_of(&name, &run.index).or(old);
         match stage(&name, &run.index) {
             Stage::Settled if begun => break,

@@ -65,9 +65,7 @@ pub(super) async fn rotate<P: Provider>(
         let change = run.scribe().renew(&names, Beside::Retiring, &run.index)?;
         run.commit(ISSUE, change).await?;
     }
-    if stop.is_raised() {
-        return Err(OpsError::Interrupted);
-    }
+    stop.heed()?;
     run.distribute(RELOAD, stop).await?;
     run.step(VERIFY, async |run| verify(run, &names).await).await?;
     let keys = names.iter().map(|name| replaced(run.site.cluster, &run.index, name)).collect();

@@ -74,9 +74,7 @@ pub(super) async fn rotate<P: Provider>(
     let mut begun = false;
     let mut old = None;
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         old = run.index.public(&retiring).map(str::to_owned).or(old);
         match promotion(&run.index) {
             Promotion::Settled if begun => break,
@@ -176,9 +174,7 @@ async fn calm<P: Provider>(run: &Run<'_, '_, P>, stop: &StopSign) -> Result<(), 
         let Some(missing) = missing(site, &found) else {
             return Ok(());
         };
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         patience.check(&found, &missing)?;
         if found.iter().any(|node| node.varz.is_none()) {
             let plan = plan_nodes(site, index, &observe(site, index).await?)?;

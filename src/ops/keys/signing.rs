@@ -180,9 +180,7 @@ pub(super) async fn rotate<P: Provider>(
     let mut begun = false;
     let before = turn.keys();
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         match handover(&turn.roles, &turn.run.index) {
             Handover::Settled if begun => return turn.outcome(&before, None).await,
             Handover::Settled | Handover::Accepted if leaked => turn.drop_old().await?,
@@ -224,9 +222,7 @@ pub(super) async fn withdraw<P: Provider>(
     let mut turn = Turn { run, account, roles, cut: Vec::new(), stop };
     let name = turn.roles[0].key();
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         match handover(&turn.roles, &turn.run.index) {
             Handover::Settled | Handover::Accepted | Handover::Issued => turn.drop_old().await?,
             // What the new key has signed is in the store, and is void next.

@@ -57,9 +57,7 @@ pub(super) async fn rotate<P: Provider>(
     let mut begun = false;
     let mut old = None;
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         let retiring = run.index.public(&retiring_user(client));
         old = retiring.map(str::to_owned).or(old);
         match stage(client, &run.index) {
@@ -102,9 +100,7 @@ pub(super) async fn withdraw<P: Provider>(
 ) -> Result<Rotated, OpsError> {
     alone(&run, client)?;
     loop {
-        if stop.is_raised() {
-            return Err(OpsError::Interrupted);
-        }
+        stop.heed()?;
         match stage(client, &run.index) {
             Stage::Settled | Stage::Overlapping => revoke(&mut run, client).await?,
             // The new key is in the store alone, and is revoked next.

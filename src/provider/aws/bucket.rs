@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::names::{ENVIRONMENT, Names, PROTECTED};
-use crate::model::AwsSettings;
+use crate::model::{AwsSettings, Partition};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// The region where S3 wants no location.
 const HOME: &str = "us-east-1";
 
 /// The bucket's own policy: nothing in the clear.
-fn policy(bucket: &str) -> Value {
-    let arn = format!("arn:aws:s3:::{bucket}");
+fn policy(bucket: &str, region: &str) -> Value {
+    let arn = format!("arn:{}:s3:::{bucket}", Partition::of(region).arn);
     json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -50,7 +50,7 @@ pub fn desired(names: Names<'_>, settings: &AwsSettings) -> Record {
         .field("versioning", "on", OnChange::InPlace)
         .field("public_access", "blocked", OnChange::InPlace)
         .field("encryption", alias, OnChange::InPlace)
-        .field("policy", policy(&names.bucket()), OnChange::InPlace)
+        .field("policy", policy(&names.bucket(), &settings.region), OnChange::InPlace)
         .needs([RecordId::new(Kind::EncryptionKey, alias)])
         .complete()
 }
@@ -217,7 +217,7 @@ pub async fn settle(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
     call.send().await.of("PutBucketEncryption")?;
     s3.put_bucket_policy()
         .bucket(&name)
-        .policy(policy(&name).to_string())
+        .policy(policy(&name, &aws.settings.region).to_string())
         .send()
         .await
         .of("PutBucketPolicy")

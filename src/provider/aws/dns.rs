@@ -9,7 +9,7 @@ use aws_sdk_route53::types::{
 
 use super::AwsProvider;
 use super::bucket::built;
-use super::error::{Answer as _, CloudError};
+use super::error::{Answer as _, CloudClass, CloudError};
 use super::load_balancer::DNS;
 use super::names::Names;
 use super::pace::Pace;
@@ -201,12 +201,16 @@ pub async fn put(
 
 /// The record sets of a name.
 async fn sets_of(aws: &AwsProvider<'_>, name: &str) -> Result<Vec<ResourceRecordSet>, CloudError> {
+    let mut sets = sets(aws).await?;
+    sets.retain(|set| set.name().trim_end_matches('.') == name);
+    Ok(sets)
+}
+
+async fn sets(aws: &AwsProvider<'_>) -> Result<Vec<ResourceRecordSet>, CloudError> {
     let zone = aws.known.id(Kind::Zone, &aws.settings.dns_zone)?;
     aws.pacer.turn(Pace::Dns).await;
     let answer = aws.clients.route53.list_resource_record_sets().hosted_zone_id(zone).send().await;
-    let mut sets = answer.of("ListResourceRecordSets")?.resource_record_sets;
-    sets.retain(|set| set.name().trim_end_matches('.') == name);
-    Ok(sets)
+    Ok(answer.of("ListResourceRecordSets")?.resource_record_sets)
 }
 
 /// Changes record sets, all or none, and waits until every server of the zone knows.
@@ -252,11 +256,22 @@ pub async fn delete_record(
     if sets.is_empty() { Ok(()) } else { change(aws, sets, told).await }
 }
 
-/// Removes the zone.
+/// Removes the zone. Records of others keep it, and are named.
 pub async fn delete_zone(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
     let zone = aws.known.id(Kind::Zone, &aws.settings.dns_zone)?;
     aws.pacer.turn(Pace::Dns).await;
-    let answer =
-        aws.clients.route53.delete_hosted_zone().id(zone).send().await.of("DeleteHostedZone");
-    super::access::gone_or(answer)
+    match aws.clients.route53.delete_hosted_zone().id(zone).send().await.of("DeleteHostedZone") {
+        Err(error) if error.is("HostedZoneNotEmpty") => {
+            let others: Vec<String> = sets(aws).await?.iter().filter_map(stranger).collect();
+            let message = format!("it holds records that are not ours: {}", others.join(", "));
+            Err(CloudError { message, class: CloudClass::World, ..error })
+        }
+        answer => super::access::gone_or(answer),
+    }
+}
+
+/// What a record is called that every zone does not have by itself.
+fn stranger(set: &ResourceRecordSet) -> Option<String> {
+    let own = matches!(set.r#type(), RrType::Ns | RrType::Soa);
+    (!own).then(|| format!("{} {}", set.name().trim_end_matches('.'), set.r#type().as_str()))
 }

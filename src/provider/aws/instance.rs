@@ -34,6 +34,8 @@ fn anew(names: Names<'_>, node: &Node, why: &str) -> OnChange {
 }
 
 const IMAGE: &str = "a machine keeps its image, and another image needs a new machine";
+const TYPE: &str =
+    "a machine changes its type only while it is stopped, and all would be stopped at once";
 const ROOT: &str = "a root is made with its machine";
 
 /// What the machines should be.
@@ -47,7 +49,7 @@ pub fn desired<'a>(
         Record::new(of(Kind::Instance))
             .field("owner", names.environment(), OnChange::Forbidden("somebody else's machine"))
             .field("state", "running", OnChange::InPlace)
-            .field("type", &settings.instance_type, OnChange::Restart)
+            .field("type", &settings.instance_type, anew(names, node, TYPE))
             .field("image", &settings.image, anew(names, node, IMAGE))
             .field(
                 "interface",
@@ -296,9 +298,7 @@ pub async fn update(
     if fields.contains(&"profile") {
         set_profile(aws, node, &id).await?;
     }
-    if fields.contains(&"type") {
-        set_type(aws, node, &id, told).await?;
-    } else if fields.contains(&"state") {
+    if fields.contains(&"state") {
         ec2.start_instances().instance_ids(&id).send().await.of("StartInstances")?;
         runs(aws, node, &id, told).await?;
     }
@@ -316,29 +316,6 @@ pub async fn protect(aws: &AwsProvider<'_>, id: &str, on: bool) -> Result<(), Cl
     let call =
         aws.clients.ec2.modify_instance_attribute().instance_id(id).disable_api_termination(value);
     call.send().await.of("ModifyInstanceAttribute").map(drop)
-}
-
-/// A type changes only while the machine is stopped.
-async fn set_type(
-    aws: &AwsProvider<'_>,
-    node: &Node,
-    id: &str,
-    told: &(dyn Fn(&str) + Sync),
-) -> Result<(), CloudError> {
-    let ec2 = &aws.clients.ec2;
-    ec2.stop_instances().instance_ids(id).send().await.of("StopInstances")?;
-    let what = format!("the machine of {}", node.name);
-    state(aws, &what, id, TO_RUN, &InstanceStateName::Stopped, told).await?;
-    let kind =
-        aws_sdk_ec2::types::AttributeValue::builder().value(&aws.settings.instance_type).build();
-    ec2.modify_instance_attribute()
-        .instance_id(id)
-        .instance_type(kind)
-        .send()
-        .await
-        .of("ModifyInstanceAttribute")?;
-    ec2.start_instances().instance_ids(id).send().await.of("StartInstances")?;
-    runs(aws, node, id, told).await
 }
 
 async fn set_profile(aws: &AwsProvider<'_>, node: &Node, id: &str) -> Result<(), CloudError> {

@@ -9,26 +9,45 @@ use super::bucket::built;
 use super::error::{Answer as _, CloudClass, CloudError};
 use super::names::{ENVIRONMENT, Names};
 use super::pace::Pace;
-use crate::model::AwsSettings;
+use crate::model::{AwsSettings, Partition};
 use crate::plan::{Kind, OnChange, Record, RecordId};
 
 /// How often AWS may say that we make keys too fast, of which it takes five in a second.
 const THROTTLED: u32 = 10;
 
-/// Who may use the key: the account's own rights decide, and nodes read their bundles by S3.
+/// Who may use the key. The account's own rights decide; through EBS and ElastiCache it serves whoever may use these in the
+/// account, as AWS's own keys for them do; nodes read their bundles by S3.
 ///
 /// Roles are named by a pattern, since KMS refuses a policy that names a role which does not exist yet.
 fn policy(names: Names<'_>, settings: &AwsSettings) -> Value {
     let AwsSettings { account, region, .. } = settings;
+    let Partition { arn, domain } = Partition::of(region);
+    let through = |service: &str| format!("{service}.{region}.{domain}");
     json!({
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "Account",
                 "Effect": "Allow",
-                "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+                "Principal": {"AWS": format!("arn:{arn}:iam::{account}:root")},
                 "Action": "kms:*",
                 "Resource": "*",
+            },
+            {
+                "Sid": "VolumesAndCache",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": [
+                    "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
+                    "kms:ReEncrypt*",
+                ],
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": {
+                        "kms:CallerAccount": account,
+                        "kms:ViaService": [through("ec2"), through("elasticache")],
+                    },
+                },
             },
             {
                 "Sid": "NodesThroughS3",
@@ -37,10 +56,12 @@ fn policy(names: Names<'_>, settings: &AwsSettings) -> Value {
                 "Action": "kms:Decrypt",
                 "Resource": "*",
                 "Condition": {
-                    "ArnLike": {"aws:PrincipalArn": format!("arn:aws:iam::{account}:role{}*", names.path())},
+                    "ArnLike": {
+                        "aws:PrincipalArn": format!("arn:{arn}:iam::{account}:role{}*", names.path()),
+                    },
                     "StringEquals": {
                         "kms:CallerAccount": account,
-                        "kms:ViaService": format!("s3.{region}.amazonaws.com"),
+                        "kms:ViaService": through("s3"),
                     },
                 },
             },

@@ -4,6 +4,7 @@
 //! seen by looking again, so that no clock has to be right. AWS knows no fencing, so an apply is safe without the lease as
 //! well; it keeps two people from surprising each other.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,17 +46,19 @@ struct LeaseObject {
 }
 
 impl CloudLease {
-    /// Takes the lease for the command and the engineer that `holder` names.
+    /// Takes the lease for the command and the engineer that `holder` names. Whether another holder lives is not waited for
+    /// beyond `stopped`.
     pub async fn take(
         clients: &Clients,
         bucket: String,
         holder: String,
         told: &(dyn Fn(&str) + Sync),
+        stopped: impl Future<Output = ()>,
     ) -> Result<Self, CloudError> {
         let run = jiff::Timestamp::now().as_nanosecond().to_string();
         let object = LeaseObject { clients: clients.clone(), bucket, holder, run };
         let tag = match object.write(None).await {
-            Err(error) if is_taken(&error) => object.take_over(told).await?,
+            Err(error) if is_taken(&error) => object.take_over(told, stopped).await?,
             outcome => outcome?,
         };
         let tag = Arc::new(Mutex::new(tag));
@@ -142,8 +145,12 @@ impl LeaseObject {
         }))
     }
 
-    /// Takes a lease whose holder does not renew it; refused when it does.
-    async fn take_over(&self, told: &(dyn Fn(&str) + Sync)) -> Result<String, CloudError> {
+    /// Takes a lease whose holder does not renew it; refused when it does, or when that is not waited for.
+    async fn take_over(
+        &self,
+        told: &(dyn Fn(&str) + Sync),
+        stopped: impl Future<Output = ()>,
+    ) -> Result<String, CloudError> {
         let Some(Held { holder, tag, ours }) = self.read().await? else {
             return self.write(None).await;
         };
@@ -158,10 +165,14 @@ impl LeaseObject {
                 format!("{holder} is changing this environment"),
             )
         };
+        let mut stopped = pin!(stopped);
         let mut watch = Watch { tag, looks: 0, renewed: false };
         while !watch.is_over() {
             told(&format!("{holder} has the lease; looking whether it lives"));
-            pause(LOOK).await;
+            tokio::select! {
+                () = pause(LOOK) => {}
+                () = &mut stopped => return Err(held()),
+            }
             match self.read().await? {
                 None => return self.write(None).await,
                 Some(now) if watch.lives(&now.tag) => return Err(held()),

@@ -26,6 +26,16 @@ const TO_BE_ACTIVE: Duration = Duration::from_secs(160);
 /// What stands behind the DNS name of a load balancer in `Known`: the name, and the zone that it lies in.
 pub const DNS: &str = "dns";
 
+/// What a load balancer is that passes connections on, or soon will.
+const WORKING: &str = "working";
+
+fn state(found: &LoadBalancer) -> &str {
+    match found.state().and_then(|state| state.code()) {
+        Some(failed @ LoadBalancerStateEnum::Failed) => failed.as_str(),
+        _ => WORKING,
+    }
+}
+
 fn on(set: bool) -> &'static str {
     if set { "on" } else { "off" }
 }
@@ -39,6 +49,13 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> R
             "owner",
             names.environment(),
             OnChange::Forbidden("somebody else's load balancer has this name"),
+        )
+        .field(
+            "state",
+            WORKING,
+            OnChange::Forbidden(
+                "AWS could not make it: delete it in AWS's console, then apply again",
+            ),
         )
         .field(
             "scheme",
@@ -123,6 +140,7 @@ pub async fn observe(
         .map(|id| aws.known.name_of(Kind::SecurityGroup, id).unwrap_or(id.clone()))
         .collect();
     let mut record = Record::new(RecordId::new(Kind::LoadBalancer, aws.names.stem()))
+        .field("state", state(found), OnChange::InPlace)
         .field(
             "scheme",
             found.scheme().map_or("unknown", LoadBalancerSchemeEnum::as_str),

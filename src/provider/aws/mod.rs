@@ -59,7 +59,7 @@ use desired::KEPT;
 use known::Known;
 use pace::Pacer;
 
-use crate::model::{AwsSettings, Cluster, Node, Placement, Service};
+use crate::model::{AwsSettings, Cluster, Node, Partition, Placement, Service};
 use crate::plan::{Action, Kind, Record};
 use crate::provider::{Applied, Means, Platform, ProviderError, Seen};
 use crate::secrets::Index;
@@ -128,7 +128,8 @@ impl AwsProvider<'_> {
         let AwsSettings { account, region, .. } = self.settings;
         let arn = |piece: parameter::Piece| {
             let name = self.names.parameter(&service.name, piece.word());
-            (piece.word(), format!("arn:aws:ssm:{region}:{account}:parameter{name}"))
+            let partition = Partition::of(region).arn;
+            (piece.word(), format!("arn:{partition}:ssm:{region}:{account}:parameter{name}"))
         };
         parameter::Piece::of(self.cluster, service).map(arn).collect()
     }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::AwsProvider;
 use super::error::{Answer as _, CloudClass, CloudError};
+use crate::model::Partition;
 use crate::provider::MachineSeen;
 use crate::secrets::Secret;
 
@@ -67,8 +68,8 @@ impl Plugin {
     /// The command that joins a session.
     pub fn join(&self, session: &Session) -> Command {
         let mut command = Command::new(&self.0);
-        let end = if session.region.starts_with("cn-") { ".cn" } else { "" };
-        let endpoint = format!("https://ssm.{}.amazonaws.com{end}", session.region);
+        let domain = Partition::of(&session.region).domain;
+        let endpoint = format!("https://ssm.{}.{domain}", session.region);
         let profile = std::env::var_os("AWS_PROFILE").unwrap_or_default();
         command.args([RESPONSE, &session.region, "StartSession"]).arg(profile);
         command.args([session.request.to_string(), endpoint]);

@@ -30,6 +30,9 @@ const TO_CHANGE: Duration = Duration::from_secs(5 * 60);
 /// How many volumes a node may have had within the time that AWS remembers tokens.
 const TOKENS: u32 = 20;
 
+/// What a volume is whose hardware has not failed.
+const USABLE: &str = "usable";
+
 const STRANGE: &str = "the volume that hangs there does not carry the environment's tag";
 const SEALED: &str = "what encrypts a volume, and its zone, are settled when it is made";
 
@@ -43,6 +46,7 @@ pub fn desired<'a>(
     cluster.nodes.iter().map(move |node| {
         Record::new(RecordId::new(Kind::Volume, &node.name))
             .field("owner", names.environment(), OnChange::Forbidden(STRANGE))
+            .field("state", USABLE, lost(names, node))
             .field("zone", &node.zone, OnChange::Forbidden(SEALED))
             .field("key", &wanted.kms_key, OnChange::Forbidden(SEALED))
             .field("type", &wanted.kind, OnChange::InPlace)
@@ -52,6 +56,15 @@ pub fn desired<'a>(
             .needs([RecordId::new(Kind::EncryptionKey, &wanted.kms_key)])
             .complete()
     })
+}
+
+/// The command that brings an empty disk, where AWS has lost the one that was there.
+fn lost(names: Names<'_>, node: &Node) -> OnChange {
+    let (environment, node) = (names.environment(), &node.name);
+    OnChange::ByCommand(format!(
+        "its hardware has failed, and what was on it is lost; the others give the node its data again, on an empty one: \
+         natsops node replace {environment} {node} --empty-disk"
+    ))
 }
 
 /// The size in whole GiB, which the rules demand.
@@ -100,6 +113,7 @@ pub fn seen(aws: &AwsProvider<'_>, volumes: &[Volume]) -> Vec<Record> {
         records.push(
             Record::new(RecordId::new(Kind::Volume, node))
                 .field("owner", aws.names.environment(), OnChange::InPlace)
+                .field("state", state(volume), OnChange::InPlace)
                 .field("zone", volume.availability_zone().unwrap_or_default(), OnChange::InPlace)
                 .field("key", key, OnChange::InPlace)
                 .field(
@@ -122,6 +136,14 @@ pub fn seen(aws: &AwsProvider<'_>, volumes: &[Volume]) -> Vec<Record> {
         );
     }
     records
+}
+
+/// Whether a volume can be used; one that only begins will be.
+fn state(volume: &Volume) -> &str {
+    match volume.state() {
+        Some(state @ VolumeState::Error) => state.as_str(),
+        _ => USABLE,
+    }
 }
 
 /// How many looks may find nothing of a volume that was just made. AWS takes one whose key it may not use away again, and says

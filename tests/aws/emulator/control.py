@@ -8,6 +8,7 @@
     POST deny           patterns of IAM actions that are refused from now on, and denied by SimulatePrincipalPolicy
     POST unhealthy      ids or addresses of targets that fail the load balancer's checks from now on
     POST fail-change    a `thing` fails next time with a `reason`: a volume when it is changed, a cache or `volume` when it is made
+    POST break        the hardware of a `volume` fails, or AWS can't make a `balancer`
     POST advance        so many seconds of AWS pass at once
     POST agent          an agent of a machine asks for a command; `POST agent-end` tells how it ended, `GET agents` who has asked
     GET  commands       every command of Systems Manager, with how it ended
@@ -24,6 +25,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import breaking
 import commands
 import inventory
 import seed
@@ -72,6 +74,8 @@ def answer(emulator: Emulator, environ: dict[str, Any], body: bytes) -> Answer:
             asked = json.loads(body)
             emulator.world.keep("failing changes")[asked["thing"]] = asked["reason"]
             return as_json([])
+        if order == "POST break":
+            return as_json(breaking.fail(emulator.world, json.loads(body)))
         if order == "POST advance":
             emulator.world.clock.advance(float(json.loads(body)))
             return as_json(emulator.world.clock.now())
