@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::cores::on_all_cores;
-use super::paper::{Paper, key_names};
+use super::paper::{Paper, keys_within};
 use super::passing::role_signer;
 use super::review::{is_current, void_until};
-use super::{Newer, certificates, claims, leafnode_claims, sharing};
+use super::{Newer, Scribe, certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{Claims, Signer, TokenError, UserBody, decode, issued_after, sign};
 use crate::model::{Cluster, OWN_ACCOUNT, OWN_ROLE, Period, SYSTEM_ACCOUNT};
 use crate::pki::{self, CertificateError, CertificateKey, CertificatePublicKey, Lifetime, Purpose};
@@ -85,35 +85,45 @@ pub fn issue(
     now: Timestamp,
     newer: &Newer,
 ) -> Result<Change, IssueError> {
-    let mut change = Change::default();
-    let mut index = index.clone();
-    let mut made = BTreeMap::new();
-    for name in key_names(cluster) {
-        if index.public(&name).is_none() {
-            let key = entropy.make(&name, now);
-            index.keys.insert(name.clone(), key.entry.clone());
-            made.insert(name.clone(), key.secret.clone());
-            change.keys.push((name, key));
-        }
-    }
-    let keys = Keys { store, made, signers: Mutex::default(), authority: OnceLock::new() };
-    // Papers of one kind do not depend on each other.
-    for papers in Paper::all(cluster).chunk_by(|a, b| discriminant(a) == discriminant(b)) {
-        let texts = on_all_cores(papers, |paper| {
-            let exists = index.document(&paper.document()).is_some();
-            if exists && is_current(cluster, paper, &index, now, newer) {
-                return Ok(None);
-            }
-            write(cluster, paper, &index, &keys, now, newer).map(Some)
-        });
-        for (paper, text) in papers.iter().zip(texts) {
-            if let Some(text) = text? {
-                index.documents.insert(paper.document(), text.clone());
-                change.documents.push((paper.document(), text));
+    Scribe { cluster, store, entropy, now, newer, only: None }.issue(index)
+}
+
+impl Scribe<'_> {
+    /// Makes and signs what is lacking, or older than what the servers hold.
+    pub fn issue(&self, index: &Index) -> Result<Change, IssueError> {
+        let Self { cluster, store, entropy, now, newer, only } = *self;
+        let mut change = Change::default();
+        let mut made = BTreeMap::new();
+        let wanted = keys_within(cluster, only);
+        let mut index = index.clone();
+        for name in wanted {
+            if index.public(&name).is_none() {
+                let key = entropy.make(&name, now);
+                index.keys.insert(name.clone(), key.entry.clone());
+                made.insert(name.clone(), key.secret.clone());
+                change.keys.push((name, key));
             }
         }
+        let keys = Keys { store, made, signers: Mutex::default(), authority: OnceLock::new() };
+        // Papers of one kind do not depend on each other.
+        let papers = Paper::within(cluster, only);
+        for papers in papers.chunk_by(|a, b| discriminant(a) == discriminant(b)) {
+            let texts = on_all_cores(papers, |paper| {
+                let exists = index.document(&paper.document()).is_some();
+                if exists && is_current(cluster, paper, &index, now, newer) {
+                    return Ok(None);
+                }
+                write(cluster, paper, &index, &keys, now, newer).map(Some)
+            });
+            for (paper, text) in papers.iter().zip(texts) {
+                if let Some(text) = text? {
+                    index.documents.insert(paper.document(), text.clone());
+                    change.documents.push((paper.document(), text));
+                }
+            }
+        }
+        Ok(change)
     }
-    Ok(change)
 }
 
 fn write(

@@ -52,6 +52,6 @@ pub use promotion::{Promotion, promotion};
 pub use redis_bundle::{
     PreparedRedis, REPLICATION_USER, RedisSecrets, prepare_redis, redis_bundle,
 };
-pub use review::{Newer, review};
+pub use review::{Newer, review, review_within};
 pub use sharing::exports_first;
 pub use succession::{Scribe, Stage, retiring_user, stage};

@@ -1,5 +1,6 @@
 //! What must exist: keys by name, and the documents that they sign.
 
+use super::handover::Role;
 use super::leafnode_claims::OWN_LEAFNODE_ROLE;
 use super::passing::{role_signer, system_signer};
 use super::sharing::{Activation, activations};
@@ -55,6 +56,24 @@ impl Paper {
         papers.extend(cluster.leafnodes.keys().cloned().map(Self::LeafnodeClient));
         papers.extend(cluster.redis_nodes().iter().map(|node| Self::RedisNode(node.name.clone())));
         papers
+    }
+
+    /// The same, of one account alone: its claims and its users', and what others consent to.
+    pub fn within(cluster: &Cluster, only: Option<&AccountName>) -> Vec<Self> {
+        let mut papers = Self::all(cluster);
+        papers.retain(|paper| only.is_none() || paper.account(cluster) == only);
+        papers
+    }
+
+    /// The account whose matter it is, if it is that of one alone.
+    fn account<'c>(&'c self, cluster: &'c Cluster) -> Option<&'c AccountName> {
+        match self {
+            Self::Activation(activation) => Some(&activation.user),
+            Self::Account(account) => Some(account),
+            Self::User(service) => Some(&cluster.services[service].account),
+            Self::LeafnodeUser(leafnode) => Some(&cluster.leafnodes[leafnode].account),
+            _ => None,
+        }
     }
 
     /// The name under which it is kept.
@@ -123,6 +142,19 @@ impl Paper {
 /// The operator's signing keys, the current one first.
 pub fn operator_signing_keys() -> impl Iterator<Item = KeyName> + Clone {
     (1..=OPERATOR_SIGNING_KEYS).map(KeyName::operator_signing)
+}
+
+/// Every key that the claims of an account alone and its users need, or every one.
+pub fn keys_within(cluster: &Cluster, only: Option<&AccountName>) -> Vec<KeyName> {
+    let Some(account) = only else {
+        return key_names(cluster);
+    };
+    let roles = Role::all(cluster, account).into_iter();
+    let of_roles = roles.flat_map(|role| {
+        let user = role.user.as_ref().map(|(user, _)| user.clone());
+        std::iter::once(role.key()).chain(user)
+    });
+    std::iter::once(KeyName::of_account(account)).chain(of_roles).collect()
 }
 
 /// Every key that must exist.

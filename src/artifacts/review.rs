@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::cores::on_all_cores;
-use super::paper::{Paper, key_names};
+use super::paper::{Paper, keys_within};
 use super::{certificates, claims, leafnode_claims, sharing};
 use crate::jwt::{AccountBody, ActivationBody, Claims, OperatorBody, UserBody, decode};
-use crate::model::{Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
+use crate::model::{AccountName, Cluster, OWN_ACCOUNT, SYSTEM_ACCOUNT, Validity};
 use crate::pki::Certificate;
 use crate::plan::{Kind, Observed, OnChange, PENDING, Plan, Record, RecordId, plan};
 use crate::secrets::{EVERYBODY, Index};
@@ -21,16 +21,27 @@ pub type Newer = BTreeMap<String, i64>;
 
 /// Plans what must be made or signed for the index to be what the model asks.
 pub fn review(cluster: &Cluster, index: &Index, now: Timestamp, newer: &Newer) -> Plan {
+    review_within(cluster, None, index, now, newer)
+}
+
+/// The same of an account alone, or of everything.
+pub fn review_within(
+    cluster: &Cluster,
+    only: Option<&AccountName>,
+    index: &Index,
+    now: Timestamp,
+    newer: &Newer,
+) -> Plan {
     let mut desired = Vec::new();
     let mut observed = Observed::default();
-    for name in key_names(cluster) {
+    for name in keys_within(cluster, only) {
         let id = RecordId::new(Kind::Key, &name);
         if index.public(&name).is_some() {
             observed.records.push(Record::new(id.clone()));
         }
         desired.push(Record::new(id));
     }
-    let papers = Paper::all(cluster);
+    let papers = Paper::within(cluster, only);
     for (wanted, found) in on_all_cores(&papers, |paper| compare(cluster, paper, index, now, newer))
     {
         desired.push(wanted);

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{IssueError, Newer, issue, issued_at};
+use super::{IssueError, Newer, issued_at};
 use crate::model::{AccountName, Client, Cluster};
 use crate::secrets::{
     Beside, Change, Document, EVERYBODY, Entropy, Index, KeyName, NewKey, Revocation, SecretStore,
@@ -36,6 +36,8 @@ pub struct Scribe<'a> {
     pub now: Timestamp,
     /// What the servers hold in a newer version.
     pub newer: &'a Newer,
+    /// The account whose papers alone are signed, where not those of all are.
+    pub only: Option<&'a AccountName>,
 }
 
 /// The name under which the former user key of a client is kept, until nobody lets it in any more.
@@ -122,11 +124,6 @@ impl Scribe<'_> {
         let key = retiring_user(client);
         let paper = Document::of_beside(&key);
         Change { gone: vec![(key, paper)], ..Change::default() }
-    }
-
-    /// Makes and signs what is lacking, or older than what the servers hold.
-    pub fn issue(&self, index: &Index) -> Result<Change, IssueError> {
-        issue(self.cluster, index, self.store, self.entropy, self.now, self.newer)
     }
 
     /// The old key and its paper under another name: with them it is proven that they open nothing any more.

@@ -113,6 +113,41 @@ async fn whatever_an_account_issued_until_a_time_is_void_and_stays_so() {
     assert_eq!((let_in(project, &new).await, let_in(project, &signed).await), (0, 5));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaked_does_not_wait_for_the_changes_of_other_accounts() {
+    let cluster = Cluster::applied();
+    let project = &cluster.project;
+    let old = creds(project, "wallet");
+    let others = |keys: &Keys| keys.index.document(&Document::account("GAME")).map(str::to_owned);
+    let before = others(&Keys::of(project));
+    // Neither is applied: a service of another account may say something new, and there is a new one.
+    let calls = "    calls:\n      - svc.ai.model.v1.select\n";
+    project.edit("catalog/game.yaml", calls, &format!("{calls}      - svc.quest.v1.generate\n"));
+    let new = "services:\n  scribe: {account: GAME, description: Notes., calls: [svc.quest.v1.generate]}\n";
+    project.edit("catalog/game.yaml", "services:\n", new);
+    run(project, &["revoke", "local", "user", "wallet"]);
+    assert_eq!(let_in(project, &old).await, 0);
+    let ended = run(project, &["rotate", "local", "user", "wallet", "--now"]);
+    assert_eq!(ended["rotation"]["done"], true);
+    let now = creds(project, "wallet");
+    assert_eq!((let_in(project, &old).await, let_in(project, &now).await), (0, 5));
+    let signers = run(project, &["rotate", "local", "signing-key", "wallet", "--now"]);
+    assert_eq!(signers["rotation"]["done"], true);
+    assert_eq!(let_in(project, &now).await, 0);
+    // Nothing of theirs was made or signed: that is the matter of an apply.
+    assert_eq!(others(&Keys::of(project)), before);
+    assert!(
+        Keys::of(project).index.document(&Document::user(&"scribe".parse().unwrap())).is_none()
+    );
+
+    // What the same account waits for would be signed along, unseen.
+    project.edit("catalog/commerce.yaml", "limits: {payload: 32 KiB}", "limits: {payload: 48 KiB}");
+    let said = refused(project, &["revoke", "local", "user", "wallet"]);
+    assert!(said.contains("revoke from the files that were applied"), "{said}");
+    project.run(&["apply", "local", "--yes"]).expect(0);
+    assert_eq!(cluster.failing_checks(), Vec::<String>::new());
+}
+
 #[test]
 fn what_cannot_be_revoked_is_refused_with_a_reason() {
     let project = Project::new();

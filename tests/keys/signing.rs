@@ -122,7 +122,7 @@ fn die_after(
     let (keys, model) = (Keys::of(project), model(project));
     let (store, newer) = (&keys.store, &Newer::new());
     let now = Timestamp::now();
-    let scribe = Scribe { cluster: &model, store, entropy: &OsEntropy, now, newer };
+    let scribe = Scribe { cluster: &model, store, entropy: &OsEntropy, now, newer, only: None };
     let roles = [Role::of((&model.services["wallet"]).into())];
     let change = step(&scribe, &roles, &keys.index).unwrap();
     store.commit(keys.index.generation, change).unwrap();

@@ -36,7 +36,7 @@ pub fn commit_at(
 ) {
     let (keys, model) = (Keys::of(project), model(project));
     let (store, newer) = (&keys.store, &Newer::new());
-    let scribe = Scribe { cluster: &model, store, entropy: &OsEntropy, now, newer };
+    let scribe = Scribe { cluster: &model, store, entropy: &OsEntropy, now, newer, only: None };
     let change = step(&scribe, &keys.index).unwrap();
     store.commit(keys.index.generation, change).unwrap();
 }

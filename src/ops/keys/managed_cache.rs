@@ -136,7 +136,7 @@ impl<'r, 'a, P: Platform> Run<'r, 'a, P> {
     fn scribe(&self) -> Scribe<'_> {
         let Ground { cluster, store, entropy, .. } = self.ground;
         let now = Timestamp::now();
-        Scribe { cluster, store: *store, entropy: *entropy, now, newer: &self.newer }
+        Scribe { cluster, store: *store, entropy: *entropy, now, newer: &self.newer, only: None }
     }
 
     /// A step that writes into the store.

@@ -47,7 +47,12 @@ pub async fn revoke<P: Provider>(
     what: Revoked<'_>,
     stop: &StopSign,
 ) -> Result<Rotated, OpsError> {
-    let (run, _) = Run::ready(site, true).await?;
+    let account = match what {
+        Revoked::User(client) => client.account(),
+        Revoked::Service(service) => &service.account,
+        Revoked::Account(account, _) => &account.name,
+    };
+    let (run, _) = Run::ready(site, true, Some(account.clone())).await?;
     match what {
         Revoked::User(client) => user::withdraw(run, client, stop).await,
         Revoked::Service(service) => signing::withdraw(run, service, stop).await,

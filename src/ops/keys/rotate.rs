@@ -10,7 +10,7 @@ use super::{
     user, way_in,
 };
 use crate::artifacts::{Promotion, promotion, retiring_user};
-use crate::model::{Client, Cluster, Period};
+use crate::model::{AccountName, Client, Cluster, Period};
 use crate::ops::execute::StopSign;
 use crate::ops::{OpsError, Site};
 use crate::provider::Provider;
@@ -42,6 +42,15 @@ impl Target<'_> {
             Self::User(_) => true,
             Self::SigningKey(signers) => !matches!(signers, Signers::System),
             _ => false,
+        }
+    }
+
+    /// The account whose claims are changed, where nothing else is.
+    fn account(self) -> Option<AccountName> {
+        match self {
+            Self::User(client) => Some(client.account().clone()),
+            Self::SigningKey(signers) => Some(signers.account()),
+            _ => None,
         }
     }
 
@@ -152,7 +161,9 @@ pub async fn rotate<P: Provider>(
     // Whoever died while nodes restarted may have left one of them stopped; the next restart begins with it.
     let restarting = matches!(target, Target::OperatorKey)
         && promotion(&site.store.index()?) == Promotion::Dropped;
-    let (mut run, mut world) = Run::ready(site, (wish.leaked && in_claims) || restarting).await?;
+    let leaked = wish.leaked && in_claims;
+    let only = if leaked { target.account() } else { None };
+    let (mut run, mut world) = Run::ready(site, leaked || restarting, only).await?;
     if matches!(target, Target::SigningKey(Signers::System)) {
         world = way_in::restore(&mut run, world, stop).await?;
     }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::Step;
-use crate::artifacts::{Newer, Scribe, review};
-use crate::model::{Client, Cluster};
+use crate::artifacts::{Newer, Scribe, review, review_within};
+use crate::model::{AccountName, Client, Cluster};
 use crate::nats::{ClaimsError, Varz, lookup, push};
 use crate::ops::cache;
 use crate::ops::execute::StopSign;
@@ -27,6 +27,8 @@ pub(super) struct Run<'r, 'a, P> {
     pub site: &'r Site<'a, P>,
     /// What the servers hold in a newer version than the index.
     pub newer: Newer,
+    /// The account whose papers alone are signed: what has leaked does not wait for the changes of others.
+    pub only: Option<AccountName>,
     /// The index, as this run has left it.
     pub index: Index,
     /// What was done in this run.
@@ -37,13 +39,17 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
     /// Looks whether anything can be rotated: nothing else may be under way, and its proof must be possible.
     ///
     /// A key that has leaked is revoked where it can be, although a node is away: the run fails at its proof, and the next
-    /// one goes on.
-    pub async fn ready(site: &'r Site<'a, P>, leaked: bool) -> Result<(Self, World), OpsError> {
+    /// one goes on. Then it is also the matter of its account `only`, where that is all that it takes.
+    pub async fn ready(
+        site: &'r Site<'a, P>,
+        leaked: bool,
+        only: Option<AccountName>,
+    ) -> Result<(Self, World), OpsError> {
         let index = made(site.cluster, site.store)?;
         let world = observe(site, &index).await?;
         let newer = world.newer();
         match leaked {
-            true => reviewed_claims(site.cluster, &index, site.now(), &newer)?,
+            true => reviewed_claims(site.cluster, only.as_ref(), &index, site.now(), &newer)?,
             false => reviewed(site.cluster, &index, site.now(), &newer)?,
         }
         let mut nodes = site.cluster.nodes.iter().zip(&world.health);
@@ -53,7 +59,7 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
             let what = format!("{} does not answer, and every node is to be tried", node.name);
             return Err(OpsError::Unready(what));
         }
-        Ok((Self { site, newer, index, steps: Vec::new() }, world))
+        Ok((Self { site, newer, only, index, steps: Vec::new() }, world))
     }
 
     /// Looks whether to hand out certificates or passwords would do no more than that: what else is to be done to nodes
@@ -139,7 +145,8 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
     pub fn scribe(&self) -> Scribe<'_> {
         let Site { cluster, store, entropy, .. } = self.site;
         let now = self.site.now();
-        Scribe { cluster, store: *store, entropy: *entropy, now, newer: &self.newer }
+        let (newer, only) = (&self.newer, self.only.as_ref());
+        Scribe { cluster, store: *store, entropy: *entropy, now, newer, only }
     }
 
     /// Has every server take the claims of an account as they stand in the index.
@@ -217,11 +224,12 @@ pub(super) fn reviewed(
 /// The same of what a revocation would sign as well: a certificate that is about to end holds up no leaked key.
 fn reviewed_claims(
     cluster: &Cluster,
+    only: Option<&AccountName>,
     index: &Index,
     now: Timestamp,
     newer: &Newer,
 ) -> Result<(), OpsError> {
-    let plan = review(cluster, index, now, newer);
+    let plan = review_within(cluster, only, index, now, newer);
     let remedy = format!(
         ", and would be signed as well; revoke from the files that were applied, or: natsops apply {}",
         cluster.environment

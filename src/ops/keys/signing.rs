@@ -69,7 +69,7 @@ pub enum Signers<'c> {
 }
 
 impl Signers<'_> {
-    fn account(&self) -> AccountName {
+    pub(super) fn account(&self) -> AccountName {
         match self {
             Self::Client(client) => client.account().clone(),
             Self::Account(account) => account.name.clone(),
