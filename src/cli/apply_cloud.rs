@@ -62,7 +62,7 @@ pub fn run(cloud: Cloud, wish: &Wish<'_>) -> Result<u8, Failure> {
             Left::OutOfReach => Done { left: plan.clone(), checks: None },
             Left::Something => {
                 let grounds = Grounds { ground, site, reach: wish.reach };
-                carry_out(&cloud, &grounds, stop, &progress).await?
+                carry_out(&cloud, &grounds, &plan, (stop, &progress)).await?
             }
         };
         progress.finish();
@@ -147,8 +147,8 @@ struct Grounds<'g, 'a> {
 
 impl Grounds<'_, '_> {
     /// Makes the platform what it should be, then what runs on the servers, where they can be reached.
-    async fn apply(&self, stop: &StopSign) -> Result<Done, OpsError> {
-        let left = platform::apply(&self.ground, stop).await?;
+    async fn apply(&self, agreed: &Plan, stop: &StopSign) -> Result<Done, OpsError> {
+        let left = platform::apply(&self.ground, agreed, stop).await?;
         if self.reach == Reach::Never {
             return Ok(Done { left, checks: None });
         }
@@ -172,13 +172,11 @@ impl Grounds<'_, '_> {
 async fn carry_out(
     cloud: &Cloud,
     grounds: &Grounds<'_, '_>,
-    stop: &StopSign,
-    progress: &Progress,
+    agreed: &Plan,
+    (stop, progress): (&StopSign, &Progress),
 ) -> Result<Done, Failure> {
     let platform = grounds.ground.platform;
-    if stop.is_raised() {
-        return Err(OpsError::Interrupted.into());
-    }
+    stop.heed()?;
     platform.anchor().await.map_err(OpsError::from)?;
-    cloud.under_lease(platform, ("apply", progress, stop), grounds.apply(stop)).await
+    cloud.under_lease(platform, ("apply", progress, stop), grounds.apply(agreed, stop)).await
 }

@@ -10,10 +10,11 @@ use super::plan_view::view;
 use super::progress::Progress;
 use super::{exit, paint};
 use crate::model::Cluster;
-use crate::ops::platform::{destroy, plan_destroy};
+use crate::ops::platform::{Ground, destroy, plan_destroy};
 use crate::plan::{ActionKind, Kind, Plan};
 use crate::provider::Platform as _;
-use crate::secrets::SecretStore as _;
+use crate::provider::aws::AwsProvider;
+use crate::secrets::{Index, SecretStore as _};
 
 /// What stays unless its deletion is asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +80,12 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
                 true => Some(cloud.lease(&platform, ("destroy", &progress, stop)).await?),
                 false => None,
             };
-            let outcome = destroy(&ground, &index, &plan, snapshot(wish), stop).await;
+            let outcome = match unmoved(&ground, &index, (&plan, &keep)).await {
+                Ok(()) => destroy(&ground, &index, &plan, snapshot(wish), stop)
+                    .await
+                    .map_err(Failure::from),
+                Err(moved) => Err(moved),
+            };
             let given = match lease {
                 Some(lease) => lease.give_back().await,
                 None => Ok(()),
@@ -93,6 +99,24 @@ pub fn run(cluster: Cluster, wish: &Wish<'_>) -> Result<u8, Failure> {
     let plan = outcome.map_err(|failure| failure.next(format!("natsops destroy {environment}")))?;
     tell(wish, &plan);
     Ok(exit::DONE)
+}
+
+/// Fails where somebody has changed the world since the plan was shown: nobody does any more, with the lease.
+async fn unmoved(
+    ground: &Ground<'_, AwsProvider<'_>>,
+    index: &Index,
+    (plan, keep): (&Plan, &[Kind]),
+) -> Result<(), Failure> {
+    let environment = ground.cluster.environment.as_str();
+    let seen = ground.platform.observe(false).await.map_err(crate::ops::OpsError::from)?;
+    if seen.protected {
+        return Err(protected(environment, PROTECTED));
+    }
+    if plan_destroy(ground, index, &seen, keep) == *plan {
+        return Ok(());
+    }
+    let what = "somebody has changed the environment since the plan was shown";
+    Err(Failure::new(exit::REFUSED, what).safe("nothing was changed"))
 }
 
 /// The name of the cache's last snapshot. The moment makes it unique, since AWS keeps it until somebody deletes it.

@@ -15,8 +15,9 @@ use crate::ops::checks::Outcome;
 use crate::ops::{Event, Reporter};
 use crate::plan::{Action, ActionKind, Effect, RecordId};
 
-/// Off a terminal, a wait is mentioned this often at most.
+/// Off a terminal, waits are mentioned this often at most, and the same one again after so long.
 const MENTION: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// A step that usually takes so many seconds has a line of its own.
 const LONG: u64 = 5;
@@ -33,6 +34,8 @@ pub struct Progress {
 struct State {
     begin: Instant,
     mentioned: Instant,
+    /// What was mentioned last.
+    last: String,
     /// In the order of their beginnings; some run beside each other.
     phases: Vec<(String, Option<Duration>)>,
     /// The steps that take long and go on now.
@@ -54,7 +57,13 @@ impl Progress {
             all,
             bar,
             live,
-            state: Mutex::new(State { begin: now, mentioned: now, phases, rows }),
+            state: Mutex::new(State {
+                begin: now,
+                mentioned: now,
+                last: String::new(),
+                phases,
+                rows,
+            }),
         }
     }
 
@@ -119,8 +128,10 @@ impl Progress {
     pub fn wait(&self, text: &str) {
         self.bar.set_message(text.to_owned());
         let mut state = self.lock();
-        if !self.live && state.mentioned.elapsed() > MENTION {
+        let pause = if state.last == text { AGAIN } else { MENTION };
+        if !self.live && state.mentioned.elapsed() > pause {
             state.mentioned = Instant::now();
+            text.clone_into(&mut state.last);
             drop(state);
             self.line(&format!("  … {text}"));
         }

@@ -155,18 +155,35 @@ impl<P: Platform> Ground<'_, P> {
     }
 }
 
-/// Rules of our own groups that nobody asks for.
+/// Rules of our own groups that nobody asks for. The ways to a group that is there, and that nobody asks for any more, stay
+/// with it.
 fn stray_rules(desired: &[Record], seen: &Seen) -> BTreeSet<RecordId> {
     let wanted: BTreeSet<&RecordId> = desired.iter().map(|record| &record.id).collect();
-    let rules = seen.records.iter().map(|record| &record.id);
-    rules.filter(|id| id.kind == Kind::SecurityRule && !wanted.contains(id)).cloned().collect()
+    let ids = || seen.records.iter().map(|record| &record.id).filter(|id| !wanted.contains(id));
+    let left: BTreeSet<&str> =
+        ids().filter(|id| id.kind == Kind::SecurityGroup).map(|id| id.name.as_str()).collect();
+    let ends = |id: &RecordId| {
+        let words = id.name.split(' ').next().into_iter().chain(id.name.rsplit(' ').next());
+        words.into_iter().any(|word| left.contains(word))
+    };
+    ids().filter(|id| id.kind == Kind::SecurityRule && !ends(id)).cloned().collect()
 }
 
-/// Makes everything what it should be. The anchor is there, and the lease is held.
-pub async fn apply<P: Platform>(ground: &Ground<'_, P>, stop: &StopSign) -> Result<Plan, OpsError> {
+/// Makes everything what it should be. The anchor is there, and the lease is held. What `agreed` does not show is not done:
+/// somebody else may have changed the world since.
+pub async fn apply<P: Platform>(
+    ground: &Ground<'_, P>,
+    agreed: &Plan,
+    stop: &StopSign,
+) -> Result<Plan, OpsError> {
     let index = ground.store.index()?;
     phase(ground.reporter, "seal", async || {
-        perform(ground, &index, &Only::Kinds(&SEAL), stop).await
+        let plan = ground.plan(&index).await?.plan;
+        if let Some(id) = unseen(&plan, agreed) {
+            let what = format!("{id} is to be changed as well, which the plan did not show");
+            return Err(OpsError::Unready(what));
+        }
+        follow(ground, &index, (&plan, &Only::Kinds(&SEAL)), stop).await
     })
     .await?;
     stop.heed()?;
@@ -207,6 +224,19 @@ fn identity<P: Platform>(ground: &Ground<'_, P>, index: Index) -> Result<Index, 
     Ok(ground.store.commit(index.generation, change)?)
 }
 
+/// What a plan changes, or takes away, that another does not. Things that only begin may be told of in other words a moment
+/// later, and the anchor has just been made.
+fn unseen<'p>(plan: &'p Plan, agreed: &Plan) -> Option<&'p RecordId> {
+    let takes = |action: &Action| matches!(action.action, ActionKind::Delete | ActionKind::Replace);
+    let shown: BTreeMap<&RecordId, &Action> = agreed.changes().map(|a| (&a.id, a)).collect();
+    let is_new = |action: &&Action| {
+        let known = shown.get(&action.id);
+        known.is_none_or(|shown| takes(action) && shown.action != action.action)
+    };
+    let mut others = plan.changes().filter(|action| action.id.kind != Kind::S3Bucket);
+    others.find(is_new).map(|action| &action.id)
+}
+
 /// Which actions of a plan are performed.
 enum Only<'a> {
     All,
@@ -220,6 +250,15 @@ async fn perform<P: Platform>(
     stop: &StopSign,
 ) -> Result<(), OpsError> {
     let plan = ground.plan(index).await?.plan;
+    follow(ground, index, (&plan, only), stop).await
+}
+
+async fn follow<P: Platform>(
+    ground: &Ground<'_, P>,
+    index: &Index,
+    (plan, only): (&Plan, &Only<'_>),
+    stop: &StopSign,
+) -> Result<(), OpsError> {
     let wanted = |kind: Kind| match only {
         Only::All => !matches!(kind, Kind::Key | Kind::Certificate | Kind::Jwt),
         Only::Kinds(kinds) => kinds.contains(&kind),

@@ -122,6 +122,12 @@ const OTHER_KEY: (&str, &str) = ("kms_key: alias/natsops-prod", "kms_key: alias/
 pub const REFUSED: &[Refused] = &[
     refused("size: 500 GiB\n", "size: 400 GiB\n", ("volume", "nats-5", &["size"]), "only grows"),
     refused(
+        "cluster: 6222",
+        "cluster: 6223",
+        ("security-group", "nodes", &["cluster_port"]),
+        "would lose each other at once",
+    ),
+    refused(
         "instance_type: m6i.large",
         "instance_type: m6i.xlarge",
         ("instance", "nats-4", &["type"]),

@@ -283,6 +283,25 @@ fn a_volume_whose_hardware_failed_and_a_load_balancer_that_was_not_made_are_told
     assert_eq!(kinds, ["update load-balancer natsops-prod"]);
 }
 
+/// AWS remembers the token of an interface for longer than the interface lives.
+#[test]
+fn an_interface_that_somebody_deleted_is_made_again() {
+    let stage = Stage::new();
+    stage.aws.faults(&json!({
+        "mode": "error", "service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity",
+        "status": 500, "times": 1000,
+    }));
+    stage.apply();
+    stage.aws.post("clear-faults", &json!(null));
+    stage.by_hand(
+        "named = [{'Name': 'tag:natsops:node', 'Values': ['nats-4']}]
+[lone] = ec2.describe_network_interfaces(Filters=named)['NetworkInterfaces']
+ec2.delete_network_interface(NetworkInterfaceId=lone['NetworkInterfaceId'])",
+    );
+    stage.apply().expect(0);
+    stage.in_sync();
+}
+
 /// A machine that has just begun takes no volume, and a cache takes no users whose group has just begun: the next run waits
 /// for both.
 #[test]

@@ -13,6 +13,7 @@ mod fields;
 mod keys;
 mod large;
 mod life;
+mod overtaken;
 mod refusals;
 mod replace;
 mod sessions;

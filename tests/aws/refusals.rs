@@ -109,6 +109,19 @@ fn a_network_that_lacks_something_is_told_before_anything_is_made() {
     stage.aws.trusted();
 }
 
+/// A NAT gateway leads to everything, whatever endpoints there are.
+#[test]
+fn a_network_with_a_nat_gateway_needs_no_endpoints() {
+    let stage = Stage::new();
+    stage.by_hand(
+        "ec2.delete_vpc_endpoints(VpcEndpointIds=list(NETWORK['endpoints'].values()))
+address = ec2.allocate_address(Domain='vpc')['AllocationId']
+gateway = ec2.create_nat_gateway(SubnetId=list(NETWORK['subnets'].values())[0], AllocationId=address)['NatGateway']['NatGatewayId']
+ec2.create_route(RouteTableId=NETWORK['route_table'], DestinationCidrBlock='0.0.0.0/0', NatGatewayId=gateway)",
+    );
+    stage.run(&["plan", "prod"]).expect(0);
+}
+
 /// Each: what stands in the file instead, and what is said about it.
 #[test]
 fn a_file_that_does_not_fit_the_network_is_told_before_anything_is_made() {

@@ -85,10 +85,19 @@ dns.change_resource_record_sets(HostedZoneId=zone(), ChangeBatch=batch)"
         ))
     };
     stranger("CREATE");
+    // Somebody's task is still in a group of ours.
+    let task = stage.by_hand(
+        "task = ec2.create_network_interface(SubnetId=list(NETWORK['subnets'].values())[0], Description='a task of the shop',
+    Groups=[group('natsops-prod-clients')])
+print(task['NetworkInterface']['NetworkInterfaceId'])",
+    );
     let kept = stage.run(&["destroy", "prod", "--yes"]).expect(1);
-    let words = "records that are not ours: game.prod.internal A";
-    assert!(kept.stderr.contains(words), "{}", kept.stderr);
+    let task_is_named = format!("in use by {task} of a task of the shop");
+    for words in ["records that are not ours: game.prod.internal A", &task_is_named] {
+        assert!(kept.stderr.contains(words), "{}", kept.stderr);
+    }
     stranger("DELETE");
+    stage.by_hand(&format!("ec2.delete_network_interface(NetworkInterfaceId='{task}')"));
     stage.run(&["destroy", "prod", "--yes"]).expect(0);
     let left = stage.by_hand(
         "path = {'Key': 'Path', 'Option': 'Recursive', 'Values': ['/natsops']}

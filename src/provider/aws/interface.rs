@@ -87,28 +87,44 @@ pub fn of_environment(aws: &AwsProvider<'_>) -> Filter {
     Filter::builder().name(format!("tag:{ENVIRONMENT}")).values(aws.names.environment()).build()
 }
 
-/// Makes an interface. The token makes a repeated call harmless; so does the address, which only one can have.
+/// How many interfaces a node may have had within the time that AWS remembers tokens.
+const TOKENS: u32 = 20;
+
+/// Makes an interface. The token makes a repeated call harmless; so does the address, which only one can have. AWS remembers
+/// tokens for longer than interfaces live, so that of one that is gone is followed by another, in the same order each time.
 pub async fn create(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
+    let mut turn = 0;
+    let id = loop {
+        match ask(aws, node, turn).await {
+            Err(error) if turn + 1 < TOKENS && is_spent(&error) => turn += 1,
+            outcome => break outcome?,
+        }
+    };
+    aws.known.keep(Kind::NetworkInterface, node.name.as_str(), id);
+    Ok(())
+}
+
+/// Whether a token is that of an interface that is gone, or that was asked for otherwise.
+fn is_spent(error: &CloudError) -> bool {
+    error.is("InvalidNetworkInterfaceID.NotFound") || error.is("IdempotentParameterMismatch")
+}
+
+/// Asks for an interface, with the token of a turn; gives its id.
+async fn ask(aws: &AwsProvider<'_>, node: &Node, turn: u32) -> Result<String, CloudError> {
     let network = aws.known.network()?;
     let subnet = network.subnets.get(node.zone.as_str());
     let subnet = subnet.map(|subnet| subnet.id.clone()).unwrap_or_default();
     let address = node.address.to_string();
-    // Another group is another environment of the same name: AWS remembers tokens for longer than things live.
+    // Another group is another environment of the same name.
     let group = aws.known.id(Kind::SecurityGroup, Group::Nodes.word())?;
     let name = format!("{}-{}", aws.names.stem(), node.name);
     let more = [("Name", name.as_str()), (NODE, node.name.as_str()), (GENERATION, "1")];
+    let turn = turn.to_string();
+    let token =
+        aws.names.token(&["interface", node.name.as_str(), &subnet, &address, &group, &turn]);
     aws.pacer.turn(Pace::Change).await;
-    let answer = aws
-        .clients
-        .ec2
-        .create_network_interface()
-        .client_token(aws.names.token(&[
-            "interface",
-            node.name.as_str(),
-            &subnet,
-            &address,
-            &group,
-        ]))
+    let call = aws.clients.ec2.create_network_interface().client_token(token);
+    let answer = call
         .description(format!("natsops {}: {}", aws.names.environment(), node.name))
         .subnet_id(&subnet)
         .private_ip_address(&address)
@@ -117,9 +133,8 @@ pub async fn create(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError
         .send()
         .await
         .of("CreateNetworkInterface")?;
-    let id = answer.network_interface.and_then(|interface| interface.network_interface_id);
-    aws.known.keep(Kind::NetworkInterface, node.name.as_str(), id.unwrap_or_default());
-    Ok(())
+    let interface = answer.network_interface;
+    Ok(interface.and_then(|interface| interface.network_interface_id).unwrap_or_default())
 }
 
 /// Puts an interface back into its group.

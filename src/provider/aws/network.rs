@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::types::{
-    Filter, LocationType, RouteTable, State, Subnet as Ec2Subnet, VpcAttributeName, VpcEndpoint,
+    Filter, LocationType, RouteState, RouteTable, State, Subnet as Ec2Subnet, VpcAttributeName,
+    VpcEndpoint,
 };
 use ipnet::Ipv4Net;
 
@@ -252,7 +253,9 @@ fn ways_out(
         let table = table_of(&subnet.id, tables);
         let nat = table.is_some_and(|table| {
             table.routes().iter().any(|route| {
+                // One whose gateway is gone is a black hole.
                 route.destination_cidr_block() == Some("0.0.0.0/0")
+                    && route.state() == Some(&RouteState::Active)
                     && (route.nat_gateway_id().is_some() || route.transit_gateway_id().is_some())
             })
         });

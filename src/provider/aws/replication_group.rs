@@ -59,9 +59,9 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> O
                 OnChange::Forbidden("somebody else's cache has this name"),
             )
             .field("status", SERVING, OnChange::InPlace)
-            .field("node_type", redis.node_type.as_deref().unwrap_or_default(), OnChange::InPlace)
+            .field("node_type", redis.node_type.as_deref().unwrap_or_default(), OnChange::Restart)
             .field("engine", ENGINE, OnChange::Forbidden(SEALED))
-            .field("version", VERSION, OnChange::InPlace)
+            .field("version", VERSION, OnChange::Restart)
             .field("shards", redis.shards, OnChange::Forbidden(resharding))
             .field("replicas_per_shard", redis.replicas_per_shard, OnChange::InPlace)
             .field("port", Redis::PORT, OnChange::Forbidden(SEALED))

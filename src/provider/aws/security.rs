@@ -76,6 +76,10 @@ fn between(from: Group, to: Group, port: u16) -> [Rule; 2] {
     ]
 }
 
+/// The field of the nodes' group that names the port of the routes between them.
+const PORT: &str = "cluster_port";
+const FIXED: &str = "all nodes would lose each other at once: the port of their routes is settled with the first apply";
+
 /// Every rule that should be.
 pub fn rules(cluster: &Cluster, settings: &AwsSettings) -> Vec<Rule> {
     let ports = &cluster.ports;
@@ -123,9 +127,18 @@ pub fn desired(names: Names<'_>, cluster: &Cluster, settings: &AwsSettings) -> V
     let mut records: Vec<Record> = groups(cluster)
         .map(|word| {
             let owner = "somebody else's group has this name";
-            Record::new(group(word))
-                .field("owner", names.environment(), OnChange::Forbidden(owner))
-                .complete()
+            let record = Record::new(group(word)).field(
+                "owner",
+                names.environment(),
+                OnChange::Forbidden(owner),
+            );
+            match word {
+                Group::Nodes => {
+                    record.field(PORT, cluster.ports.cluster, OnChange::Forbidden(FIXED))
+                }
+                _ => record,
+            }
+            .complete()
         })
         .collect();
     records.extend(rules(cluster, settings).into_iter().map(|rule| {
@@ -177,8 +190,32 @@ pub async fn observe(aws: &AwsProvider<'_>) -> Result<Vec<Record>, CloudError> {
         .items()
         .send();
     let rules = pages.collect::<Result<Vec<_>, _>>().await.of("DescribeSecurityGroupRules")?;
-    records.extend(rules.iter().filter_map(|rule| seen(aws, rule)));
+    let found: Vec<Record> = rules.iter().filter_map(|rule| seen(aws, rule)).collect();
+    let nodes = RecordId::new(Kind::SecurityGroup, Group::Nodes.word());
+    records = records
+        .into_iter()
+        .map(|record| match record.id == nodes {
+            true => record.field(PORT, routes(aws.cluster, &found), OnChange::InPlace),
+            false => record,
+        })
+        .collect();
+    records.extend(found);
     Ok(records)
+}
+
+/// The port on which nodes may reach each other: that of the file, unless there are only others.
+fn routes(cluster: &Cluster, rules: &[Record]) -> String {
+    let word = Group::Nodes.word();
+    let port = |rule: &Record| {
+        let name = rule.id.name.strip_prefix(&format!("{word} in tcp "))?;
+        name.strip_suffix(&format!(" from {word}")).map(str::to_owned)
+    };
+    let wanted = cluster.ports.cluster.to_string();
+    let found: Vec<String> = rules.iter().filter_map(port).collect();
+    match found.first() {
+        Some(other) if !found.contains(&wanted) => other.clone(),
+        _ => wanted,
+    }
 }
 
 /// The value of a tag of EC2.
