@@ -202,6 +202,9 @@ fn what_does_not_cross_is_neither_stored_nor_pulled_elsewhere() {
         exported: "evt.a.done.v1".parse().unwrap(),
     }];
     assert_eq!(stored(&cluster, "evt.a.done.v1"), ("OWN ALL".to_owned(), 1));
+    // Who pulls it over there has it in no stream of its own.
+    cluster.passages[0].kind = PassageKind::Stored;
+    assert_eq!(stored(&cluster, "evt.a.done.v1"), ("OWN".to_owned(), 0));
 }
 
 #[test]

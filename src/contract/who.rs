@@ -113,7 +113,10 @@ impl Who<'_> {
         let of_party =
             |party: &Party<'_>| party.account == account && overlaps(&party.subject, pattern);
         let of_crossing = |crossing: &Crossing<'_>| {
-            crossing.to == account && overlaps(crossing.subject.as_str(), pattern)
+            // What is pulled across a border never comes to the other side by itself.
+            crossing.to == account
+                && crossing.kind != PassageKind::Stored
+                && overlaps(crossing.subject.as_str(), pattern)
         };
         self.publishes.is_empty()
             || self.publishes.iter().any(of_party)

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod aws;
+mod bounds;
 mod buckets;
 mod cache;
 mod catalog;

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use natsops::artifacts::trusted;
 use natsops::jwt::{AccountBody, Claims, SigningKey, Template, decode};
 use natsops::nats::{Probe, Tls, push, tls};
@@ -59,6 +61,9 @@ async fn a_service_that_only_serves_answers_and_says_nothing_else() {
     let cluster = Cluster::idle();
     let project = &cluster.project;
     project.edit("catalog/commerce.yaml", "services:\n", ONLY_SERVES);
+    let calls = "      - svc.wallet.v1.balance\n";
+    let more = format!("{calls}      - svc.rates.v1.get\n");
+    project.edit("catalog/commerce.yaml", calls, &more);
     project.run(&["apply", "local", "--yes"]).expect(0);
     let mut server = sign_in(project, "rates").await.unwrap();
     for subject in ["evt.store.purchase.completed.v1", "_INBOX.store.1", "$JS.API.INFO"] {
@@ -66,6 +71,43 @@ async fn a_service_that_only_serves_answers_and_says_nothing_else() {
         assert!(refuses(&mut server, &words).await, "it may publish {subject}");
     }
     assert!(refuses(&mut server, "SUB svc.rates.v1.get 1\r\nUNSUB 1\r\n").await);
+
+    // It answers each request, and once.
+    let rates = crate::cluster::client(project, "rates").await;
+    let mut requests =
+        rates.queue_subscribe("svc.rates.v1.get", "q.rates".to_owned()).await.unwrap();
+    rates.flush().await.unwrap();
+    let caller = crate::cluster::client(project, "store").await;
+    let asking = tokio::spawn(async move {
+        loop {
+            // Other nodes hear of a subscription a moment later.
+            let inbox = caller.new_inbox();
+            let mut answers = caller.subscribe(inbox.clone()).await.unwrap();
+            let reply = inbox.clone();
+            caller.publish_with_reply("svc.rates.v1.get", reply, "".into()).await.unwrap();
+            let second = Duration::from_secs(1);
+            let mut heard = Vec::new();
+            while let Ok(Some(answer)) = tokio::time::timeout(second, answers.next()).await {
+                heard.extend(answer.status.is_none().then_some(answer.payload));
+            }
+            if !heard.is_empty() {
+                return heard;
+            }
+        }
+    });
+    let answering = async {
+        while let Some(request) = requests.next().await {
+            let reply = request.reply.unwrap();
+            for text in ["once", "twice"] {
+                rates.publish(reply.clone(), text.into()).await.unwrap();
+            }
+        }
+    };
+    let heard = tokio::select! {
+        () = answering => unreachable!("it listens on"),
+        heard = asking => heard.unwrap(),
+    };
+    assert_eq!(heard, ["once"]);
 }
 
 const ONLY_SERVES: &str = "services:

@@ -216,6 +216,18 @@ const MISTAKES: &[Mistake] = &[
         "fast]",
     ),
     mistake(GAME, "  GAME_AI:\n", "  KV_AI:\n", "reserved-name", "KV_AI"),
+    mistake(GAME, "    max_age: 2d\n", "    max_age: 50ms\n", "below-minimum", "50ms"),
+    mistake(GAME, "    ttl: 30s\n", "    ttl: 10ms\n", "below-minimum", "10ms"),
+    mistake(GAME, "        ack_wait: 2m\n", "        ack_wait: 0s\n", "below-minimum", "0s"),
+    mistake(GAME, "        ack_wait: 2m\n", "        backoff: [0s]\n", "below-minimum", "0s]"),
+    mistake(GAME, "    max_bytes: 80 GB\n", "    max_bytes: 0 B\n", "below-minimum", "0 B"),
+    mistake(
+        COMMERCE,
+        "    limits: {payload: 64 KiB}\n",
+        "    limits: {payload: 256 KiB}\n",
+        "beyond-account",
+        "256 KiB",
+    ),
     mistake(
         GAME,
         "    max_bytes: 80 GB\n",

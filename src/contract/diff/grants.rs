@@ -9,24 +9,24 @@ use crate::model::{AccountName, Cluster, Permissions};
 pub fn services(sides: &Sides<'_>, changes: &mut Vec<Change>) {
     for (name, old) in &sides.before.services {
         match sides.after.services.get(name) {
-            None => changes.push(Change::new(
-                Effect::Breaking,
-                "service-gone",
-                &old.account,
-                name,
-                "the service is gone, and its creds open nothing".to_owned(),
-            )),
-            Some(new) if new.account != old.account => changes.push(Change::new(
-                Effect::Breaking,
-                "service-moved",
-                &old.account,
-                name,
-                format!("the service moves to account {}, and its creds open nothing", new.account),
-            )),
+            None => {
+                let what = "the service is gone, and its creds open nothing".to_owned();
+                let change =
+                    Change::new(Effect::Breaking, "service-gone", &old.account, name, what);
+                changes.push(change.affecting(all_affected(sides, old.into())));
+            }
+            Some(new) if new.account != old.account => {
+                let account = &new.account;
+                let what =
+                    format!("the service moves to account {account}, and its creds open nothing");
+                let change =
+                    Change::new(Effect::Breaking, "service-moved", &old.account, name, what);
+                changes.push(change.affecting(all_affected(sides, old.into())));
+            }
             Some(new) => {
                 taken(sides, old.into(), new.into(), changes);
                 added(old.into(), new.into(), changes);
-                limits::service(old, new, changes);
+                limits::service(sides, old, new, changes);
                 limits::connections(old, new, changes);
                 limits::cache(old, new, changes);
             }
@@ -51,7 +51,8 @@ pub fn leafnodes(sides: &Sides<'_>, changes: &mut Vec<Change>) {
     let (before, after) = (&sides.before.leafnodes, &sides.after.leafnodes);
     for (name, old) in before {
         let gone = |code, what: String| {
-            Change::new(Effect::Breaking, code, &old.account, Holder::from(old), what)
+            let change = Change::new(Effect::Breaking, code, &old.account, Holder::from(old), what);
+            change.affecting(all_affected(sides, old.into()))
         };
         match after.get(name) {
             None => {
@@ -135,6 +136,11 @@ fn gone(verb: Verb) -> (&'static str, &'static str) {
         Verb::Subscribes => ("subscribe-gone", "may no longer subscribe"),
         Verb::Consumes => ("consumer-gone", "may no longer pull"),
     }
+}
+
+/// The same of everything that somebody published who is gone from the account.
+fn all_affected(sides: &Sides<'_>, old: Holder<'_>) -> Vec<String> {
+    grants(old).iter().flat_map(|grant| affected(sides, grant)).collect()
 }
 
 /// Those who heard what nobody publishes any more when a publisher falls silent.

@@ -1,8 +1,10 @@
 //! Limits that became smaller or larger.
 
+use std::cmp::Ordering;
+
 use super::{Change, Effect, Sides};
 use crate::contract::holders;
-use crate::model::{Account, KeyPattern, Service};
+use crate::model::{Account, ByteSize, Cluster, KeyPattern, Service};
 
 /// Accounts that went or came, and the limits of those that stayed.
 pub fn accounts(sides: &Sides<'_>, changes: &mut Vec<Change>) {
@@ -32,43 +34,45 @@ fn account(sides: &Sides<'_>, old: &Account, new: &Account, changes: &mut Vec<Ch
         let all = holders(sides.before).filter(|holder| holder.account() == &old.name);
         all.map(|holder| holder.to_string())
     };
-    let mut smaller = |effect, what: &str, from: String, to: String| {
+    let mut tell = |what: &str, smaller: Effect, order: Ordering, from: String, to: String| {
         let words = format!("{what} of the account: {to}, before {from}");
-        let change = Change::new(effect, "limit-smaller", &old.name, &old.name, words);
-        changes.push(change.affecting(members()));
+        let of = |effect, code| Change::new(effect, code, &old.name, &old.name, words);
+        match order {
+            Ordering::Less => changes.push(of(smaller, "limit-smaller").affecting(members())),
+            Ordering::Greater => changes.push(of(Effect::Addition, "limit-larger")),
+            Ordering::Equal => {}
+        }
     };
-    if after.payload < before.payload {
-        let (from, to) = (before.payload.to_string(), after.payload.to_string());
-        smaller(Effect::Breaking, "the largest message", from, to);
+    let (from, to) = (before.payload, after.payload);
+    let words = (from.to_string(), to.to_string());
+    tell("the largest message", Effect::Breaking, to.cmp(&from), words.0, words.1);
+    for (what, from, to) in [
+        ("connections", before.connections, after.connections),
+        ("subscriptions of a connection", before.subscriptions, after.subscriptions),
+    ] {
+        tell(what, Effect::Notable, to.cmp(&from), from.to_string(), to.to_string());
     }
-    if after.connections < before.connections {
-        let (from, to) = (before.connections.to_string(), after.connections.to_string());
-        smaller(Effect::Notable, "connections", from, to);
-    }
-    if after.subscriptions < before.subscriptions {
-        let (from, to) = (before.subscriptions.to_string(), after.subscriptions.to_string());
-        smaller(Effect::Notable, "subscriptions of a connection", from, to);
-    }
+    let disk = "the disk of streams";
     match (&before.jetstream, &after.jetstream) {
         (Some(before), Some(after)) => {
-            if after.disk < before.disk {
-                let (from, to) = (before.disk.to_string(), after.disk.to_string());
-                smaller(Effect::Notable, "the disk of streams", from, to);
-            }
+            let (from, to) = (before.disk, after.disk);
+            tell(disk, Effect::Notable, to.cmp(&from), from.to_string(), to.to_string());
             for (what, from, to) in [
                 ("streams", before.streams, after.streams),
                 ("consumers", before.consumers, after.consumers),
             ] {
-                if to < from {
-                    smaller(Effect::Notable, what, from.to_string(), to.to_string());
-                }
+                tell(what, Effect::Notable, to.cmp(&from), from.to_string(), to.to_string());
             }
         }
         (Some(before), None) => {
             let from = before.disk.to_string();
-            smaller(Effect::Breaking, "the disk of streams", from, "none".to_owned());
+            tell(disk, Effect::Breaking, Ordering::Less, from, "none".to_owned());
         }
-        (None, _) => {}
+        (None, Some(after)) => {
+            let to = after.disk.to_string();
+            tell(disk, Effect::Breaking, Ordering::Greater, "none".to_owned(), to);
+        }
+        (None, None) => {}
     }
 }
 
@@ -93,33 +97,66 @@ pub fn connections(old: &Service, new: &Service, changes: &mut Vec<Change>) {
         changes.push(Change::new(Effect::Breaking, "connection-refused", account, name, what));
     };
     let open = new.networks.is_empty();
-    let gone = old.networks.iter().filter(|network| !new.networks.contains(network)).count();
-    if !open && (old.networks.is_empty() || gone > 0) {
+    let lost = old.networks.iter().any(|network| !inside(network, &new.networks));
+    if !open && (old.networks.is_empty() || lost) {
         narrower(format!("may connect from {} alone", new.networks.join(", ")));
     }
     for kind in old.connections.iter().filter(|kind| !new.connections.contains(kind)) {
         narrower(format!("may make no {kind:?} connection any more").to_lowercase());
     }
+    let mut wider = |what: String| {
+        let (account, name) = (&new.account, &new.name);
+        changes.push(Change::new(Effect::Addition, "connection-allowed", account, name, what));
+    };
+    if open && !old.networks.is_empty() {
+        wider("may connect from everywhere".to_owned());
+    } else if !old.networks.is_empty() {
+        let come = new.networks.iter().filter(|network| !inside(network, &old.networks));
+        come.for_each(|network| wider(format!("may connect from {network}")));
+    }
+    for kind in new.connections.iter().filter(|kind| !old.connections.contains(kind)) {
+        wider(format!("may make a {kind:?} connection").to_lowercase());
+    }
 }
 
-/// Compares the limits of a service; none is that of the account.
-pub fn service(old: &Service, new: &Service, changes: &mut Vec<Change>) {
-    let (before, after) = (&old.limits, &new.limits);
-    let mut smaller = |effect, what: &str, from: String, to: String| {
-        let words = format!("{what}: {to}, before {from}");
-        changes.push(Change::new(effect, "limit-smaller", &old.account, &old.name, words));
+/// Whether a network lies in one of others. What is no network is compared as it stands.
+fn inside(network: &str, others: &[String]) -> bool {
+    let of = |text: &str| text.parse::<ipnet::IpNet>().ok();
+    others.iter().any(|other| match (of(network), of(other)) {
+        (Some(network), Some(other)) => other.contains(&network),
+        _ => network == other,
+    })
+}
+
+/// Compares the limits of a service, which has those of its account where it has none of its own. What changes with the
+/// account alone is told of the account.
+pub fn service(sides: &Sides<'_>, old: &Service, new: &Service, changes: &mut Vec<Change>) {
+    let of_account = |cluster: &Cluster| {
+        let limits = cluster.accounts.get(&old.account).map(|account| &account.limits);
+        let none = (ByteSize::new(u64::MAX), u32::MAX);
+        limits.map_or(none, |limits| (limits.payload, limits.subscriptions))
     };
-    let accounts = || "the account's".to_owned();
-    if let Some(payload) = after.payload
-        && before.payload.is_none_or(|before| payload < before)
-    {
-        let from = before.payload.map_or_else(accounts, |payload| payload.to_string());
-        smaller(Effect::Breaking, "the largest message", from, payload.to_string());
+    let (before, after) = (of_account(sides.before), of_account(sides.after));
+    let mut tell = |what: &str, smaller: Effect, order: Ordering, from: String, to: String| {
+        let (effect, code) = match order {
+            Ordering::Less => (smaller, "limit-smaller"),
+            Ordering::Greater => (Effect::Addition, "limit-larger"),
+            Ordering::Equal => return,
+        };
+        let words = format!("{what}: {to}, before {from}");
+        changes.push(Change::new(effect, code, &old.account, &old.name, words));
+    };
+    let (own_before, own_after) = (&old.limits, &new.limits);
+    if own_before.payload != own_after.payload {
+        let from = own_before.payload.unwrap_or(before.0);
+        let to = own_after.payload.unwrap_or(after.0);
+        let (what, order) = ("the largest message", to.cmp(&from));
+        tell(what, Effect::Breaking, order, from.to_string(), to.to_string());
     }
-    if let Some(count) = after.subscriptions
-        && before.subscriptions.is_none_or(|before| count < before)
-    {
-        let from = before.subscriptions.map_or_else(accounts, |count| count.to_string());
-        smaller(Effect::Notable, "subscriptions of a connection", from, count.to_string());
+    if own_before.subscriptions != own_after.subscriptions {
+        let from = own_before.subscriptions.unwrap_or(before.1);
+        let to = own_after.subscriptions.unwrap_or(after.1);
+        let (what, order) = ("subscriptions of a connection", to.cmp(&from));
+        tell(what, Effect::Notable, order, from.to_string(), to.to_string());
     }
 }

@@ -1,10 +1,10 @@
 //! Streams: what they no longer store, and what they keep for less long.
 
 use super::{Change, Effect, Sides};
-use crate::contract::{meet, who};
+use crate::contract::{handed_out, meet, who};
 use crate::model::matching::{covers, overlaps};
 use crate::model::{
-    ByteSize, Category, Cluster, Discard, Period, Retention, Stream, SubjectPattern,
+    ByteSize, Category, Cluster, Consumer, Discard, Period, Retention, Stream, SubjectPattern,
 };
 
 /// Streams that went or came, and the settings of those that stayed.
@@ -95,8 +95,17 @@ fn subjects(sides: &Sides<'_>, old: &Stream, new: &Stream, changes: &mut Vec<Cha
             ),
             (Some(_), None) => (Effect::Breaking, format!("`{pattern}` is no longer stored")),
         };
+        let handed = |consumer: &Consumer| {
+            let mut handed = handed_out(consumer, old).iter();
+            handed.any(|handed| overlaps(handed.as_str(), pattern.as_str()))
+        };
+        let all = sides.before.consumers_of(&old.account);
+        let own = all.filter(|(_, consumer)| consumer.stream == old.name && handed(consumer));
+        // What nobody publishes, nobody misses.
+        let pull = own.filter(|_| !losers.is_empty()).map(|(service, _)| service.name.to_string());
+        let lose = losers.iter().map(|party| party.holder.to_string());
         let change = Change::new(effect, "subject-unstored", &old.account, &old.name, what);
-        changes.push(change.affecting(losers.iter().map(|party| party.holder.to_string())));
+        changes.push(change.affecting(lose.chain(pull)));
     }
     for pattern in new.subjects.iter().filter(|pattern| !stores(old, pattern.as_str())) {
         let what = format!("stores `{pattern}`");

@@ -112,7 +112,7 @@ fn a_service_that_moves_to_another_account_leaves_its_callers_behind() {
         after.services.get_mut("server").unwrap().account = "PLAYERS".parse().unwrap();
     });
     let expected = [
-        "Breaking service-moved server",
+        "Breaking service-moved server client",
         "Breaking subject-moved server client",
         "Addition subject-new server",
     ];
@@ -398,7 +398,7 @@ fn keys_of_the_cache_that_go_and_come_are_told() {
 }
 
 #[test]
-fn less_storage_of_an_account_is_told() {
+fn less_and_more_storage_of_an_account_is_told() {
     let limited = |jetstream: Option<JetStreamLimits>| {
         let mut cluster = shared(&["evt.x.done.v1", "svc.x.v1.do"]);
         cluster.accounts.get_mut("GAME").unwrap().limits.jetstream = jetstream;
@@ -413,7 +413,35 @@ fn less_storage_of_an_account_is_told() {
     assert_eq!(told(limits(9, 8, 9)), [smaller]);
     assert_eq!(told(limits(9, 9, 8)), [smaller]);
     assert_eq!(told(None), ["Breaking limit-smaller GAME client server"]);
-    assert!(told(limits(10, 10, 10)).is_empty());
+    let larger = "Addition limit-larger GAME";
+    assert_eq!(told(limits(10, 10, 10)), [larger; 3]);
+}
+
+#[test]
+fn a_network_that_holds_the_former_one_takes_nothing_away() {
+    let from = |before: &[&str], after: &[&str]| {
+        let with = |networks: &[&str]| {
+            let mut cluster = base();
+            let networks = networks.iter().map(|network| (*network).to_owned()).collect();
+            cluster.services.get_mut("client").unwrap().networks = networks;
+            cluster
+        };
+        told(&with(before), &with(after))
+    };
+    let (narrow, wide) = ("10.0.1.0/24", "10.0.0.0/16");
+    assert_eq!(from(&[narrow], &[wide]), ["Addition connection-allowed client"]);
+    assert_eq!(from(&[wide], &[narrow]), ["Breaking connection-refused client"]);
+    assert_eq!(from(&[narrow], &[]), ["Addition connection-allowed client"]);
+    assert_eq!(from(&[], &[narrow]), ["Breaking connection-refused client"]);
+}
+
+#[test]
+fn a_publisher_that_goes_is_missed_by_whoever_heard_it() {
+    let told = changed(|after| drop(after.services.remove("server")));
+    assert!(told.contains(&"Breaking service-gone server client".to_owned()), "{told:?}");
+    let told = with_stores(|after| after.streams[0].subjects = vec!["evt.y.>".parse().unwrap()]);
+    let lost = "Breaking subject-unstored EVENTS client server".to_owned();
+    assert!(told.contains(&lost), "{told:?}");
 }
 
 #[test]

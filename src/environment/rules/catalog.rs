@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Document, buckets, consumers, storage};
+use super::{Document, bounds, buckets, consumers, storage};
 use crate::environment::shape::did_you_mean;
 use crate::environment::spec::{
     AccountSpec, BucketSpec, CatalogSpec, EnvironmentSpec, ServiceSpec, StreamSpec,
@@ -69,6 +69,7 @@ pub fn check(
     buckets::check(&catalog, problems);
     storage::check(environment, &catalog, problems);
     payloads(environment, &catalog, problems);
+    bounds::check(&catalog, problems);
 }
 
 /// What entries say for themselves.
