@@ -37,9 +37,6 @@ const SEAL: [Kind; 2] = [Kind::EncryptionKey, Kind::S3Bucket];
 /// What services and machines fetch.
 const FETCHED: [Kind; 2] = [Kind::Parameter, Kind::BundleObject];
 
-/// What exists for a service, and stays when the service goes.
-const OF_SERVICES: [Kind; 2] = [Kind::Parameter, Kind::CacheUser];
-
 /// Most actions wait for AWS and cost nothing meanwhile; pacing keeps the calls apart.
 const AT_A_TIME: usize = 32;
 
@@ -150,8 +147,10 @@ impl<P: Platform> Ground<'_, P> {
     pub async fn plan(&self, index: &Index) -> Result<Planned, OpsError> {
         let (seen, applied) =
             tokio::join!(self.platform.observe(self.deep), self.platform.applied());
+        let seen = seen?;
+        self.platform.fits()?;
         let desired = |index: &Index| self.platform.desired(index);
-        Ok(plan(self.cluster, &desired, index, seen?, &applied?))
+        Ok(plan(self.cluster, &desired, index, seen, &applied?))
     }
 }
 
@@ -344,6 +343,17 @@ fn users(
     for group in of(Kind::SecurityGroup) {
         users.entry(group.clone()).or_default().extend(strays.iter().cloned());
     }
+    // What a node has left behind that is not in the file any more: its machine goes first, then all that hung on it.
+    let left = |kind: Kind| of(kind).filter(|id| !desired.iter().any(|record| record.id == **id));
+    for kind in [Kind::NetworkInterface, Kind::Volume, Kind::Role] {
+        for id in left(kind) {
+            let machine = of(Kind::Instance).filter(|machine| machine.name == id.name);
+            users.entry(id.clone()).or_default().extend(machine.cloned());
+        }
+    }
+    for group in of(Kind::SecurityGroup) {
+        users.entry(group.clone()).or_default().extend(left(Kind::NetworkInterface).cloned());
+    }
     // A group may still hold a user that nobody asks for any more.
     for user in of(Kind::CacheUser) {
         users.entry(user.clone()).or_default().extend(of(Kind::CacheUserGroup).cloned());
@@ -356,8 +366,8 @@ fn owner(record: &Record) -> Option<&str> {
     record.fields.get("owner").map(|field| field.value.as_str())
 }
 
-/// What carries our name and not our mark, what belongs to such a thing, and what nobody asks for any more. Of the last,
-/// bundles lie in our own bucket, and what carries our mark was made for services that have gone.
+/// What carries our name and not our mark, what belongs to such a thing, and what nobody asks for. Of the last, bundles lie in
+/// our own bucket, and what carries our mark was made for services and nodes that have left the file.
 fn strangers(desired: &[Record], seen: &Seen, environment: &str) -> BTreeSet<RecordId> {
     let wanted: BTreeMap<&RecordId, &Record> = desired.iter().map(|r| (&r.id, r)).collect();
     let foreign: BTreeSet<&RecordId> = seen
@@ -373,8 +383,7 @@ fn strangers(desired: &[Record], seen: &Seen, environment: &str) -> BTreeSet<Rec
             let of_group = found.id.name.split(' ').next() == Some(&group.name);
             group.kind == Kind::SecurityGroup && of_group
         }),
-        None if OF_SERVICES.contains(&found.id.kind) => owner(found) != Some(environment),
-        None => found.id.kind != Kind::BundleObject,
+        None => found.id.kind != Kind::BundleObject && owner(found) != Some(environment),
     };
     let strange = |found: &&Record| foreign.contains(&found.id) || of_foreign(found);
     seen.records.iter().filter(strange).map(|found| found.id.clone()).collect()

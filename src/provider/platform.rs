@@ -15,6 +15,9 @@ pub trait Platform: Sync {
     /// Looks at everything, and changes nothing. `deep` also reads what costs a call for each thing.
     fn observe(&self, deep: bool) -> impl Future<Output = Result<Seen, ProviderError>>;
 
+    /// Whether what everything is to stand on is as it must be, by the last look: who only reads or removes needs it less.
+    fn fits(&self) -> Result<(), ProviderError>;
+
     /// Makes the place where keys and the lease lie, bare as yet, unless it is there.
     fn anchor(&self) -> impl Future<Output = Result<(), ProviderError>>;
 

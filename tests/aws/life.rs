@@ -1,5 +1,7 @@
 //! The whole life of an environment: made, read back by somebody else, planned again, destroyed, made again.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::expected::resources;
@@ -127,6 +129,40 @@ fn a_destroy_keeps_what_was_not_asked_for_and_an_apply_finds_it_again() {
     stage.apply().expect(0);
     stage.in_sync();
     assert_eq!(ids(&stage.aws.inventory(), "key"), ids(&applied, "key"));
+}
+
+#[test]
+fn what_a_node_left_behind_goes_with_the_environment() {
+    let stage = Stage::new();
+    let before = stage.aws.inventory();
+    stage.apply().expect(0);
+    stage.project.edit(
+        "prod.yaml",
+        "    - {name: nats-5, zone: us-east-1b, address: 10.0.2.15}\n",
+        "",
+    );
+    let plan = stage.plan();
+    let left: BTreeSet<&str> = plan["plan"]["unmanaged"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|thing| thing["name"] == "nats-5")
+        .map(|thing| thing["kind"].as_str().unwrap())
+        .collect();
+    let expected = ["bundle-object", "instance", "network-interface", "role", "volume"];
+    assert_eq!(left, expected.into(), "{}", plan["plan"]["unmanaged"]);
+    stage.release();
+
+    // An image that is gone keeps nobody from reading or removing what is there.
+    stage.by_hand(&format!("ec2.deregister_image(ImageId='{}')", stage.image));
+    stage.run(&["plan", "prod"]).expect(1);
+    stage.run(&["output", "prod"]).expect(0);
+    let everything =
+        ["--delete", "volumes", "--delete", "bucket", "--delete", "key", "--no-snapshot"];
+    stage.run(&[&["destroy", "prod", "--yes"], &everything[..]].concat()).expect(0);
+    let rest = ["key", "alias", "image"];
+    assert_eq!(without(stage.aws.inventory(), &rest), without(before, &rest));
+    stage.aws.trusted();
 }
 
 /// The data volumes, by node.

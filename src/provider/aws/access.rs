@@ -86,9 +86,12 @@ pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, C
         .collect();
     let mut records = Vec::new();
     for role in roles.of("ListRoles")? {
-        let Some(node) =
-            aws.cluster.nodes.iter().find(|node| aws.names.role(node) == role.role_name())
-        else {
+        let Some(name) = aws.names.node_of_role(role.role_name()) else {
+            continue;
+        };
+        let Some(node) = aws.cluster.nodes.iter().find(|node| node.name.as_str() == name) else {
+            let left = Record::new(RecordId::new(Kind::Role, name));
+            records.push(left.field("owner", owner(aws, &role).await?, OnChange::InPlace));
             continue;
         };
         let mut record = Record::new(RecordId::new(Kind::Role, &node.name)).complete();
@@ -101,7 +104,8 @@ pub async fn observe(aws: &AwsProvider<'_>, deep: bool) -> Result<Vec<Record>, C
         let policy = if deep { policy_in_force(aws, node).await? } else { None };
         let policy = policy.or(role.description().map(str::to_owned));
         record = record.field("policy", policy.unwrap_or_default(), OnChange::InPlace);
-        let others = if deep { others(aws, node).await?.words() } else { NONE.to_owned() };
+        let others =
+            if deep { others(aws, role.role_name()).await?.words() } else { NONE.to_owned() };
         record = record.field("other_policies", others, OnChange::InPlace);
         if whole.contains(role.role_name()) {
             record = record.field("profile", "present", OnChange::InPlace);
@@ -152,11 +156,11 @@ impl Others {
     }
 }
 
-async fn others(aws: &AwsProvider<'_>, node: &Node) -> Result<Others, CloudError> {
-    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
-    let inline = iam.list_role_policies().role_name(&name).into_paginator().items().send();
+async fn others(aws: &AwsProvider<'_>, role: &str) -> Result<Others, CloudError> {
+    let iam = &aws.clients.iam;
+    let inline = iam.list_role_policies().role_name(role).into_paginator().items().send();
     let attached =
-        iam.list_attached_role_policies().role_name(&name).into_paginator().items().send();
+        iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
     let (inline, attached) = tokio::join!(
         inline.collect::<Result<Vec<_>, _>>(),
         attached.collect::<Result<Vec<_>, _>>()
@@ -167,15 +171,15 @@ async fn others(aws: &AwsProvider<'_>, node: &Node) -> Result<Others, CloudError
 }
 
 /// Takes away what somebody has added.
-async fn remove_others(aws: &AwsProvider<'_>, node: &Node) -> Result<(), CloudError> {
-    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
-    let Others { inline, attached } = others(aws, node).await?;
+async fn remove_others(aws: &AwsProvider<'_>, role: &str) -> Result<(), CloudError> {
+    let iam = &aws.clients.iam;
+    let Others { inline, attached } = others(aws, role).await?;
     for policy in inline {
-        let call = iam.delete_role_policy().role_name(&name).policy_name(policy);
+        let call = iam.delete_role_policy().role_name(role).policy_name(policy);
         gone_or(call.send().await.of("DeleteRolePolicy"))?;
     }
     for policy in attached {
-        let call = iam.detach_role_policy().role_name(&name).set_policy_arn(policy.policy_arn);
+        let call = iam.detach_role_policy().role_name(role).set_policy_arn(policy.policy_arn);
         gone_or(call.send().await.of("DetachRolePolicy"))?;
     }
     Ok(())
@@ -190,7 +194,7 @@ fn document(text: &str) -> String {
 /// Gives a role what differs.
 pub async fn update(aws: &AwsProvider<'_>, node: &Node, fields: &[&str]) -> Result<(), CloudError> {
     if fields.contains(&"other_policies") {
-        remove_others(aws, node).await?;
+        remove_others(aws, &aws.names.role(node)).await?;
     }
     if fields == ["other_policies"] { Ok(()) } else { settle(aws, node).await }
 }
@@ -271,10 +275,7 @@ fn exists_or<T>(answer: Result<T, CloudError>) -> Result<(), CloudError> {
 
 /// Removes a role with what belongs to it.
 pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError> {
-    let Some(node) = aws.cluster.nodes.iter().find(|known| known.name.as_str() == node) else {
-        return Ok(());
-    };
-    let (iam, name) = (&aws.clients.iam, aws.names.role(node));
+    let (iam, name) = (&aws.clients.iam, aws.names.role_of(node));
     let call =
         iam.remove_role_from_instance_profile().instance_profile_name(&name).role_name(&name);
     gone_or(call.send().await.of("RemoveRoleFromInstanceProfile"))?;
@@ -294,7 +295,7 @@ pub async fn delete(aws: &AwsProvider<'_>, node: &str) -> Result<(), CloudError>
             .of("DeleteRolePolicy"),
     )?;
     // No role goes while somebody else's policy is attached to it.
-    gone_or(remove_others(aws, node).await)?;
+    gone_or(remove_others(aws, &name).await)?;
     gone_or(iam.delete_role().role_name(&name).send().await.of("DeleteRole"))
 }
 

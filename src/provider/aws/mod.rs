@@ -145,6 +145,10 @@ impl Platform for AwsProvider<'_> {
         Ok(Seen { records, protected: self.known.is_protected() })
     }
 
+    fn fits(&self) -> Result<(), ProviderError> {
+        Ok(self.known.network()?.fits()?)
+    }
+
     async fn anchor(&self) -> Result<(), ProviderError> {
         Ok(bucket::anchor(self).await?)
     }

@@ -108,7 +108,17 @@ impl<'a> Names<'a> {
 
     /// The role of a node, and its instance profile. Names of roles are unique in an account, not in a region.
     pub fn role(&self, node: &Node) -> String {
-        format!("{}-{}-{}", self.stem(), self.settings.region, node.name)
+        self.role_of(node.name.as_str())
+    }
+
+    /// The same by the name of a node, which the file may no longer have.
+    pub fn role_of(&self, node: &str) -> String {
+        format!("{}-{}-{node}", self.stem(), self.settings.region)
+    }
+
+    /// The name of the node that a role is for.
+    pub fn node_of_role<'r>(&self, role: &'r str) -> Option<&'r str> {
+        role.strip_prefix(&self.role_of(""))
     }
 
     /// A target group, by the word of its port.

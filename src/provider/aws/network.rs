@@ -30,6 +30,8 @@ pub struct Network {
     pub vpc: String,
     /// The private subnet of each zone, by zone.
     pub subnets: BTreeMap<String, Subnet>,
+    /// What machines would not find in it, in words.
+    pub lacking: Vec<String>,
 }
 
 /// A private subnet.
@@ -42,6 +44,11 @@ pub struct Subnet {
 }
 
 impl Network {
+    /// Fails where machines would not find what they need.
+    pub fn fits(&self) -> Result<(), CloudError> {
+        if self.lacking.is_empty() { Ok(()) } else { Err(lacks(self.lacking.join("; "))) }
+    }
+
     /// The ids of the subnets, in the order of their zones.
     pub fn subnet_ids(&self) -> Vec<String> {
         self.subnets.values().map(|subnet| subnet.id.clone()).collect()
@@ -62,7 +69,8 @@ fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-/// Looks the network up and checks everything that nodes will need of it. All that is missing is told at once.
+/// Looks the network up and checks everything that nodes will need of it. All that is missing is told at once; where its
+/// subnets are not those of the file, nothing can be looked at.
 pub async fn look_up(
     clients: &Clients,
     cluster: &Cluster,
@@ -87,14 +95,16 @@ pub async fn look_up(
     let subnets = subnets.of("DescribeSubnets")?.subnets.unwrap_or_default();
     let tables = tables.of("DescribeRouteTables")?.route_tables.unwrap_or_default();
     let endpoints = endpoints.of("DescribeVpcEndpoints")?.vpc_endpoints.unwrap_or_default();
-    let chosen = choose(cluster, settings, &subnets, &tables, &mut missing);
-    addresses(cluster, &chosen, &mut missing);
+    let mut amiss = Vec::new();
+    let chosen = choose(cluster, settings, &subnets, &tables, &mut amiss);
+    addresses(cluster, &chosen, &mut amiss);
     missing.extend(room::lacking(cluster, &chosen));
     ways_out(settings, &chosen, &tables, &endpoints, &mut missing);
-    if missing.is_empty() {
-        Ok(Network { vpc, subnets: chosen })
+    if amiss.is_empty() {
+        Ok(Network { vpc, subnets: chosen, lacking: missing })
     } else {
-        Err(lacks(missing.join("; ")))
+        amiss.extend(missing);
+        Err(lacks(amiss.join("; ")))
     }
 }
 
