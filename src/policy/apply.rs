@@ -78,7 +78,7 @@ fn change(scope: &Scope) -> Statement {
     let services = ["ec2", "elasticache", "elasticloadbalancing"];
     Statement::new("Own", services.map(|service| scope.arn(service, "*")))
         .allow("ec2", "*IamInstanceProfile* *Instances *NetworkInterface* *SecurityGroup* *Tags *Volume ModifyInstance*")
-        .allow("elasticache", "*ReplicaCount CreateSnapshot Delete* Modify*")
+        .allow("elasticache", "*ReplicaCount Delete* Modify*")
         .allow("elasticloadbalancing", "*Tags *Targets CreateListener Delete* Modify* Set*")
         .when("StringEquals", RESOURCE_TAG, [&scope.environment])
 }
@@ -169,7 +169,8 @@ fn bucket(scope: &Scope) -> Statement {
     Statement::new("Bucket", ["", "/*"].map(|inside| scope.bucket(inside))).allow(
         "s3",
         "CreateBucket DeleteBucket DeleteObject DeleteObjectVersion GetObject ListBucketVersions PutBucketPolicy \
-         PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutObject",
+         PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning PutEncryptionConfiguration PutObject \
+         TagResource",
     )
 }
 

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::stage::Stage;
 
 /// Each: a kind, and how somebody else makes one with our name and without our tags.
-const LOOK_ALIKES: [(&str, &str); 4] = [
+const LOOK_ALIKES: [(&str, &str); 5] = [
+    ("s3-bucket", "s3.create_bucket(Bucket=BUCKET)"),
     (
         "role",
         "trust = {'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': {'Service': 'ecs-tasks.amazonaws.com'}}

@@ -58,8 +58,7 @@ pub fn desired(names: Names<'_>, settings: &AwsSettings) -> Record {
 /// Looks at the bucket.
 pub async fn observe(aws: &AwsProvider<'_>) -> Result<Option<Record>, CloudError> {
     let (s3, name) = (&aws.clients.s3, aws.names.bucket());
-    // A run that died between two calls has left one without tags: it is made as if it were not there.
-    let Some(tags) = tags(aws).await?.filter(|tags| !tags.is_empty()) else {
+    let Some(tags) = tags(aws).await? else {
         return Ok(None);
     };
     let (versioning, block, encryption, policy) = tokio::join!(
@@ -126,25 +125,30 @@ fn or_none<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
 
 /// Makes the bare bucket, unless it is there: what the lease lies in. Nothing secret is in it yet.
 pub async fn anchor(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
-    let tags = tags(aws).await?;
-    if tags.is_none() {
-        create(aws).await?;
-    }
-    if tags.is_none_or(|tags| tags.is_empty()) {
-        tag(aws).await?;
+    match tags(aws).await? {
+        None => create(aws).await?,
+        Some(tags) if tags.iter().any(|tag| is_mark(aws, tag)) => {}
+        Some(_) => {
+            let message = format!("the bucket {} is somebody else's", aws.names.bucket());
+            return Err(CloudError::found("CreateBucket", CloudClass::World, message));
+        }
     }
     block(aws).await
 }
 
+fn is_mark(aws: &AwsProvider<'_>, tag: &Tag) -> bool {
+    tag.key() == ENVIRONMENT && tag.value() == aws.names.environment()
+}
+
+/// Its tags come with it, so that it is never anybody's.
 async fn create(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
     let (s3, name, region) = (&aws.clients.s3, aws.names.bucket(), &aws.settings.region);
-    let mut call = s3.create_bucket().bucket(&name);
-    if region != HOME {
-        let location = BucketLocationConstraint::from(region.as_str());
-        call = call.create_bucket_configuration(
-            CreateBucketConfiguration::builder().location_constraint(location).build(),
-        );
-    }
+    let location = (region != HOME).then(|| BucketLocationConstraint::from(region.as_str()));
+    let configuration = CreateBucketConfiguration::builder()
+        .set_location_constraint(location)
+        .set_tags(Some(own_tags(aws)?))
+        .build();
+    let call = s3.create_bucket().bucket(&name).create_bucket_configuration(configuration);
     match call.send().await.of("CreateBucket") {
         // Another run was first, or the answer of this one was lost.
         Err(error) if error.is("BucketAlreadyOwnedByYou") => Ok(()),
@@ -168,11 +172,15 @@ async fn tags(aws: &AwsProvider<'_>) -> Result<Option<Vec<Tag>>, CloudError> {
     }
 }
 
-async fn tag(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
+fn own_tags(aws: &AwsProvider<'_>) -> Result<Vec<Tag>, CloudError> {
     let tags = aws.names.tags().into_iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
-    let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
-    let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(built)?;
+    tags.collect::<Result<Vec<_>, _>>().map_err(built)
+}
+
+/// Gives back what somebody took of the tags, and the mark that protects.
+async fn tag(aws: &AwsProvider<'_>) -> Result<(), CloudError> {
+    let tagging = Tagging::builder().set_tag_set(Some(own_tags(aws)?)).build().map_err(built)?;
     let call = aws.clients.s3.put_bucket_tagging().bucket(aws.names.bucket()).tagging(tagging);
     call.send().await.of("PutBucketTagging").map(drop)
 }

@@ -32,6 +32,10 @@ def create(call: Call) -> dict[str, Any] | None:
     call.world.ask("s3", "PutPublicAccessBlock", Bucket=name, PublicAccessBlockConfiguration=CLOSED)
     seal = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]}
     call.world.ask("s3", "PutBucketEncryption", Bucket=name, ServerSideEncryptionConfiguration=seal)
+    # CreateBucketConfiguration of botocore has tags, which moto does not know.
+    tags = call.params.get("CreateBucketConfiguration", {}).get("Tags")
+    if tags:
+        call.world.ask("s3", "PutBucketTagging", Bucket=name, Tagging={"TagSet": tags})
     return None
 
 
