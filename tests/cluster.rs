@@ -222,8 +222,14 @@ async fn neither_older_claims_nor_a_foreign_operators_are_pushed() {
     let held = lookup(&control, account).await.unwrap();
     assert_eq!(held.tokens, vec![newer.clone(); 5], "every server holds it");
 
-    let refused = push(&control, &current, &servers).await.unwrap_err();
-    assert!(matches!(refused, ClaimsError::Newer { .. }), "{refused}");
+    // Neither an older one, nor another of the same second: nobody could tell which a server keeps.
+    let rival = keys.changed_claims("GAME", |body| body.description = "as new".to_owned());
+    for stale in [&current, &rival] {
+        let refused = push(&control, stale, &servers).await.unwrap_err();
+        assert!(matches!(refused, ClaimsError::Newer { .. }), "{refused}");
+    }
+    // The same once more does no harm.
+    push(&control, &newer, &servers).await.unwrap();
 
     let stranger = OsEntropy.make(&KeyName::operator(), jiff::Timestamp::now());
     let mut claims: Claims<AccountBody> = decode(&newer).unwrap().claims;

@@ -150,7 +150,9 @@ fn write(
             token(sharing::activation(activation, index), &*signer()?, old, now, None)
         }
         Paper::Account(account) => {
-            let held = newer.get(account.as_str()).copied();
+            let held = newer.get(account.as_str()).copied().max(old.and_then(issued_at));
+            // A second of room for the version that goes out first, with the exports alone.
+            let held = held.map(|held| held + 1);
             let claims = claims::account(cluster, &cluster.accounts[account], index);
             token(claims, &*signer()?, old, now, held)
         }

@@ -39,11 +39,9 @@ pub enum ClaimsError {
         /// The server.
         server: String,
     },
-    /// A server holds a newer version.
-    #[error("a server holds newer claims (issued {held}, ours {ours}); plan again")]
+    /// A server holds a newer version, or another of the same second.
+    #[error("a server holds other claims that are as new (ours were issued {ours}); plan again")]
     Newer {
-        /// When the server's were issued.
-        held: i64,
         /// When ours were.
         ours: i64,
     },
@@ -69,13 +67,14 @@ pub enum ClaimsError {
 }
 
 impl Held {
-    /// The newest time of issue among them.
-    pub fn newest(&self) -> Option<i64> {
-        self.tokens
-            .iter()
-            .filter_map(|token| decode::<serde_json::Value>(token).ok())
-            .map(|token| token.claims.iat)
-            .max()
+    /// The newest time of issue among them, as far as a version `own` must care: of two of the same second nobody can tell
+    /// which one a server keeps, so others of that second count as newer.
+    pub fn newest(&self, own: Option<&str>) -> Option<i64> {
+        let issued = |token: &String| {
+            let claims = decode::<serde_json::Value>(token).ok()?.claims;
+            Some(claims.iat + i64::from(own != Some(token)))
+        };
+        self.tokens.iter().filter_map(issued).max()
     }
 
     /// How many servers hold a token that this key has signed.
@@ -132,7 +131,7 @@ fn version(token: &str) -> String {
 /// Pushes a token to every server, and sees that each took it.
 ///
 /// 1. Every server must trust the token's issuer.
-/// 2. No server may hold a newer version.
+/// 2. No server may hold a newer version, or another of the same second.
 /// 3. Every server must say that it took it.
 /// 4. Every server must hold it afterwards.
 pub async fn push(control: &Control, token: &str, servers: &[Varz]) -> Result<(), ClaimsError> {
@@ -143,8 +142,8 @@ pub async fn push(control: &Control, token: &str, servers: &[Varz]) -> Result<()
         }
     }
     let held = lookup(control, &claims.sub).await?;
-    if let Some(newest) = held.newest().filter(|newest| *newest > claims.iat) {
-        return Err(ClaimsError::Newer { held: newest, ours: claims.iat });
+    if held.newest(Some(token)).is_some_and(|newest| newest > claims.iat) {
+        return Err(ClaimsError::Newer { ours: claims.iat });
     }
     let answers = ask_all(control, UPDATE.to_owned(), token.to_owned()).await?;
     let took = answers.iter().map(|answer| took(answer)).collect::<Result<BTreeSet<_>, _>>()?;

@@ -77,7 +77,7 @@ fn identity<P: Provider>(
     index: &Index,
     world: &World,
 ) -> Result<Index, OpsError> {
-    let newer = world.newer();
+    let newer = world.newer(index);
     let change = issue(site.cluster, index, site.store, site.entropy, site.now(), &newer)?;
     if change.is_empty() {
         return Ok(index.clone());
@@ -143,7 +143,7 @@ async fn heal<P: Provider>(
             break;
         }
         let world = observe(site, &index).await?;
-        let mut newer = world.newer();
+        let mut newer = world.newer(&index);
         for account in &lacking {
             // As if somebody had pushed others: ours must be newer still.
             newer.entry(account.to_string()).and_modify(|issued| *issued += 1);

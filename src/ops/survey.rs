@@ -86,13 +86,16 @@ impl World {
         contents.claims.get(account)?.tokens.first().map(String::as_str)
     }
 
-    /// Claims that the servers hold in some version.
-    pub fn newer(&self) -> Newer {
+    /// Since when claims must have been issued to be newer than what the servers hold beside those of the index.
+    pub fn newer(&self, index: &Index) -> Newer {
         let Inside::Seen(contents) = &self.inside else {
             return Newer::new();
         };
-        let claims = contents.claims.iter();
-        claims.filter_map(|(name, held)| Some((name.clone(), held.newest()?))).collect()
+        let newest = |(name, held): (&String, &Held)| {
+            let own = index.document(&Document::account(name));
+            Some((name.clone(), held.newest(own)?))
+        };
+        contents.claims.iter().filter_map(newest).collect()
     }
 }
 
@@ -133,7 +136,7 @@ pub fn plan_all<P: Provider>(
     index: &Index,
     world: &World,
 ) -> Result<Plan, OpsError> {
-    let mut all = review(site.cluster, index, site.now(), &world.newer());
+    let mut all = review(site.cluster, index, site.now(), &world.newer(index));
     // What is still to be signed is not known yet, and neither is what follows from it.
     let signed: BTreeSet<&str> = all
         .changes()

@@ -47,7 +47,7 @@ impl<'r, 'a, P: Provider> Run<'r, 'a, P> {
     ) -> Result<(Self, World), OpsError> {
         let index = made(site.cluster, site.store)?;
         let world = observe(site, &index).await?;
-        let newer = world.newer();
+        let newer = world.newer(&index);
         match leaked {
             true => reviewed_claims(site.cluster, only.as_ref(), &index, site.now(), &newer)?,
             false => reviewed(site.cluster, &index, site.now(), &newer)?,

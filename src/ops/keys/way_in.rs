@@ -40,6 +40,6 @@ pub(super) async fn restore<P: Provider>(
     })
     .await?;
     let world = observe(run.site, &run.index).await?;
-    run.newer = world.newer();
+    run.newer = world.newer(&run.index);
     Ok(world)
 }
