@@ -9,10 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
-use data_encoding::HEXLOWER;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
 use super::clients::{Clients, Counter};
@@ -20,7 +18,7 @@ use super::error::{Answer as _, CloudError};
 use super::names::Names;
 use crate::model::AwsSettings;
 use crate::secrets::{
-    Author, Change, Contents, Draft, Index, KeyEntry, KeyName, Secret, SecretStore, StoreError,
+    Author, Change, Contents, Draft, Index, KeyName, Secret, SecretStore, StoreError,
 };
 
 const INDEX: &str = "index.json";
@@ -69,11 +67,8 @@ impl BucketStore {
         elsewhere(&self.runtime, work)
     }
 
-    /// The object that holds a key. Its name tells which key of a version it is: of two who write at once, one commits, and
-    /// the other must not have put another key in its place.
-    fn sealed(name: &KeyName, entry: &KeyEntry) -> String {
-        let digest = HEXLOWER.encode(&Sha256::digest(&entry.public));
-        format!("secrets/{}.v{}.{}", name.file_stem(), entry.version, &digest[..12])
+    fn sealed(name: &KeyName, version: u32) -> String {
+        format!("secrets/{}.v{version}", name.file_stem())
     }
 
     fn damaged(&self, what: &str, reason: impl std::fmt::Display) -> StoreError {
@@ -108,8 +103,8 @@ impl BucketStore {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(index.clone());
     }
 
-    /// What is public of a key, by the index that was read last, or else by a first look.
-    async fn known(&self, name: &KeyName) -> Result<KeyEntry, StoreError> {
+    /// The version of a key, by the index that was read last, or else by a first look.
+    async fn version(&self, name: &KeyName) -> Result<u32, StoreError> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let index = match seen {
             Some(index) => index,
@@ -119,7 +114,7 @@ impl BucketStore {
         if entry.offline {
             return Err(StoreError::Offline(name.clone()));
         }
-        Ok(entry.clone())
+        Ok(entry.version)
     }
 
     async fn seal(&self, object: String, secret: &Secret<String>) -> Result<(), StoreError> {
@@ -174,9 +169,8 @@ impl BucketStore {
         let draft = change.draft(index, &self.author, jiff::Timestamp::now());
         let Draft { index, secrets, entry, needless } = draft;
         let mut sealing = Vec::new();
-        for (name, _, secret) in &secrets {
-            let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
-            sealing.push((Self::sealed(name, entry), secret));
+        for (name, version, secret) in &secrets {
+            sealing.push((Self::sealed(name, *version), secret));
         }
         self.seal_all(sealing).await?;
         let (name, text) = entry;
@@ -238,8 +232,8 @@ impl BucketStore {
         }
         let mut sealing = Vec::new();
         for (name, secret) in secrets {
-            let entry = index.keys.get(name).ok_or_else(|| StoreError::Missing(name.clone()))?;
-            sealing.push((Self::sealed(name, entry), secret));
+            let version = index.keys.get(name).map_or(1, |entry| entry.version);
+            sealing.push((Self::sealed(name, version), secret));
         }
         self.seal_all(sealing).await?;
         for (name, text) in entries {
@@ -291,7 +285,7 @@ impl SecretStore for BucketStore {
 
     fn open(&self, name: &KeyName) -> Result<Secret<String>, StoreError> {
         self.wait(async {
-            let object = Self::sealed(name, &self.known(name).await?);
+            let object = Self::sealed(name, self.version(name).await?);
             let (body, _) =
                 self.get(&object).await?.ok_or_else(|| StoreError::Missing(name.clone()))?;
             String::from_utf8(body)
@@ -323,21 +317,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::secrets::{Entropy as _, OsEntropy};
 
     fn runtime() -> Runtime {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-    }
-
-    #[test]
-    fn two_keys_of_a_name_and_version_lie_in_different_objects() {
-        let name = KeyName::operator();
-        let key = || OsEntropy.make(&name, jiff::Timestamp::UNIX_EPOCH).entry;
-        let (one, other) = (key(), key());
-        let [ours, theirs] = [&one, &other].map(|entry| BucketStore::sealed(&name, entry));
-        assert_ne!(ours, theirs);
-        assert_eq!(BucketStore::sealed(&name, &one), ours);
-        assert!(ours.starts_with("secrets/operator.identity.v"), "{ours}");
     }
 
     #[test]

@@ -102,9 +102,7 @@ def objects(aws: Account, bucket: str) -> dict[str, Any]:
     found = {}
     for one in aws.every("s3", "list_objects_v2", "Contents", Bucket=bucket):
         head = aws.s3.head_object(Bucket=bucket, Key=one["Key"])
-        # That of a key ends with a digest of its public half, which is new in every world.
-        name = one["Key"].rpartition(".")[0] if one["Key"].startswith("secrets/") else one["Key"]
-        found[name] = {"encryption": head.get("ServerSideEncryption"), "key": aws.key(head.get("SSEKMSKeyId"))}
+        found[one["Key"]] = {"encryption": head.get("ServerSideEncryption"), "key": aws.key(head.get("SSEKMSKeyId"))}
     return found
 
 
