@@ -1,5 +1,7 @@
 //! `natsops destroy ENV` for an environment on AWS.
 
+use std::collections::BTreeSet;
+
 use anstream::{eprint, eprintln, println};
 
 use super::ask::confirm;
@@ -11,7 +13,7 @@ use super::progress::Progress;
 use super::{exit, paint};
 use crate::model::Cluster;
 use crate::ops::platform::{Ground, destroy, plan_destroy};
-use crate::plan::{ActionKind, Kind, Plan};
+use crate::plan::{ActionKind, Kind, Plan, RecordId};
 use crate::provider::Platform as _;
 use crate::provider::aws::AwsProvider;
 use crate::secrets::{Index, SecretStore as _};
@@ -112,7 +114,12 @@ async fn unmoved(
     if seen.protected {
         return Err(protected(environment, PROTECTED));
     }
-    if plan_destroy(ground, index, &seen, keep) == *plan {
+    // AWS lists things in any order.
+    let deeds = |plan: &Plan| -> BTreeSet<(RecordId, bool)> {
+        let actions = plan.actions.iter();
+        actions.map(|action| (action.id.clone(), action.action == ActionKind::Keep)).collect()
+    };
+    if deeds(&plan_destroy(ground, index, &seen, keep)) == deeds(plan) {
         return Ok(());
     }
     let what = "somebody has changed the environment since the plan was shown";
