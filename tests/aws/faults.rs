@@ -219,7 +219,7 @@ fn an_interrupted_run_says_what_is_in_flight_and_gives_the_lease_back() {
     let output = run.end();
     let took = begin.elapsed();
     assert_eq!(output.code, 130, "{}", output.stderr);
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(output.stderr.contains("replication group natsops-prod"), "{}", output.stderr);
     assert!(output.stderr.contains("natsops plan prod"), "{}", output.stderr);
     let objects = "print([one['Key'] for one in s3.list_objects_v2(Bucket=BUCKET)['Contents']])";
